@@ -1,0 +1,296 @@
+"""
+Every endpoint of the Truedy API that this project uses, once: method, path, body, how to read the answer, and
+whether it may be repeated. Both clients send these values. Rests on the API notes, section (b).
+
+Only reads, and creates with an idempotency key, are repeatable. Ids are opaque and quoted; a bad value raises
+:class:`~airflow_truedy.api.errors.InvalidPayloadError` here, before there is anything to send.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.api import models, multipart
+from airflow_truedy.api.building import (
+    by_id,
+    change,
+    create,
+    given_id,
+    maybe,
+    one,
+    quoted,
+    read_all,
+    read_one,
+)
+from airflow_truedy.api.call import Call, ListCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+# --- Batch calls (b.1)
+
+
+def create_batch_call(
+    request: models.BatchCallRequest, *, idempotency_key: str | None = None
+) -> Call[models.BatchCall]:
+    """
+    ``POST /batch-calls``. Whether anybody is called at once depends on the server: read ``status``.
+
+    :param request: the batch call.
+    :param idempotency_key: makes the call repeatable: the server answers a repeat of the same bytes from
+        memory. Best effort on the server's side, kept for minutes to hours.
+    """
+    return create("/batch-calls", request, models.BatchCall, idempotency_key, slow=True)
+
+
+def get_batch_call(batch_call_id: str) -> Call[models.BatchCall]:
+    """
+    ``GET /batch-calls/{batch_call_id}``.
+
+    :param batch_call_id: as the server gave it.
+    """
+    return read_one(f"/batch-calls/{quoted(batch_call_id)}", models.BatchCall)
+
+
+def list_batch_calls(status: str | None = None, agent_id: str | None = None) -> ListCall[models.BatchCall]:
+    """
+    ``GET /batch-calls``.
+
+    :param status: only those in this state; ``running`` is asked for as ``active``, the only name the filter
+        knows.
+    :param agent_id: only those of this agent.
+    """
+    wanted = "active" if status == "running" else status
+    return read_all("/batch-calls", models.BatchCall, by_id, status=wanted, agent_id=agent_id)
+
+
+def update_batch_call(batch_call_id: str, update: models.BatchCallUpdate) -> Call[models.BatchCall]:
+    """
+    ``PATCH /batch-calls/{batch_call_id}``. Read it back: servers differ in what they take, and in which
+    state.
+
+    :param batch_call_id: as the server gave it.
+    :param update: the fields to change.
+    """
+    return change("PATCH", f"/batch-calls/{quoted(batch_call_id)}", update, one(models.BatchCall))
+
+
+def schedule_batch_call(
+    batch_call_id: str, *, scheduled_at: datetime | str | None = None, timezone: str | None = None
+) -> Call[models.ScheduledBatchCall]:
+    """
+    ``POST /batch-calls/{batch_call_id}/schedule``: the one step that makes a draft ring people.
+
+    :param batch_call_id: as the server gave it.
+    :param scheduled_at: when to start, with its offset. Without it the calls start **at once**.
+    :param timezone: IANA zone.
+    """
+    request = models.ScheduleRequest.checked(scheduled_at=scheduled_at, timezone=timezone)
+    path = f"/batch-calls/{quoted(batch_call_id)}/schedule"
+    return change("POST", path, request, maybe(models.ScheduledBatchCall))
+
+
+def pause_batch_call(batch_call_id: str) -> Call[models.ScheduledBatchCall]:
+    """
+    ``POST /batch-calls/{batch_call_id}/pause``. Calls already placed run to their end.
+
+    :param batch_call_id: as the server gave it.
+    """
+    return Call("POST", f"/batch-calls/{quoted(batch_call_id)}/pause", maybe(models.ScheduledBatchCall))
+
+
+def resume_batch_call(batch_call_id: str) -> Call[models.ScheduledBatchCall]:
+    """
+    ``POST /batch-calls/{batch_call_id}/resume``.
+
+    :param batch_call_id: as the server gave it.
+    """
+    return Call("POST", f"/batch-calls/{quoted(batch_call_id)}/resume", maybe(models.ScheduledBatchCall))
+
+
+def list_batch_call_contacts(batch_call_id: str, status: str | None = None) -> ListCall[models.BatchCallContact]:
+    """
+    ``GET /batch-calls/{batch_call_id}/contacts``.
+
+    :param batch_call_id: as the server gave it.
+    :param status: only those with this call status; the API does not say which words it knows.
+    """
+    path = f"/batch-calls/{quoted(batch_call_id)}/contacts"
+    return read_all(path, models.BatchCallContact, lambda row: row.contact_id or row.phone_number, status=status)
+
+
+def add_contacts(
+    batch_call_id: str, contacts: Iterable[models.ContactInput | Mapping[str, Any]]
+) -> Call[models.AddedContacts]:
+    """
+    ``POST /batch-calls/{batch_call_id}/contacts``.
+
+    :param batch_call_id: as the server gave it.
+    :param contacts: at least one.
+    """
+    request = models.AddContactsRequest.checked(contacts=list(contacts))
+    path = f"/batch-calls/{quoted(batch_call_id)}/contacts"
+    return change("POST", path, request, maybe(models.AddedContacts), slow=True)
+
+
+def delete_batch_calls(ids: Iterable[str]) -> Call[models.DeletedBatchCalls]:
+    """
+    ``POST /batch-calls/bulk-delete``. Drafts, failed and perhaps cancelled ones only; look at ``failed_ids``.
+
+    :param ids: at least one.
+    """
+    request = models.DeleteRequest.checked(ids=list(ids))
+    return change("POST", "/batch-calls/bulk-delete", request, maybe(models.DeletedBatchCalls))
+
+
+# --- Folders and contacts (b.2, b.3)
+
+
+def list_folders() -> ListCall[models.Folder]:
+    """``GET /contacts/folders``."""
+    return read_all("/contacts/folders", models.Folder, by_id)
+
+
+def create_folder(name: str, description: str | None = None) -> Call[models.Folder]:
+    """
+    ``POST /contacts/folders``.
+
+    :param name: at least one character.
+    :param description: free text.
+    """
+    request = models.FolderRequest.checked(name=name, description=description)
+    return create("/contacts/folders", request, models.Folder)
+
+
+def delete_folder(folder_id: str) -> Call[None]:
+    """
+    ``DELETE /contacts/folders/{folder_id}``: the folder **and every contact in it**, for ever.
+
+    :param folder_id: as the server gave it.
+    """
+    return Call("DELETE", f"/contacts/folders/{quoted(folder_id)}", lambda _: None)
+
+
+def list_contacts(folder_id: str | None = None, search: str | None = None) -> ListCall[models.Contact]:
+    """
+    ``GET /contacts``.
+
+    :param folder_id: only those in this folder.
+    :param search: in name, phone number and e-mail address.
+    """
+    return read_all("/contacts", models.Contact, by_id, folder_id=folder_id, search=search)
+
+
+def create_contact(request: models.ContactRequest) -> Call[models.Contact]:
+    """
+    ``POST /contacts``.
+
+    :param request: the person.
+    """
+    return create("/contacts", request, models.Contact)
+
+
+def update_contact(contact_id: str, update: models.ContactUpdate) -> Call[models.Contact]:
+    """
+    ``PATCH /contacts/{contact_id}``. Whether custom fields are merged or replaced is not documented.
+
+    :param contact_id: as the server gave it.
+    :param update: the fields to change.
+    """
+    return change("PATCH", f"/contacts/{quoted(contact_id)}", update, one(models.Contact))
+
+
+def import_contacts(
+    content: bytes,
+    file_name: str = "contacts.csv",
+    folder_id: str | None = None,
+    overwrite_existing: bool = False,
+) -> Call[models.ImportResult]:
+    """
+    ``POST /contacts/import``.
+
+    :param content: a CSV file's bytes with a column ``phone`` (an older server wants ``phone_number``);
+        ``name`` and ``email`` are known, other columns become custom fields. Best under 5 MB.
+    :param file_name: the file's name as the server shall see it.
+    :param folder_id: where to. Default: the server's default folder.
+    :param overwrite_existing: whether contacts with the same number are updated. Default: no.
+    """
+    fields = {"overwrite_existing": "true" if overwrite_existing else "false"}
+    if folder_id is not None:
+        fields = {"folder_id": given_id(folder_id, "folder_id"), **fields}
+    body, content_type = multipart.encode(fields, file_name, content)
+    headers = (("Content-Type", content_type),)
+    parse = maybe(models.ImportResult)
+    return Call("POST", "/contacts/import", parse, body=body, headers=headers, slow=True)
+
+
+# --- Calls (b.4)
+
+
+def create_call(request: models.CallRequest, *, idempotency_key: str | None = None) -> Call[models.Call]:
+    """
+    ``POST /calls``: rings one person at once.
+
+    :param request: whom, by which agent.
+    :param idempotency_key: as for :func:`create_batch_call`.
+    """
+    return create("/calls", request, models.Call, idempotency_key)
+
+
+def get_call(call_id: str) -> Call[models.Call]:
+    """
+    ``GET /calls/{call_id}``.
+
+    :param call_id: as the server gave it.
+    """
+    return read_one(f"/calls/{quoted(call_id)}", models.Call)
+
+
+def list_calls(
+    agent_id: str | None = None, status: str | None = None, direction: str | None = None
+) -> ListCall[models.Call]:
+    """
+    ``GET /calls``. There is no filter by batch call: go through :func:`list_batch_call_contacts`.
+
+    :param agent_id: only those of this agent.
+    :param status: only those in this state.
+    :param direction: ``inbound`` or ``outbound``.
+    """
+    return read_all("/calls", models.Call, by_id, agent_id=agent_id, status=status, direction=direction)
+
+
+def get_transcript(call_id: str) -> Call[models.Transcript]:
+    """
+    ``GET /calls/{call_id}/transcript``. 404 while there is none (yet), or on a server without this path.
+
+    :param call_id: as the server gave it.
+    """
+    return read_one(f"/calls/{quoted(call_id)}/transcript", models.Transcript)
+
+
+# --- Agents and numbers (b.5, b.6)
+
+
+def list_agents(status: str | None = None, name: str | None = None) -> ListCall[models.Agent]:
+    """
+    ``GET /agents``.
+
+    :param status: ``active``, ``draft``, ``creating`` or ``failed``.
+    :param name: a part of the name, in any case.
+    """
+    return read_all("/agents", models.Agent, by_id, status=status, name=name)
+
+
+def get_agent(agent_id: str) -> Call[models.Agent]:
+    """
+    ``GET /agents/{agent_id}``.
+
+    :param agent_id: as the server gave it.
+    """
+    return read_one(f"/agents/{quoted(agent_id)}", models.Agent)
+
+
+def list_numbers() -> ListCall[models.PhoneNumber]:
+    """``GET /telephony/numbers``: the organization's numbers, bought and imported."""
+    return read_all("/telephony/numbers", models.PhoneNumber, by_id)

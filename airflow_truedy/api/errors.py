@@ -1,0 +1,250 @@
+"""
+What can go wrong with the Truedy API, by cause.
+
+Every error reads as one line for the person on call: what was being done, what the server said, under which
+request id, and what to do about it. People and keys are scrubbed from all of it when the error is made.
+
+Rests on sections (a.4) and (a.5) of the project's API notes (error envelope, statuses and codes).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from airflow_truedy.api.scrub import scrub, scrub_details
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+_PROBLEMS_SHOWN = 5
+
+
+class TruedyError(Exception):
+    """
+    The root of the tree. Not an ``AirflowException``: this layer does not know Airflow.
+
+    :param message: what the server, or this client, said. Default: nothing.
+    :param operation: method and path, e.g. ``POST /batch-calls/batch_1/schedule``; never a query or a body.
+    :param status: the HTTP status, or None when no answer came.
+    :param code: the server's machine code, e.g. ``validation_error``.
+    :param details: the server's details, whatever their shape.
+    :param request_id: what Truedy's support asks for.
+    """
+
+    #: Whether trying again later, unchanged, can help.
+    retryable: ClassVar[bool] = False
+    #: What the person on call can do.
+    advice: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        operation: str = "",
+        status: int | None = None,
+        code: str | None = None,
+        details: Any = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.message = scrub(message)
+        # Positional arguments are what an exception is pickled with; everything else travels in __dict__.
+        super().__init__(self.message)
+        self.operation = operation
+        self.status = status
+        self.code = scrub(code) if code else None
+        self.details = scrub_details(details)
+        self.request_id = " ".join(request_id.split())[:100] if request_id else None
+
+    def _said(self) -> str:
+        words = [str(word) for word in (self.status, self.code) if word is not None]
+        return ": ".join(part for part in (self.operation, " ".join(words), self.message) if part)
+
+    def __str__(self) -> str:
+        said = self._said() or type(self).__name__
+        request_id = f" (request id {self.request_id})" if self.request_id else ""
+        advice = f". {self.advice}" if self.advice else ""
+        return f"{said.rstrip('.')}{request_id}{advice}"
+
+
+class AuthenticationError(TruedyError):
+    """401: the API key is missing, wrong or revoked."""
+
+    advice = "Check the API key in the connection: it may be mistyped or revoked."
+
+
+class PaymentRequiredError(TruedyError):
+    """402: no credits, or no active trial or subscription."""
+
+    advice = "Check credits and subscription in the Truedy dashboard."
+
+
+class PermissionDeniedError(TruedyError):
+    """403: the key is valid but may not do this, e.g. its IP allow-list does not hold this machine."""
+
+    advice = "Check the key's IP allow-list and rights in the Truedy dashboard."
+
+
+class NotFoundError(TruedyError):
+    """404: no such object in this key's organization, or no such path."""
+
+    advice = "Check the id and that it belongs to this key's organization; if every id fails, check the base URL."
+
+
+class InvalidRequestError(TruedyError):
+    """
+    400, 413, 422 and other 4xx: the server refuses the request, for a field or for the state of the object.
+
+    :param fields: the fields that the server names, each with its reason.
+    """
+
+    advice = "Correct the request; if the state of the object is in the way, change that first."
+
+    def __init__(self, message: str = "", *, fields: Mapping[str, str] | None = None, **said: Any) -> None:
+        super().__init__(message, **said)
+        self.fields = {scrub(field): scrub(reason) for field, reason in (fields or {}).items()}
+
+    def _said(self) -> str:
+        # A reason that the message already gives is not said twice, its field is.
+        named = [field if reason in self.message else f"{field}: {reason}" for field, reason in self.fields.items()]
+        unsaid = named[:_PROBLEMS_SHOWN]
+        if len(named) > _PROBLEMS_SHOWN:
+            unsaid.append(f"and {len(named) - _PROBLEMS_SHOWN} more")
+        return f"{super()._said()} [{'; '.join(unsaid)}]" if unsaid else super()._said()
+
+
+class ConflictError(TruedyError):
+    """409: it exists already, or another request is changing it."""
+
+    advice = "Read the object's state before sending this again."
+
+
+class RateLimitedError(TruedyError):
+    """
+    429: the organization's quota is used up. The request was not carried out.
+
+    :param retry_after: seconds from now until the quota is free again.
+    :param resets_at: the same as a moment, in UTC.
+    """
+
+    retryable = True
+    advice = "Wait that long, or lower requests_per_minute in the connection; the quota is the organization's."
+
+    def __init__(
+        self, message: str = "", *, retry_after: float = 0.0, resets_at: datetime | None = None, **said: Any
+    ) -> None:
+        super().__init__(message, **said)
+        self.retry_after = retry_after
+        self.resets_at = resets_at
+
+    def _said(self) -> str:
+        moment = f", at {self.resets_at:%Y-%m-%dT%H:%M:%SZ}" if self.resets_at else ""
+        return f"{super()._said()} [free again in {self.retry_after:.0f} s{moment}]"
+
+
+class ServerError(TruedyError):
+    """5xx: Truedy, a provider behind it, or a proxy before it failed."""
+
+    retryable = True
+    advice = "The fault is on Truedy's side or in a proxy: try again later."
+
+
+class UnreachableError(TruedyError):
+    """
+    No connection, or it broke.
+
+    :param sent: False when the request surely never left this machine.
+    """
+
+    retryable = True
+    advice = "Check the host, DNS, proxy, certificates and firewall."
+
+    def __init__(self, message: str = "", *, sent: bool = True, **said: Any) -> None:
+        super().__init__(message, **said)
+        self.sent = sent
+
+
+class RequestTimeoutError(TruedyError):
+    """
+    No answer in time.
+
+    :param sent: False when the request surely never left this machine.
+    """
+
+    retryable = True
+    advice = "Try again later, or raise timeout in the connection."
+
+    def __init__(self, message: str = "", *, sent: bool = True, **said: Any) -> None:
+        super().__init__(message, **said)
+        self.sent = sent
+
+
+class UnreadableAnswerError(TruedyError):
+    """An answer that is not the API's: not JSON, a redirect, or without what it must hold."""
+
+    retryable = True
+    advice = "Check that the base URL is that of a Truedy API and that no proxy answers in its place."
+
+
+class OutcomeUnknownError(TruedyError):
+    """
+    A request that changes something was sent and it is not known whether it was carried out.
+
+    Retryable only in the sense that a later attempt may go on from what it reads: sending the same again
+    without reading may do the same twice.
+
+    :param cause: what happened to the last attempt.
+    """
+
+    retryable = True
+    advice = "It may have been carried out: read the state before sending anything again."
+
+    def __init__(self, message: str = "", *, cause: TruedyError | None = None, **said: Any) -> None:
+        super().__init__(message, **said)
+        self.cause = cause
+
+    @classmethod
+    def after(cls, cause: TruedyError) -> OutcomeUnknownError:
+        """
+        The error for a request whose last attempt ended in ``cause``.
+
+        :param cause: the last attempt's own error; its status, code, details and request id are taken over.
+        """
+        return cls(
+            f"outcome unknown after {type(cause).__name__}: {cause.message}",
+            cause=cause,
+            operation=cause.operation,
+            status=cause.status,
+            code=cause.code,
+            details=cause.details,
+            request_id=cause.request_id,
+        )
+
+
+class Problem(NamedTuple):
+    """One reason why a request was refused: the field's path, its value in a form safe to show, the rule."""
+
+    field: str
+    value: str
+    rule: str
+
+
+class InvalidPayloadError(TruedyError, ValueError):
+    """
+    Refused here, before any request was made.
+
+    :param message: what was refused, e.g. ``invalid batch call``.
+    :param problems: every (field, value as safe to show, rule).
+    """
+
+    advice = "Nothing was sent."
+
+    def __init__(self, message: str = "", *, problems: Sequence[tuple[str, str, str]] = (), **said: Any) -> None:
+        super().__init__(message, **said)
+        self.problems = [Problem(*map(scrub, problem)) for problem in problems]
+
+    def _said(self) -> str:
+        shown = [f"{field} = {value}: {rule}" for field, value, rule in self.problems[:_PROBLEMS_SHOWN]]
+        if len(self.problems) > _PROBLEMS_SHOWN:
+            shown.append(f"and {len(self.problems) - _PROBLEMS_SHOWN} more")
+        return f"{super()._said()}: {'; '.join(shown)}" if shown else super()._said()

@@ -1,0 +1,192 @@
+"""
+Requests about batch calls.
+
+:class:`BatchCallRequest` holds every field of the API's create page, which wins over all other pages; the
+    others rest
+on the API notes (b.1).
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: TC001 - pydantic evaluates the annotations at run time
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, StrictBool, field_validator, model_validator
+
+from airflow_truedy.api.models.base import Request, RuleBroken
+from airflow_truedy.api.models.fields import (
+    CampaignName,
+    ClockTime,
+    ContactSource,
+    Count,
+    Id,
+    Moment,
+    RotationStrategy,
+    ScheduleType,
+    WorkingDays,
+    Zone,
+    check_window,
+)
+from airflow_truedy.api.models.people import ContactInput
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class BatchCallRequest(Request):
+    """
+    ``POST /batch-calls``.
+
+    :param name: 1 to 255 characters.
+    :param agent_id: the agent that calls.
+    :param phone_number_ids: numbers to call from; the agent's own when empty.
+    :param phone_rotation_strategy: ``random``, ``sequential`` or ``round_robin``.
+    :param contact_source: ``csv``, ``folder`` or ``manual``; ``folder`` needs ``contact_folder_id``.
+    :param contact_folder_id: a folder whose contacts are copied into the batch call.
+    :param contact_ids: contacts that the server already has.
+    :param contacts: people to call, inline. One of the three ways to name people must be used.
+    :param schedule_type: ``immediate`` or ``scheduled``; ``scheduled`` and ``scheduled_at`` need each other.
+    :param scheduled_at: an aware moment; sent as UTC.
+    :param max_calls_per_day: at least 1.
+    :param timezone: the IANA zone of window and days.
+    :param start_time: the daily window's begin, HH:MM; needs ``end_time``.
+    :param end_time: the daily window's end, HH:MM, after ``start_time``.
+    :param working_days: 1 = Monday to 7 = Sunday, none twice.
+    :param extra_fields: fields that the API takes and this class does not know, merged into the body as they
+        are.
+    """
+
+    label: ClassVar[str] = "batch call"
+
+    name: CampaignName
+    agent_id: Id
+    phone_number_ids: list[Id] | None = None
+    phone_rotation_strategy: RotationStrategy | None = None
+    contact_source: ContactSource | None = None
+    contact_folder_id: Id | None = None
+    contact_ids: list[Id] | None = None
+    contacts: list[ContactInput] | None = None
+    schedule_type: ScheduleType | None = None
+    scheduled_at: Moment | None = None
+    max_calls_per_day: Count | None = None
+    timezone: Zone | None = None
+    start_time: ClockTime | None = None
+    end_time: ClockTime | None = None
+    working_days: WorkingDays | None = None
+    extra_fields: dict[str, Any] | None = Field(default=None, exclude=True)
+
+    @field_validator("extra_fields")
+    @classmethod
+    def _only_unknown_fields(cls, extra: dict[str, Any] | None) -> dict[str, Any] | None:
+        known = sorted(set(extra or {}) & set(cls.model_fields))
+        if known:
+            raise RuleBroken(f"must not hold fields that have their own parameter: {', '.join(known)}")
+        try:
+            json.dumps(extra, allow_nan=False)
+        except (TypeError, ValueError):
+            raise RuleBroken("must hold plain JSON values only") from None
+        return extra
+
+    @model_validator(mode="after")
+    def _rules_across_fields(self) -> Self:
+        if self.schedule_type == "scheduled" and self.scheduled_at is None:
+            raise RuleBroken("is required when schedule_type is scheduled", field="scheduled_at")
+        if self.scheduled_at is not None and self.schedule_type != "scheduled":
+            # The server's default is immediate: the moment would be dropped and people rung at once.
+            raise RuleBroken(
+                "must be scheduled when scheduled_at is given",
+                field="schedule_type",
+                value=self.schedule_type,
+            )
+        if self.contact_source == "folder" and self.contact_folder_id is None:
+            raise RuleBroken("is required when contact_source is folder", field="contact_folder_id")
+        if not (self.contact_folder_id or self.contact_ids or self.contacts):
+            raise RuleBroken(
+                "someone to call must be given: contacts, contact_ids or contact_folder_id",
+                field="contacts",
+                value=self.contacts,
+            )
+        check_window(self.start_time, self.end_time)
+        return self
+
+    def body(self) -> dict[str, Any]:
+        """What is sent, as plain JSON values."""
+        return {**(self.extra_fields or {}), **super().body()}
+
+
+class BatchCallUpdate(Request):
+    """
+    ``PATCH /batch-calls/{batch_call_id}``: at least one field, those of the newest page and of the one before
+    it.
+
+    Which fields a server really takes differs by its version: read the batch call back. The parameters mean
+    what they mean for :class:`BatchCallRequest`; there is no ``timezone``.
+
+    :param retry_failed: whether failed calls are tried again; only in the older page.
+    """
+
+    label: ClassVar[str] = "batch call update"
+
+    name: CampaignName | None = None
+    phone_number_ids: list[Id] | None = None
+    phone_rotation_strategy: RotationStrategy | None = None
+    schedule_type: ScheduleType | None = None
+    scheduled_at: Moment | None = None
+    max_calls_per_day: Count | None = None
+    start_time: ClockTime | None = None
+    end_time: ClockTime | None = None
+    working_days: WorkingDays | None = None
+    retry_failed: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _rules_across_fields(self) -> Self:
+        if not self.body():
+            raise RuleBroken("at least one field must be given")
+        if self.scheduled_at is not None and self.schedule_type == "immediate":
+            raise RuleBroken(
+                "must be scheduled when scheduled_at is given",
+                field="schedule_type",
+                value=self.schedule_type,
+            )
+        check_window(self.start_time, self.end_time)
+        return self
+
+
+class ScheduleRequest(Request):
+    """
+    ``POST /batch-calls/{batch_call_id}/schedule``.
+
+    :param scheduled_at: when to start, aware. Without it the calls start **at once**, whatever the create
+        said.
+    :param timezone: IANA zone.
+    """
+
+    label: ClassVar[str] = "schedule"
+
+    scheduled_at: Moment | None = None
+    timezone: Zone | None = None
+
+
+class AddContactsRequest(Request):
+    """
+    ``POST /batch-calls/{batch_call_id}/contacts``.
+
+    :param contacts: at least one.
+    """
+
+    label: ClassVar[str] = "contacts to add"
+
+    contacts: list[ContactInput] = Field(min_length=1)
+
+
+class DeleteRequest(Request):
+    """
+    ``POST /batch-calls/bulk-delete``.
+
+    :param ids: at least one.
+    """
+
+    label: ClassVar[str] = "bulk delete"
+
+    ids: list[Id] = Field(min_length=1)

@@ -1,0 +1,133 @@
+"""
+The types of single fields, each with its rule, as the create page of the API states them (and real ones
+only).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, Strict
+
+from airflow_truedy.api.models.base import RuleBroken
+
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
+_SECONDS = re.compile(r"[1-9][0-9]*s")
+# In a system's zone directory, but no place: the first is whatever this machine is set to.
+_NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones()) - _NOT_ZONES
+
+
+def _real_zone(name: str) -> str:
+    if name not in _zones():
+        raise RuleBroken("must be an IANA time zone, e.g. America/New_York")
+    return name
+
+
+def _real_clock_time(text: str) -> str:
+    if not _CLOCK.fullmatch(text):
+        raise RuleBroken("must be a time of day as HH:MM, from 00:00 to 23:59")
+    return text
+
+
+def _e164(number: str) -> str:
+    if not _E164.fullmatch(number):
+        raise RuleBroken("must be an E.164 number: + and 2 to 15 digits, the first not 0")
+    return number
+
+
+def _like_an_email(address: str) -> str:
+    if not _EMAIL.fullmatch(address):
+        raise RuleBroken("must look like an e-mail address")
+    return address
+
+
+def _seconds(text: str) -> str:
+    if not _SECONDS.fullmatch(text):
+        raise RuleBroken('must be whole seconds with the unit, e.g. "30s"')
+    return text
+
+
+def _no_repeats(days: list[int]) -> list[int]:
+    if len(set(days)) != len(days):
+        raise RuleBroken("must not repeat a day")
+    return days
+
+
+def _date_time_or_text(value: Any) -> Any:
+    # pydantic would read any number as seconds since 1970: a start in the past, by surprise.
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_TIME.fullmatch(value)):
+        return value
+    raise RuleBroken("must be a date and time with its offset from UTC, e.g. 2026-03-20T09:00:00Z")
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(timezone.utc).replace(microsecond=0)
+
+
+def utc_text(moment: datetime) -> str:
+    """
+    A moment as it goes over the wire, e.g. ``2026-03-20T09:00:00Z``.
+
+    :param moment: an aware moment in any zone; parts of a second are left out.
+    """
+    return _in_utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+#: A moment. Held and sent as UTC, to the second.
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_date_time_or_text),
+    AfterValidator(_in_utc),
+    PlainSerializer(utc_text, return_type=str),
+]
+#: An IANA zone that this machine knows.
+Zone = Annotated[str, AfterValidator(_real_zone)]
+#: A wall-clock time, HH:MM.
+ClockTime = Annotated[str, AfterValidator(_real_clock_time)]
+#: An E.164 phone number.
+Number = Annotated[str, AfterValidator(_e164)]
+#: An e-mail address, checked for its form only.
+Email = Annotated[str, AfterValidator(_like_an_email)]
+#: A duration as the call settings take it.
+Seconds = Annotated[str, AfterValidator(_seconds)]
+#: An opaque id: any text but none.
+Id = Annotated[str, Field(min_length=1)]
+#: A person's first or last name.
+PersonName = Annotated[str, Field(max_length=100)]
+#: A campaign's name.
+CampaignName = Annotated[str, Field(min_length=1, max_length=255)]
+#: A count of at least one; text and true are not numbers here.
+Count = Annotated[int, Strict(), Field(ge=1)]
+#: 1 = Monday to 7 = Sunday, none twice. Empty says nothing, so it is refused.
+WorkingDays = Annotated[
+    list[Annotated[int, Strict(), Field(ge=1, le=7)]], Field(min_length=1), AfterValidator(_no_repeats)
+]
+RotationStrategy = Literal["random", "sequential", "round_robin"]
+ContactSource = Literal["csv", "folder", "manual"]
+ScheduleType = Literal["immediate", "scheduled"]
+
+
+def check_window(start_time: str | None, end_time: str | None) -> None:
+    """
+    A daily window needs both ends, the end after the start.
+
+    :param start_time: HH:MM or None.
+    :param end_time: HH:MM or None.
+    """
+    if (start_time is None) != (end_time is None):
+        missing = "start_time" if start_time is None else "end_time"
+        raise RuleBroken("a window needs both start_time and end_time", field=missing)
+    if start_time is not None and end_time is not None and end_time <= start_time:
+        raise RuleBroken(f"must be after start_time ({start_time})", field="end_time", value=end_time)
