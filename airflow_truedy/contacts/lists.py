@@ -1,0 +1,204 @@
+"""A list of contacts that can be gone through again and again, whatever it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from airflow_truedy.contacts.columns import UnreadableTextError, text_of
+from airflow_truedy.contacts.convert import BrokenRow, Row
+from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError
+from airflow_truedy.contacts.manifest import Manifest
+from airflow_truedy.contacts.numberset import NumberSet
+from airflow_truedy.contacts.paths import Opener, open_local
+from airflow_truedy.contacts.reading import read_lines, verify
+from airflow_truedy.contacts.rows import read_rows
+from airflow_truedy.contacts.wire import Contact, contact_of, line_of
+from airflow_truedy.masking import mask_number
+
+_is_e164 = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
+_TEXT_FIELDS = ("first_name", "last_name", "email")
+_FIELDS = frozenset({"phone_number", *_TEXT_FIELDS, "custom_fields"})
+_NAME_MAX_LENGTH = 100
+
+
+class ContactList:
+    """
+    Contacts in a fixed order. Made by :meth:`of`, :meth:`from_manifest` or :meth:`from_file`.
+
+    Each number stands in it once and is E.164. Only as much is in memory as is being looked at (but for
+    :meth:`of`, which was given a list). Each complete pass checks that the contacts are still the same.
+
+    :ivar count: how many contacts there are.
+    :ivar fingerprint: sha256 in hex of the contacts in their order; the same contacts have the same one,
+        whatever they come from.
+    """
+
+    def __init__(self, lines: Callable[[], Iterator[bytes]], count: int, fingerprint: str, name: str) -> None:
+        self._lines = lines
+        self.count = count
+        self.fingerprint = fingerprint
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<ContactList of {self.count} contacts>"
+
+    def __len__(self) -> int:
+        return self.count
+
+    @classmethod
+    def of(cls, contacts: Iterable[Mapping[str, Any]]) -> ContactList:
+        """
+        A small list that is already in memory.
+
+        :param contacts: wire contacts: ``phone_number`` in E.164, ``first_name``, ``last_name``, ``email``,
+            ``custom_fields``. Values become text, empty ones are left out.
+        :raises ContactsFileError: a contact that the API would not take; its position is named, the first is
+            1.
+        :raises DuplicateContactError: a number stands twice.
+        """
+        lines = [_checked_line(contact, position) for position, contact in enumerate(contacts, 1)]
+        return cls._counted(lambda: iter(lines), "this list")
+
+    @classmethod
+    def from_manifest(cls, manifest: Manifest | Mapping[str, Any], opener: Opener = open_local) -> ContactList:
+        """
+        The contacts of a contacts file.
+
+        :param manifest: a manifest, or its ``dict`` as it comes out of XCom.
+        :param opener: makes something to open from the manifest's address: ``ObjectStoragePath`` for object
+            stores. Default: files on this machine.
+        :raises ManifestError: this is no manifest.
+        :raises ContactsFileError: the file is not the one that was written.
+        """
+        known = manifest if isinstance(manifest, Manifest) else Manifest.from_dict(manifest)
+        path = opener(known.uri)
+        verify(known, path)
+        return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path))
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Any,
+        *,
+        format: str | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+    ) -> ContactList:
+        """
+        The contacts of a file that somebody made: CSV, JSON Lines or Parquet with ``phone_number`` in E.164,
+        ``first_name``, ``last_name`` and ``email``; every other column is a custom field. It is read once
+        here to be checked. Numbers in other forms go through
+        :func:`~airflow_truedy.contacts.prepare.prepare_contacts`.
+
+        :param path: a path, an address of this machine, or ``ObjectStoragePath``.
+        :param format: see :func:`~airflow_truedy.contacts.rows.read_rows`, as for the other two.
+        :raises RowsFileError: the file cannot be read.
+        :raises ContactsFileError: a contact that the API would not take; its row is named, the first is 1.
+        :raises DuplicateContactError: a number stands twice.
+        """
+
+        def lines() -> Iterator[bytes]:
+            rows = read_rows(path, format=format, encoding=encoding, delimiter=delimiter)
+            for position, row in enumerate(rows, 1):
+                yield _checked_line(_nested(row, position), position)
+
+        return cls._counted(lines, str(path))
+
+    def chunks(self, size: int, start: int = 0) -> Iterator[list[Contact]]:
+        """
+        The contacts in lists of ``size``, from the beginning each time it is called.
+
+        :param size: contacts a chunk; the last one may be smaller.
+        :param start: how many contacts to pass over. Default 0.
+        :raises ContactsFileError: the file has changed since this list was made.
+        """
+        if size < 1 or start < 0:
+            raise ValueError(f"size={size} must be 1 or more and start={start} 0 or more")
+        lines = islice(self._checked_lines(), start, None)
+        while chunk := list(map(contact_of, islice(lines, size))):
+            yield chunk
+
+    def numbers(self) -> Iterator[str]:
+        """The E.164 numbers, in order."""
+        for line in self._checked_lines():
+            yield contact_of(line)["phone_number"]
+
+    def _checked_lines(self) -> Iterator[bytes]:
+        digest, count = hashlib.sha256(), 0
+        for line in self._lines():
+            digest.update(line + b"\n")
+            count += 1
+            yield line
+        if (count, digest.hexdigest()) != (self.count, self.fingerprint):
+            raise ContactsFileError(f"The contacts of {self._name} have changed since they were checked")
+
+    @classmethod
+    def _counted(cls, lines: Callable[[], Iterator[bytes]], name: str) -> ContactList:
+        digest, seen, count = hashlib.sha256(), NumberSet(), 0
+        for line in lines():
+            count += 1
+            digest.update(line + b"\n")
+            number = contact_of(line)["phone_number"]
+            if not seen.add(int(number[1:])):
+                earlier = _position_of(number, lines())
+                raise DuplicateContactError(
+                    f"The number {mask_number(number)} stands at {earlier} and at {count} of {name}"
+                )
+        return cls(lines, count, digest.hexdigest(), name)
+
+
+def _position_of(number: str, lines: Iterator[bytes]) -> int:
+    return next(at for at, line in enumerate(lines, 1) if contact_of(line)["phone_number"] == number)
+
+
+def _nested(row: Row, position: int) -> dict[str, Any]:
+    """A flat row as a wire contact: what is no field of the API is a custom field."""
+    if isinstance(row, BrokenRow):
+        raise ContactsFileError(f"Row {position} has more or fewer cells than the header, or is no JSON object")
+    others = {name: value for name, value in row.items() if name not in _FIELDS}
+    contact = {name: value for name, value in row.items() if name in _FIELDS}
+    nested = contact.get("custom_fields") or {}
+    return {**contact, "custom_fields": {**nested, **others}} if isinstance(nested, Mapping) else contact
+
+
+def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
+    """The line of a contacts file for a contact that somebody made."""
+    try:
+        wire = _as_wire(contact)
+    except _RefusedError as error:
+        raise ContactsFileError(f"Contact {position}: {error}") from None
+    except UnreadableTextError:
+        raise ContactsFileError(f"Contact {position} holds a value that is no text") from None
+    try:
+        return line_of(wire)
+    except ValueError:
+        raise ContactsFileError(f"Contact {position} holds broken characters") from None
+
+
+class _RefusedError(Exception):
+    """The message shows nothing of the person."""
+
+
+def _as_wire(contact: Mapping[str, Any]) -> Contact:
+    number = contact.get("phone_number")
+    if not isinstance(number, str) or not _is_e164(number):
+        raise _RefusedError("phone_number is no E.164 number (+ and digits); prepare_contacts makes them")
+    # After the number: in a mapping from number to name the keys are people, not names of fields.
+    unknown = sorted(set(contact) - _FIELDS)
+    if unknown:
+        raise _RefusedError(f"{unknown} are no fields of a contact; put them into custom_fields")
+    wire: Contact = {"phone_number": number}
+    for field in _TEXT_FIELDS:
+        if text := text_of(contact.get(field)):
+            wire[field] = text
+            if field != "email" and len(text) > _NAME_MAX_LENGTH:
+                raise _RefusedError(f"{field} has more than {_NAME_MAX_LENGTH} characters")
+    custom = contact.get("custom_fields") or {}
+    if not isinstance(custom, Mapping):
+        raise _RefusedError("custom_fields is no mapping")
+    texts = {name: text for name in sorted(custom) if (text := text_of(custom[name]))}
+    return {**wire, "custom_fields": texts} if texts else wire

@@ -1,0 +1,88 @@
+"""The closed list of reasons why a row did not become a contact."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(str, Enum):
+    """Why a row was refused. The value is the code that stands in rejects files and manifests."""
+
+    # What stood in the cell
+    EMPTY = "empty"
+    NOT_A_NUMBER = "not_a_number"
+    EXPONENT = "exponent"
+    DECIMAL_TAIL = "decimal_tail"
+    THOUSANDS_SEPARATORS = "thousands_separators"
+    SPREADSHEET_ERROR = "spreadsheet_error"
+    LETTERS = "letters"
+    SEVERAL_NUMBERS = "several_numbers"
+    # In which region it was read
+    NO_COUNTRY_CODE = "no_country_code"
+    REGION_MISSING = "region_missing"
+    REGION_UNKNOWN = "region_unknown"
+    # Not a number that can exist
+    UNKNOWN_COUNTRY_CODE = "unknown_country_code"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    WRONG_LENGTH = "wrong_length"
+    NO_AREA_CODE = "no_area_code"
+    NOT_VALID = "not_valid"
+    SHORT_NUMBER = "short_number"
+    # A number that exists and is not called unless the policy allows it
+    EXTENSION = "extension"
+    TOLL_FREE = "toll_free"
+    PREMIUM_RATE = "premium_rate"
+    SHARED_COST = "shared_cost"
+    PERSONAL_NUMBER = "personal_number"
+    PAGER = "pager"
+    UAN = "uan"
+    VOICEMAIL = "voicemail"
+    GLOBAL_NETWORK = "global_network"
+    # The rest of the row
+    UNREADABLE_ROW = "unreadable_row"
+    UNREADABLE_TEXT = "unreadable_text"
+    NAME_TOO_LONG = "name_too_long"
+    BAD_EMAIL = "bad_email"
+    MISSING_VALUE = "missing_value"
+    # Could be called, but not again or not at all; counted on their own
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+
+
+EXPLANATIONS: dict[Reason, str] = {
+    Reason.EMPTY: "the cell of the number is empty",
+    Reason.NOT_A_NUMBER: "no phone number stands in the cell",
+    Reason.EXPONENT: "a spreadsheet wrote the number as 4.47912E+11, digits are lost",
+    Reason.DECIMAL_TAIL: "the number was kept as a decimal such as 447911123456.0",
+    Reason.THOUSANDS_SEPARATORS: "a spreadsheet wrote the number with thousands separators",
+    Reason.SPREADSHEET_ERROR: "a spreadsheet error such as #N/A or ######",
+    Reason.LETTERS: "letters stand between the digits",
+    Reason.SEVERAL_NUMBERS: "more than one number stands in the cell",
+    Reason.NO_COUNTRY_CODE: "no + and country code, and no region was stated to read it in",
+    Reason.REGION_MISSING: "no + and country code, and the region column is empty",
+    Reason.REGION_UNKNOWN: "no + and country code, and the region column holds no ISO 3166 code",
+    Reason.UNKNOWN_COUNTRY_CODE: "no country has this country code",
+    Reason.TOO_SHORT: "too few digits for its country",
+    Reason.TOO_LONG: "too many digits for its country or for E.164",
+    Reason.WRONG_LENGTH: "a number of digits that its country does not use",
+    Reason.NO_AREA_CODE: "the area code is missing",
+    Reason.NOT_VALID: "right length, but its country gives out no such number",
+    Reason.SHORT_NUMBER: "a short or emergency number",
+    Reason.EXTENSION: "has an extension, which a call to an E.164 number cannot dial",
+    Reason.TOLL_FREE: "toll-free number",
+    Reason.PREMIUM_RATE: "premium-rate number",
+    Reason.SHARED_COST: "shared-cost number",
+    Reason.PERSONAL_NUMBER: "personal (follow-me) number",
+    Reason.PAGER: "pager",
+    Reason.UAN: "universal access number of a company",
+    Reason.VOICEMAIL: "access number of a voicemail box",
+    Reason.GLOBAL_NETWORK: "satellite or other network that belongs to no country",
+    Reason.UNREADABLE_ROW: "more or fewer cells than the header, or a line that is no JSON object",
+    Reason.UNREADABLE_TEXT: "a value is no text (bytes, broken characters)",
+    Reason.NAME_TOO_LONG: "a name of more than 100 characters",
+    Reason.BAD_EMAIL: "no e-mail address stands in the e-mail column",
+    Reason.MISSING_VALUE: "a required column is empty",
+    Reason.DUPLICATE: "the same number stands in another row",
+    Reason.SUPPRESSED: "the number is on a do-not-call list",
+}

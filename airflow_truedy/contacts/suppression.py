@@ -1,0 +1,189 @@
+"""
+Do-not-call lists: plain or hashed numbers that must not be called, from anything that can be gone through
+once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.contacts.errors import ContactsError, StaleSuppressionError, UnreadableSuppressionError
+from airflow_truedy.contacts.numberset import NumberSet
+from airflow_truedy.contacts.policy import NumberPolicy
+from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.contacts.region import UNSAID, Region, RegionColumn, Unsaid, require_known, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_truedy.contacts.convert import Outcome
+
+_is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
+_DIGEST_BITS = 63
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """
+    One do-not-call list.
+
+    :param entries: cells as they stand in the list: numbers in any form, or sha256 digests. Gone through
+        once, when the list is prepared. Empty cells are passed over.
+    :param name: what the list is called in error messages.
+    :param region: in which region its numbers without ``+`` are read: an ISO 3166 code or ``None``. Must be
+        stated for plain entries. It may differ from that of the contacts.
+    :param hashed: the entries are sha256 digests in hex (any case) of ``salt`` followed by the E.164 number
+        with its ``+``.
+    :param salt: what stands before the number when it is hashed. Default: nothing.
+    :param as_of: when the list was true, with a time zone. For a file: its change time, see
+        :func:`changed_at`.
+    :param max_age: how old it may be; needs ``as_of``. Default: any age.
+    :param max_unreadable: how many entries may be unreadable before the list is refused: an ``int`` is a
+        number, a ``float`` a share. Default 0, for an entry that is not understood is a person who gets
+        called.
+    """
+
+    entries: Iterable[Any]
+    name: str = "suppression list"
+    region: Region | Unsaid = UNSAID
+    hashed: bool = False
+    salt: str = ""
+    as_of: datetime | None = None
+    max_age: timedelta | None = None
+    max_unreadable: int | float = 0
+
+    def __post_init__(self) -> None:
+        if not self.hashed:
+            said(self.region)
+        if isinstance(self.region, RegionColumn):
+            raise ContactsError(f"{self.name}: entries are cells, not rows; state one region, or None")
+        if self.as_of is not None and self.as_of.tzinfo is None:
+            raise ContactsError(f"{self.name}: as_of has no time zone")
+
+    def __repr__(self) -> str:
+        return f"<Suppression {self.name!r}>"
+
+    def check_age(self, now: datetime) -> None:
+        """
+        :raises StaleSuppressionError: the list is older than ``max_age``, or nobody knows how old it is.
+        """
+        if self.max_age is None:
+            return
+        if self.as_of is None:
+            raise StaleSuppressionError(f"{self.name}: max_age is stated, but not as_of, so its age is not known")
+        if now - self.as_of > self.max_age:
+            raise StaleSuppressionError(
+                f"{self.name}: it is of {self.as_of.isoformat()} and may be {self.max_age} old at most"
+            )
+
+
+class Suppressed:
+    """
+    The numbers of all lists together: 12 to 24 bytes for each.
+
+    Of a digest 63 bits are kept: among 10 million digests and 1 million contacts, the chance that one contact
+    is held back by mistake is about one in a million; none can be called by mistake.
+    """
+
+    def __init__(self) -> None:
+        self.plain = NumberSet()
+        self.hashed: dict[str, NumberSet] = {}
+
+    def drop(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        """Mark every contact that is on a list."""
+        for outcome in outcomes:
+            if outcome.reason is None and self.holds(outcome.number):
+                yield outcome._replace(reason=Reason.SUPPRESSED)
+            else:
+                yield outcome
+
+    def holds(self, number: int) -> bool:
+        """Whether the number, given by its digits, is on a list."""
+        if number in self.plain:
+            return True
+        return any(_digest(f"{salt}+{number}") in digests for salt, digests in self.hashed.items())
+
+
+def suppressed_numbers(lists: Sequence[Suppression], now: datetime | None = None) -> Suppressed | None:
+    """
+    Read do-not-call lists.
+
+    :param lists: the lists; ``None`` comes back when there are none.
+    :param now: the time against which ages are held. Default: now.
+    :raises StaleSuppressionError: one is too old.
+    :raises UnreadableSuppressionError: one holds too many entries that cannot be read.
+    """
+    if not lists:
+        return None
+    suppressed = Suppressed()
+    for entry in lists:
+        entry.check_age(now or datetime.now(timezone.utc))
+    for entry in lists:
+        unreadable: Counter[str] = Counter()
+        total = (_read_hashed if entry.hashed else _read_plain)(entry, suppressed, unreadable)
+        refused = sum(unreadable.values())
+        limit = entry.max_unreadable
+        if refused > (limit * total if isinstance(limit, float) else limit):
+            raise UnreadableSuppressionError(
+                f"{entry.name}: {refused} of {total} entries cannot be read, max_unreadable is {limit}: "
+                f"{dict(unreadable.most_common())}"
+            )
+    return suppressed
+
+
+def changed_at(path: Any) -> datetime:
+    """
+    When a file was changed last, for ``as_of``.
+
+    :param path: a path or ``ObjectStoragePath``.
+    """
+    return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+
+
+def _read_plain(entry: Suppression, suppressed: Suppressed, unreadable: Counter[str]) -> int:
+    from airflow_truedy.contacts.numbers import normaliser
+
+    region = said(entry.region)
+    assert not isinstance(region, RegionColumn)
+    if region is not None:
+        require_known(region)
+    verdict_of = normaliser(NumberPolicy.everything())
+    total = 0
+    for cell in entry.entries:
+        verdict = verdict_of(cell, region)
+        if verdict is Reason.EMPTY:
+            continue
+        total += 1
+        if isinstance(verdict, Reason):
+            unreadable[verdict.value] += 1
+        else:
+            suppressed.plain.add(int(verdict))
+    return total
+
+
+def _read_hashed(entry: Suppression, suppressed: Suppressed, unreadable: Counter[str]) -> int:
+    digests = suppressed.hashed.setdefault(entry.salt, NumberSet())
+    total = 0
+    for cell in entry.entries:
+        text = str("" if cell is None else cell).strip().lower()
+        if not text:
+            continue
+        total += 1
+        if _is_sha256(text):
+            digests.add(_shortened(bytes.fromhex(text)))
+        else:
+            unreadable["no_sha256"] += 1
+    return total
+
+
+def _digest(text: str) -> int:
+    return _shortened(hashlib.sha256(text.encode()).digest())
+
+
+def _shortened(digest: bytes) -> int:
+    return (int.from_bytes(digest[:8], "big") >> (64 - _DIGEST_BITS)) or 1

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from pathlib import Path
+
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_truedy.contacts.errors import UnknownRegionError
+from airflow_truedy.contacts.numbers import Normalised, Refusal, normalise
+from airflow_truedy.contacts.plans import shortcut
+from airflow_truedy.contacts.policy import ALLOWABLE, NumberPolicy
+from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
+
+#: Cells with their verdicts: libphonenumber's example numbers in national, international and dirty
+#: spellings, and damage. Looked through by hand; the verdicts are data.
+with (Path(__file__).parent / "corpus.csv").open(encoding="utf-8", newline="") as file:
+    CORPUS = list(csv.DictReader(file))
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+PEOPLE = {
+    phonenumbers.PhoneNumberType.FIXED_LINE,
+    phonenumbers.PhoneNumberType.MOBILE,
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    phonenumbers.PhoneNumberType.VOIP,
+}
+
+
+def verdict(cell: object, region: str | None, policy: NumberPolicy | None = None) -> str:
+    result = normalise(cell, region, policy)
+    return result.number if isinstance(result, Normalised) else result.reason.value
+
+
+def test_the_corpus_is_large_and_wide() -> None:
+    assert len(CORPUS) >= 300
+    assert len({row["region"] for row in CORPUS}) >= 40
+    numbers = {row["expected"] for row in CORPUS if row["expected"].startswith("+")}
+    refused = {row["expected"] for row in CORPUS if not row["expected"].startswith("+")}
+    assert len({phonenumbers.parse(number).country_code for number in numbers}) >= 40
+    of_numbers = {reason for reason in Reason if reason.name not in NOT_OF_NUMBERS}
+    assert {reason.value for reason in of_numbers} - refused <= {"wrong_length"}
+
+
+NOT_OF_NUMBERS = {
+    "REGION_MISSING",
+    "REGION_UNKNOWN",
+    "UNREADABLE_ROW",
+    "UNREADABLE_TEXT",
+    "NAME_TOO_LONG",
+    "BAD_EMAIL",
+    "MISSING_VALUE",
+    "DUPLICATE",
+    "SUPPRESSED",
+}
+
+
+@pytest.mark.parametrize("row", CORPUS, ids=lambda row: f"{row['region'] or 'any'}: {row['note']}")
+def test_the_corpus_gets_its_verdicts(row: dict[str, str]) -> None:
+    assert verdict(row["cell"], row["region"] or None) == row["expected"]
+
+
+@given(row=st.sampled_from(CORPUS), region=st.sampled_from([None, *REGIONS]))
+def test_normalising_twice_changes_nothing_in_whatever_region(row: dict[str, str], region: str | None) -> None:
+    once = normalise(row["cell"], row["region"] or None)
+    if isinstance(once, Normalised):
+        assert normalise(once.number, region) == once
+
+
+@given(
+    cell=st.text() | st.from_regex(r"[+(]?[0-9 ().x/-]{5,20}", fullmatch=True),
+    region=st.sampled_from([None, "US", "DE", "IT"]),
+)
+def test_any_text_gets_a_verdict_that_stays(cell: str, region: str | None) -> None:
+    once = normalise(cell, region)
+    if isinstance(once, Normalised):
+        assert once.number[0] == "+"
+        assert 2 <= len(once.number[1:]) <= 15
+        assert phonenumbers.is_valid_number(phonenumbers.parse(once.number))
+        assert normalise(once.number, None) == once
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (12015550123, "+12015550123"),
+        (2015550123, "+12015550123"),
+        (Decimal("2015550123"), "+12015550123"),
+        (Decimal("2015550123.0"), "decimal_tail"),
+        (Decimal("2.01E+9"), "exponent"),
+        (2015550123.0, "decimal_tail"),
+        (2.01e9, "decimal_tail"),
+        (float("nan"), "empty"),
+        (Decimal("NaN"), "not_a_number"),
+        (None, "empty"),
+        (True, "not_a_number"),
+        (b"2015550123", "not_a_number"),
+        (["2015550123"], "not_a_number"),
+        (-2015550123, "+12015550123"),
+    ],
+)
+def test_values_as_databases_give_them(cell: object, expected: str) -> None:
+    assert verdict(cell, "US") == expected
+
+
+@pytest.mark.parametrize("reason", sorted(ALLOWABLE, key=lambda reason: reason.value))
+def test_each_refused_kind_can_be_allowed_alone(reason: Reason) -> None:
+    row = next(row for row in CORPUS if row["expected"] == reason.value)
+    allowed = verdict(row["cell"], row["region"] or None, NumberPolicy([reason]))
+    others = NumberPolicy(ALLOWABLE - {reason})
+    assert allowed.startswith("+")
+    assert verdict(row["cell"], row["region"] or None, others) == reason.value
+    assert verdict(row["cell"], row["region"] or None, NumberPolicy.everything()) == allowed
+
+
+def test_an_allowed_extension_is_dropped() -> None:
+    assert verdict("201 555 0123 ext 3", "US", NumberPolicy("extension")) == "+12015550123"
+
+
+def test_a_policy_names_what_it_may_allow() -> None:
+    with pytest.raises(ValueError, match=r"\['short_number'\].*toll_free"):
+        NumberPolicy(["short_number"])
+
+
+def test_a_region_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(UnknownRegionError, match='"GB"'):
+        normalise("020 7946 0018", "UK")
+
+
+def test_a_verdict_shows_two_digits_at_most() -> None:
+    assert repr(normalise("+1 201 555 0123", None)) == "Normalised(+*********23)"
+    assert repr(normalise("x", None)) == f"Refusal(reason={Reason.NOT_A_NUMBER!r})"
+    assert normalise("x", None) == Refusal(Reason.NOT_A_NUMBER)
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(EXPLANATIONS) == set(Reason)
+
+
+def by_libphonenumber(digits: str, region: str | None) -> str | None:
+    """The verdict without the shortcut, in the library's own words."""
+    try:
+        number = phonenumbers.parse(digits, None if digits.startswith("+") else region)
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.number_type(number) not in PEOPLE:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@st.composite
+def nearly_a_number(draw: st.DrawFn) -> tuple[str, str]:
+    """An example number of some region, changed a little, as it may be written there or from abroad."""
+    region = draw(st.sampled_from(REGIONS))
+    kind = draw(st.sampled_from([0, 1, 3, 4, 6, 7]))
+    example = phonenumbers.example_number_for_type(region, kind) or phonenumbers.example_number(region)
+    digits = list(phonenumbers.national_significant_number(example))
+    for _ in range(draw(st.integers(0, 5))):
+        digits[draw(st.integers(0, len(digits) - 1))] = draw(st.sampled_from("0123456789"))
+    nsn = "".join(digits[draw(st.sampled_from([0, 0, 0, 1])) :])
+    code = str(example.country_code)
+    trunk = phonenumbers.ndd_prefix_for_region(region, True) or ""
+    written = draw(
+        st.sampled_from([nsn, trunk + nsn, f"+{code}{nsn}", code + nsn, f"+{code}{trunk}{nsn}", f"00{code}{nsn}"])
+    )
+    return written, draw(st.sampled_from([region, region, "US", "GB"]))
+
+
+@settings(max_examples=2_000)
+@given(nearly_a_number())
+def test_the_shortcut_says_what_libphonenumber_says_or_nothing(case: tuple[str, str]) -> None:
+    digits, region = case
+    short = shortcut(digits, region)
+    assert short is None or short == by_libphonenumber(digits, region)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_shortcut_knows_the_example_numbers_of_every_region(region: str) -> None:
+    example = phonenumbers.example_number(region)
+    e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    if phonenumbers.number_type(example) in PEOPLE:
+        assert shortcut(e164, None) in (e164, None)
+        assert verdict(e164, None) == e164
+
+
+def test_the_shortcut_is_taken_by_most_countries() -> None:
+    examples = [phonenumbers.example_number_for_type(region, 1) for region in REGIONS]
+    numbers = [phonenumbers.format_number(number, 0) for number in examples if number]
+    taken = sum(shortcut(number, None) == number for number in numbers)
+    assert taken > 0.8 * len(numbers)

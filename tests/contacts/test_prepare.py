@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from airflow_truedy.contacts.columns import OTHERS, Columns
+from airflow_truedy.contacts.errors import (
+    DuplicateContactError,
+    MissingColumnError,
+    MissingRegionError,
+    TooManyRejectedError,
+    TooManySplitsError,
+    UnknownRegionError,
+)
+from airflow_truedy.contacts.manifest import Manifest
+from airflow_truedy.contacts.prepare import prepare_contacts, prepare_split
+from airflow_truedy.contacts.region import RegionColumn
+from airflow_truedy.contacts.suppression import Suppression
+
+MESSY = [
+    {"phone": "(212) 555-0100", "name": "Ann", "plan": "gold"},
+    {"phone": "212-555-0101 ext 3", "name": "Bob", "plan": "gold"},
+    {"phone": "+1 212 555 0100", "name": "Ann again", "plan": "tin"},
+    {"phone": "2.12555E+09", "name": "Cy", "plan": "tin"},
+    {"phone": "212 555 0102", "name": "Dee", "plan": "gold"},
+    {"phone": None, "name": "Eve", "plan": "tin"},
+    {"phone": "212 555 0103", "name": "Fay", "plan": "tin"},
+]
+COLUMNS = Columns("phone", first_name="name", custom_fields=["plan"])
+
+
+def contacts_in(manifest: Manifest) -> list[dict[str, object]]:
+    return [json.loads(line) for line in gzip.decompress(Path(manifest.uri).read_bytes()).splitlines()]
+
+
+def rejects_in(manifest: Manifest) -> list[dict[str, str]]:
+    with Path(manifest.rejects_uri).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def to(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "contacts.jsonl.gz"
+
+
+def test_every_row_ends_as_a_contact_or_in_the_rejects_file(to: Path) -> None:
+    suppression = [Suppression(["+12125550103"], region=None)]
+    manifest = prepare_contacts(MESSY, to, region="US", columns=COLUMNS, suppression=suppression)
+
+    assert contacts_in(manifest) == [
+        {"phone_number": "+12125550100", "first_name": "Ann", "custom_fields": {"plan": "gold"}},
+        {"phone_number": "+12125550102", "first_name": "Dee", "custom_fields": {"plan": "gold"}},
+    ]
+    assert [(row["row_number"], row["reason"], row["name"]) for row in rejects_in(manifest)] == [
+        ("2", "extension", "Bob"),
+        ("3", "duplicate", "Ann again"),
+        ("4", "exponent", "Cy"),
+        ("6", "empty", "Eve"),
+        ("7", "suppressed", "Fay"),
+    ]
+    assert (manifest.rows_read, manifest.contacts, manifest.duplicates, manifest.suppressed) == (7, 2, 1, 1)
+    assert manifest.rejected == 3
+    assert manifest.rejected_by_reason == {"empty": 1, "exponent": 1, "extension": 1}
+
+
+def test_rejects_show_two_digits_of_a_number_and_not_its_column(to: Path) -> None:
+    manifest = prepare_contacts(MESSY, to, region="US", columns=COLUMNS)
+
+    text = Path(manifest.rejects_uri).read_text(encoding="utf-8")
+    assert text.splitlines()[0] == "row_number,reason,masked_number,name,plan"
+    assert "3,duplicate,+************00,Ann again,tin" in text
+    assert "555" not in text
+
+
+def test_the_last_of_several_rows_can_be_kept(to: Path) -> None:
+    manifest = prepare_contacts(MESSY, to, region="US", columns=COLUMNS, duplicates="last")
+
+    assert [contact["first_name"] for contact in contacts_in(manifest)] == ["Ann again", "Dee", "Fay"]
+    assert rejects_in(manifest)[0]["row_number"] == "1"
+
+
+def test_text_that_no_server_could_keep_is_refused(to: Path) -> None:
+    names = ["Ann\0", "\ud800", "a\\u0000b"]
+    rows = [{"phone_number": f"+1212555{i:04d}", "na\0me": name} for i, name in enumerate(names, 100)]
+    manifest = prepare_contacts(rows, to, region=None, columns=Columns(first_name="na\0me"))
+    assert manifest.rejected_by_reason == {"unreadable_text": 2}
+    assert [row["na\\0me"] for row in rejects_in(manifest)] == ["Ann\\0", "\\ud800"]
+
+
+def test_rows_may_hold_bytes_whichever_row_is_kept(to: Path) -> None:
+    rows = [{"phone_number": "+12125550100", "photo": memoryview(b"x")}] * 2
+    for keep in ("first", "last"):
+        manifest = prepare_contacts(rows, to, region=None, duplicates=keep)
+        assert (manifest.contacts, manifest.duplicates) == (1, 1)
+
+
+def test_duplicates_can_fail_the_run_after_the_files_are_written(to: Path) -> None:
+    with pytest.raises(DuplicateContactError, match="1 rows"):
+        prepare_contacts(MESSY, to, region="US", columns=COLUMNS, duplicates="fail")
+    assert to.exists()
+
+
+@pytest.mark.parametrize(
+    ("limit", "fails"), [(3, False), (2, True), (0.43, False), (0.42, True), (0, True), (None, False)]
+)
+def test_too_many_rejects_fail_the_run_after_the_files_are_written(to: Path, limit: float | None, fails: bool) -> None:
+    def prepare() -> None:
+        prepare_contacts(MESSY, to, region="US", columns=COLUMNS, max_rejected=limit)
+
+    if fails:
+        with pytest.raises(TooManyRejectedError, match="3 of 7 rows"):
+            prepare()
+    else:
+        prepare()
+    assert to.exists()
+    assert to.with_name("contacts.rejects.csv").exists()
+
+
+def test_nothing_appears_when_the_rows_break_off(to: Path) -> None:
+    def broken() -> object:
+        yield from MESSY
+        raise ConnectionError("the database went away")
+
+    with pytest.raises(ConnectionError):
+        prepare_contacts(broken(), to, region="US", columns=COLUMNS)  # type: ignore[arg-type]
+    assert not to.parent.exists()
+
+
+def test_forgetting_the_region_shows_how_to_say_it(to: Path) -> None:
+    with pytest.raises(MissingRegionError, match=r'region="US".*RegionColumn\("country"\).*region=None'):
+        prepare_contacts(MESSY, to, columns=COLUMNS)
+
+
+@pytest.mark.parametrize("region", ["UK", "us", "USA", "+1", ""])
+def test_what_is_no_region_is_refused(to: Path, region: str) -> None:
+    with pytest.raises(UnknownRegionError):
+        prepare_contacts(MESSY, to, region=region, columns=COLUMNS)
+
+
+def test_the_region_may_stand_in_a_column(to: Path) -> None:
+    rows = [
+        {"phone_number": "020 7946 0018", "country": "gb "},
+        {"phone_number": "2125550100", "country": "US"},
+        {"phone_number": "2125550101", "country": "USA"},
+        {"phone_number": "2125550102", "country": None},
+        {"phone_number": "+12125550103", "country": "?"},
+    ]
+    manifest = prepare_contacts(rows, to, region=RegionColumn("country"))
+
+    assert [contact["phone_number"] for contact in contacts_in(manifest)] == [
+        "+442079460018",
+        "+12125550100",
+        "+12125550103",
+    ]
+    assert manifest.rejected_by_reason == {"region_missing": 1, "region_unknown": 1}
+    assert manifest.region == {"column": "country"}
+
+
+def test_a_column_that_does_not_exist_is_named(to: Path) -> None:
+    with pytest.raises(MissingColumnError, match=r"\['mail'\].*\['name', 'phone', 'plan'\]"):
+        prepare_contacts(MESSY, to, region="US", columns=Columns("phone", email="mail"))
+    with pytest.raises(MissingColumnError, match="country"):
+        prepare_contacts(MESSY, to, region=RegionColumn("country"), columns=COLUMNS)
+
+
+def test_no_rows_make_an_empty_list(to: Path) -> None:
+    manifest = prepare_contacts([], to, region="US")
+    assert manifest.rows_read == manifest.contacts == 0
+    assert contacts_in(manifest) == []
+
+
+def test_the_same_rows_give_the_same_bytes(to: Path, tmp_path: Path) -> None:
+    first = prepare_contacts(MESSY, to, region="US", columns=COLUMNS)
+    second = prepare_contacts(MESSY, tmp_path / "other.jsonl.gz", region="US", columns=COLUMNS)
+    assert first.sha256 == second.sha256
+    assert to.read_bytes() == (tmp_path / "other.jsonl.gz").read_bytes()
+
+
+def test_a_list_is_split_by_a_column(to: Path) -> None:
+    manifests = prepare_split(MESSY, to, split_by="plan", region="US", columns=COLUMNS)
+
+    assert [manifest.split for manifest in manifests] == [
+        {"column": "plan", "value": "gold"},
+        {"column": "plan", "value": "tin"},
+    ]
+    assert [Path(manifest.uri).name for manifest in manifests] == [
+        "contacts-gold.jsonl.gz",
+        "contacts-tin.jsonl.gz",
+    ]
+    assert [manifest.rows_read for manifest in manifests] == [3, 4]
+    # Ann stands in both segments and is called once.
+    assert [[c["first_name"] for c in contacts_in(m)] for m in manifests] == [["Ann", "Dee"], ["Fay"]]
+
+
+def test_values_to_split_by_make_safe_file_names_that_never_meet(to: Path) -> None:
+    values = ["a/b", "a b", "../..", "", "A", "a", "Zürich", "x" * 300]
+    rows = [{"phone_number": f"+1212555{i:04d}", "segment": value} for i, value in enumerate(values, 100)]
+    manifests = prepare_split(rows, to, split_by="segment", region=None)
+    assert len({manifest.uri.lower() for manifest in manifests}) == len(values)
+    assert {Path(manifest.uri).parent for manifest in manifests} == {to.parent}
+    assert all(manifest.contacts == 1 for manifest in manifests)
+
+
+def test_more_values_than_allowed_fail_before_anything_is_written(to: Path) -> None:
+    rows = [{"phone_number": f"+1212555{i:04d}", "segment": str(i)} for i in range(100, 104)]
+    with pytest.raises(TooManySplitsError, match="more than 3 values"):
+        prepare_split(rows, to, split_by="segment", max_splits=3, region=None)
+    assert not to.parent.exists()
+
+
+def test_a_column_to_split_by_that_does_not_exist_is_named(to: Path) -> None:
+    with pytest.raises(MissingColumnError, match="zone"):
+        prepare_split(MESSY, to, split_by="zone", region="US", columns=COLUMNS)
+
+
+def test_a_manifest_is_small_plain_json_and_comes_back(to: Path) -> None:
+    manifest = prepare_contacts(
+        MESSY,
+        to,
+        region="US",
+        columns=Columns("phone", custom_fields=OTHERS),
+        source="postgres conn crm, query a1b2c3",
+        made_by={
+            "dag_id": "d" * 80,
+            "task_id": "t" * 80,
+            "run_id": "scheduled__2026-04-01T09:00:00+00:00",
+            "map_index": 3,
+        },
+    )
+    text = json.dumps(manifest.to_dict())
+    assert len(text) < 2048
+    assert Manifest.from_dict(json.loads(text)) == manifest
+    assert datetime.fromisoformat(manifest.created_at).tzinfo == timezone.utc
+    assert "Ann" not in text
+    assert "555" not in text.replace(manifest.sha256, "").replace(manifest.fingerprint, "")

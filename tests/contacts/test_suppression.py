@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from airflow_truedy.contacts.errors import (
+    ContactsError,
+    MissingRegionError,
+    StaleSuppressionError,
+    UnreadableSuppressionError,
+)
+from airflow_truedy.contacts.region import RegionColumn
+from airflow_truedy.contacts.suppression import Suppression, changed_at, suppressed_numbers
+
+NOW = datetime(2026, 4, 2, 12, tzinfo=timezone.utc)
+ANN, BOB = 12125550100, 442079460018
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_plain_entries_are_normalised_like_contacts() -> None:
+    lists = [
+        Suppression(["(212) 555-0100 ext 3", "", None], region="US"),
+        Suppression(iter(["020 7946 0018"]), region="GB"),
+    ]
+    suppressed = suppressed_numbers(lists)
+    assert suppressed is not None
+    assert suppressed.holds(ANN)
+    assert suppressed.holds(BOB)
+    assert not suppressed.holds(ANN + 1)
+
+
+@pytest.mark.parametrize("salt", ["", "pepper:"])
+def test_hashed_entries_hold_back_their_numbers(salt: str) -> None:
+    entries = [digest(f"{salt}+{ANN}").upper(), "", f" {digest(f'{salt}+{BOB}')}\n"]
+    suppressed = suppressed_numbers([Suppression(entries, hashed=True, salt=salt)])
+    assert suppressed is not None
+    assert suppressed.holds(ANN)
+    assert suppressed.holds(BOB)
+    assert not suppressed.holds(ANN + 1)
+
+
+def test_lists_with_different_salts_work_together() -> None:
+    lists = [
+        Suppression([digest(f"a+{ANN}")], hashed=True, salt="a"),
+        Suppression([digest(f"b+{BOB}")], hashed=True, salt="b"),
+        Suppression(["+12125550101"], region=None),
+    ]
+    suppressed = suppressed_numbers(lists)
+    assert suppressed is not None
+    assert [suppressed.holds(number) for number in (ANN, BOB, ANN + 1, ANN + 2)] == [True, True, True, False]
+
+
+def test_an_entry_that_cannot_be_read_fails_the_list_without_showing_it() -> None:
+    entries = ["+12125550100", "4.47912E+11", "212 555 0101"]
+    with pytest.raises(UnreadableSuppressionError, match="2 of 3 entries") as caught:
+        suppressed_numbers([Suppression(entries, region=None, name="crm opt-outs")])
+    assert "crm opt-outs" in str(caught.value)
+    assert "'exponent': 1" in str(caught.value)
+    assert "555" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("allowed", "fails"), [(1, False), (0, True), (0.5, False), (0.4, True)])
+def test_unreadable_entries_may_be_allowed(allowed: float, fails: bool) -> None:
+    entry = Suppression(["+12125550100", "nobody"], region=None, max_unreadable=allowed)
+    if fails:
+        with pytest.raises(UnreadableSuppressionError):
+            suppressed_numbers([entry])
+    else:
+        assert suppressed_numbers([entry]) is not None
+
+
+def test_what_is_no_digest_is_unreadable() -> None:
+    with pytest.raises(UnreadableSuppressionError, match="no_sha256"):
+        suppressed_numbers([Suppression(["+12125550100"], hashed=True)])
+
+
+@pytest.mark.parametrize(("hours", "fails"), [(23, False), (24, False), (25, True)])
+def test_a_stale_list_is_no_list(hours: int, fails: bool) -> None:
+    entry = Suppression([], region=None, as_of=NOW - timedelta(hours=hours), max_age=timedelta(days=1))
+    if fails:
+        with pytest.raises(StaleSuppressionError, match="1 day"):
+            suppressed_numbers([entry], NOW)
+    else:
+        suppressed_numbers([entry], NOW)
+
+
+def test_an_age_that_nobody_knows_is_too_great() -> None:
+    with pytest.raises(StaleSuppressionError, match="not known"):
+        suppressed_numbers([Suppression([], region=None, max_age=timedelta(days=1))])
+
+
+def test_the_age_of_a_file_is_its_change_time(tmp_path: Path) -> None:
+    file = tmp_path / "dnc.txt"
+    file.write_text("")
+    os.utime(file, (NOW.timestamp(), NOW.timestamp()))
+    assert changed_at(file) == NOW
+
+
+def test_a_plain_list_needs_a_region_too() -> None:
+    with pytest.raises(MissingRegionError):
+        Suppression(["+12125550100"])
+    with pytest.raises(ContactsError, match="one region"):
+        Suppression([], region=RegionColumn("country"))
+    with pytest.raises(ContactsError, match="no time zone"):
+        Suppression([], region=None, as_of=datetime(2026, 4, 1))
+
+
+def test_a_list_shows_its_name_only() -> None:
+    assert repr(Suppression(["+12125550100"], region=None, name="opt-outs")) == "<Suppression 'opt-outs'>"
+
+
+def test_no_lists_hold_nothing_back() -> None:
+    assert suppressed_numbers([]) is None
