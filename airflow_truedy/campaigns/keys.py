@@ -1,0 +1,120 @@
+"""The logical campaign's key, and the tag in its name by which a lost batch call is found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+
+_NAMESPACE = uuid.UUID("6f1d2c1e-5b0a-5c7e-9a51-7b2f5c1c8d33")
+_KEY_DIGITS = 12
+_PAYLOAD_DIGITS = 8
+_LONGEST_NAME = 255
+_PAUSED_MARK = " paused by Airflow"
+DEFAULT_WORD = "airflow"
+_TAG = re.compile(
+    rf"\[(?P<word>[^\s\[\]]+) (?P<key>[0-9a-f]{{{_KEY_DIGITS}}})-(?P<payload>[0-9a-f]+)(?P<mark>{_PAUSED_MARK})?\]"
+)
+
+
+def default_key(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:
+    """Return the key of the campaign that one task instance stands for, whichever try runs it."""
+    # JSON, because the parts may hold any separator.
+    return json.dumps([dag_id, task_id, run_id, map_index])
+
+
+def digest(text: str | bytes, digits: int = 64) -> str:
+    """Return the first ``digits`` hexadecimal digits of the SHA-256 of ``text``."""
+    data = text.encode() if isinstance(text, str) else text
+    return hashlib.sha256(data).hexdigest()[:digits]
+
+
+@dataclass(frozen=True)
+class CampaignKey:
+    """
+    Identity of a logical campaign.
+
+    The batch call's name ends in a tag such as ``[airflow 3f9a1c2b7d10-9c2e41aa]``: the key's digest and the
+    payload's. It is all that survives when both the worker and the answer are lost, so it cannot be turned off.
+
+    :param text: the key as stated; equal keys are one campaign.
+    :param word: first word of the tag.
+    """
+
+    text: str
+    word: str = DEFAULT_WORD
+
+    def _own_tag(self, name: str) -> re.Match[str] | None:
+        # Only the last tag counts: a batch call's name may have been passed on as the name of the next campaign.
+        last = next(reversed(list(_TAG.finditer(name))), None)
+        return last if last and (last["word"], last["key"]) == (self.word, self.short) else None
+
+    @cached_property
+    def short(self) -> str:
+        """The key's digest as it stands in the tag."""
+        return digest(self.text, _KEY_DIGITS)
+
+    def idempotency_key(self, body: bytes, generation: int) -> str:
+        """
+        Return the ``X-Idempotency-Key`` of a create.
+
+        The body is part of it, so that bytes sent again under one key are the same bytes. The generation counts
+        drafts of this campaign that were thrown away: the server would replay the answer about a deleted one.
+        """
+        return str(uuid.uuid5(_NAMESPACE, f"{self.text}\n{generation}\n{digest(body)}"))
+
+    def tagged(self, name: str, fingerprint: str) -> str:
+        """Return ``name`` with the tag; the name is shortened where both do not fit into 255 characters."""
+        tag = f" [{self.word} {self.short}-{fingerprint[:_PAYLOAD_DIGITS]}]"
+        # Room for the mark is always kept, so that setting it never changes the rest of the name.
+        room = _LONGEST_NAME - len(tag) - len(_PAUSED_MARK)
+        return f"{name if len(name) <= room else name[: room - 1] + '…'}{tag}"
+
+    def with_mark(self, tagged_name: str, *, paused_by_us: bool) -> str:
+        """Return the name of a batch call with the mark in its tag set or taken away; without a tag, unchanged."""
+        found = self._own_tag(tagged_name)
+        if found is None:
+            return tagged_name
+        mark = _PAUSED_MARK if paused_by_us else ""
+        tag = f"[{self.word} {self.short}-{found['payload']}{mark}]"
+        return tagged_name[: found.start()] + tag + tagged_name[found.end() :]
+
+    def tag_in(self, name: str | None) -> Tag | None:
+        """Return this key's tag in a batch call's name, or ``None`` if the name carries none of ours."""
+        found = self._own_tag(name or "")
+        return Tag(payload=found["payload"], paused_by_us=bool(found["mark"])) if found else None
+
+
+_ANY_TAG = re.compile(rf"\[\S+ [0-9a-f]{{{_KEY_DIGITS}}}-[0-9a-f]{{{_PAYLOAD_DIGITS}}}(?:{_PAUSED_MARK})?\]$")
+
+
+def any_tag(name: str | None) -> str:
+    """Return the tag at the end of a batch call's name, whichever campaign's it is, or an empty text."""
+    found = _ANY_TAG.search(name or "")
+    return found[0] if found else ""
+
+
+def renamed(old_name: str | None, name: str) -> str:
+    """Return ``name`` with the tag of the old name: without it, the task that launched the campaign would lose it."""
+    tag = any_tag(old_name)
+    if not tag or name.endswith(tag):
+        return name
+    room = _LONGEST_NAME - len(tag) - len(_PAUSED_MARK) - 1
+    return f"{name if len(name) <= room else name[: room - 1] + '…'} {tag}"
+
+
+def unmarked(name: str) -> str:
+    """Return a batch call's name without the mark that says that Airflow paused it, whichever campaign's tag it has."""
+    tag = any_tag(name)
+    return name[: len(name) - len(tag)] + tag.replace(_PAUSED_MARK, "")
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What a batch call's name tells: the payload it was made from, and whether we paused it ourselves."""
+
+    payload: str
+    paused_by_us: bool

@@ -1,0 +1,302 @@
+"""A campaign as it was asked for: checked, with one instant to start at, before any request is made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_truedy.campaigns.errors import PastStartError, TimingError
+from airflow_truedy.campaigns.keys import CampaignKey, digest
+from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire
+from airflow_truedy.campaigns.windows import CallingWindow
+
+if TYPE_CHECKING:
+    from airflow_truedy.api.errors import InvalidPayloadError
+    from airflow_truedy.api.models import BatchCallRequest
+    from airflow_truedy.contacts.lists import ContactList
+
+OnPast = Literal["fail", "start_now", "skip"]
+OnChange = Literal["fail", "rebuild"]
+OnRetry = Literal["attach", "new"]
+
+# The API's documented defaults ([D1], [D10]), stated because a server's silent default may differ (facts, (f) 24-25).
+_STATED_DEFAULTS = {"phone_rotation_strategy": "random", "timezone": "UTC"}
+
+
+def check_timing_is_stated(
+    *,
+    start: bool,
+    schedule_type: object,
+    scheduled_at: object,
+    timezone: object,
+    start_time: object,
+    end_time: object,
+    working_days: object,
+) -> None:
+    """
+    Refuse a campaign whose start, zone or window would be left to a silent default.
+
+    Looks only at what is given and what is not, so it can run before templates are rendered, when a Dag is parsed.
+
+    :raises TimingError: naming what to state and how.
+    """
+    later = bool(scheduled_at)
+    if schedule_type == "scheduled" and not later:
+        raise TimingError("schedule_type='scheduled' needs scheduled_at: the moment at which calls may begin.")
+    if schedule_type == "immediate" and later:
+        raise TimingError("schedule_type='immediate' contradicts scheduled_at: give one of them.")
+    if start and not later and not schedule_type:
+        raise TimingError(
+            "When does the campaign start? Give scheduled_at (and timezone), or say schedule_type='immediate' "
+            "to start when the task runs, or start=False to leave a draft."
+        )
+    if not timezone and (later or start_time or end_time or working_days):
+        raise TimingError(
+            "scheduled_at, start_time, end_time and working_days need timezone: an IANA zone such as "
+            "'America/New_York', on whose wall clock they are read. There is no default."
+        )
+    if start and later and not (start_time and end_time):
+        raise TimingError(
+            "A scheduled campaign needs its daily calling window: start_time and end_time, such as '09:00' and "
+            "'17:30'. For calls at any hour say so: start_time='00:00', end_time='23:59'."
+        )
+
+
+@dataclass(frozen=True)
+class CampaignPlan:
+    """
+    What is to exist on the server once, and the choices of the person who asked for it.
+
+    Made by :func:`plan_campaign`.
+
+    :param fields: API fields that go over the wire as they are; without name, contacts and start.
+    :param moment: the instant to start at; ``None`` means as soon as the task runs.
+    :param max_rejected: how many contacts the server may refuse: a whole number, or a share of all as a float.
+    """
+
+    key: CampaignKey
+    name: str
+    fields: Mapping[str, Any] = field(repr=False)
+    extra_fields: Mapping[str, Any] = field(repr=False)
+    contacts: ContactList | None
+    moment: datetime | None
+    start: bool
+    on_past: OnPast
+    on_change: OnChange
+    on_retry: OnRetry
+    chunk_size: int
+    max_rejected: float
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything that makes this the same campaign on a retry."""
+        stated = {
+            **self.fields,
+            **self.extra_fields,
+            "name": self.name,
+            "scheduled_at": self.moment and on_the_wire(self.moment),
+            "contacts": self.contacts and self.contacts.fingerprint,
+        }
+        return digest(json.dumps(stated, sort_keys=True, default=str))
+
+    @property
+    def window(self) -> CallingWindow:
+        """The daily calling window and working days."""
+        return CallingWindow(
+            zone=self.timezone,
+            opens=_clock(self.fields.get("start_time")),
+            closes=_clock(self.fields.get("end_time")),
+            days=frozenset(self.fields.get("working_days") or ()),
+        )
+
+    @property
+    def timezone(self) -> str:
+        """The campaign's IANA zone."""
+        return str(self.fields["timezone"])
+
+    @property
+    def tagged_name(self) -> str:
+        """The name with the tag by which the batch call is found again."""
+        return self.key.tagged(self.name, self.fingerprint)
+
+    @property
+    def expected_contacts(self) -> int | None:
+        """How many contacts the batch call must hold; ``None`` where only the server knows (a folder's)."""
+        if self.fields.get("contact_folder_id"):
+            return None
+        return (self.contacts.count if self.contacts else 0) + len(self.fields.get("contact_ids") or ())
+
+    @property
+    def may_refuse(self) -> int:
+        """How many contacts the server may refuse."""
+        if isinstance(self.max_rejected, float):
+            # Decimal, because 0.29 * 100 is a little less than 29 in binary.
+            return int(Decimal(str(self.max_rejected)) * (self.expected_contacts or 0))
+        return int(self.max_rejected)
+
+    def start_at(self, now: datetime) -> datetime | None:
+        """
+        Return the instant to send, ``None`` for an immediate start.
+
+        :param now: the present instant.
+        :raises PastStartError: if the moment has passed and ``on_past="fail"``.
+        :raises PastStartSkip: the same with ``on_past="skip"``.
+        :raises TimingError: if an immediate start falls outside the stated window or days.
+        """
+        if self.moment is not None and self.moment > now:
+            return self.moment
+        if self.moment is not None and self.on_past != "start_now":
+            raise (PastStartSkip if self.on_past == "skip" else PastStartError)(
+                f"The start of campaign {self.name!r}, {in_words(self.moment, self.timezone)}, has passed. "
+                "Nothing was started. on_past='start_now' starts late, 'skip' skips the task."
+            )
+        if not self.window.is_open(now):
+            raise TimingError(
+                f"Campaign {self.name!r} would start at {in_words(now, self.timezone)}, outside its calling window "
+                f"({self.window}). Nothing was started: whether the server waits for the window is not known. "
+                f"Give scheduled_at, such as {in_words(self.window.next_opening(now), self.timezone)}."
+            )
+        return None
+
+    def request(self, contacts: list[dict[str, Any]] | None, at: datetime | None) -> BatchCallRequest:
+        """
+        Return the create request with the first contacts in it.
+
+        :param contacts: the first chunk; ``None`` where there are no inline contacts.
+        :param at: the instant to start at, ``None`` for an immediate start.
+        :raises InvalidPayloadError: if a value breaks a rule of ``POST /batch-calls``.
+        """
+        from airflow_truedy.api.models import BatchCallRequest, checked
+
+        values = {
+            **self.fields,
+            "name": self.tagged_name,
+            "schedule_type": "scheduled" if at else "immediate",
+            "extra_fields": dict(self.extra_fields),
+        }
+        if at:
+            values["scheduled_at"] = at
+        if contacts:
+            values["contacts"] = contacts
+        return checked(BatchCallRequest, values)
+
+
+class PastStartSkip(PastStartError):  # noqa: N818 - a wish, not an error
+    """The stated start has passed and ``on_past`` is ``"skip"``."""
+
+
+def plan_campaign(
+    *,
+    key: CampaignKey,
+    name: str,
+    fields: Mapping[str, Any],
+    contacts: ContactList | None,
+    scheduled_at: str | datetime | None,
+    schedule_type: str | None = None,
+    extra_fields: Mapping[str, Any] | None = None,
+    start: bool = True,
+    on_past: OnPast = "fail",
+    on_change: OnChange = "fail",
+    on_retry: OnRetry = "attach",
+    chunk_size: int = 500,
+    max_rejected: float = 0,
+) -> CampaignPlan:
+    """
+    Check everything that can be checked before the first request, and return the plan.
+
+    :param fields: the API fields of ``POST /batch-calls`` but name, contacts, schedule_type and scheduled_at.
+    :raises TimingError: if the start, zone or window is missing, impossible or ambiguous.
+    :raises InvalidPayloadError: if a value breaks a rule of the API, naming field, value and rule.
+    """
+    given = {name: _ordered(value) for name, value in fields.items() if value is not None}
+    check_schedule_type(schedule_type)
+    check_timing_is_stated(
+        start=start,
+        schedule_type=schedule_type,
+        scheduled_at=scheduled_at,
+        **{part: given.get(part) for part in ("timezone", "start_time", "end_time", "working_days")},
+    )
+    _check_shapes(extra_fields, max_rejected)
+    moment = instant_of(scheduled_at, given.get("timezone")) if scheduled_at else None
+    stated = {**_STATED_DEFAULTS, "contact_source": _source_of(given), **given}
+    plan = CampaignPlan(
+        key=key,
+        name=name,
+        fields=stated,
+        extra_fields=extra_fields or {},
+        contacts=contacts,
+        moment=moment,
+        start=start,
+        on_past=on_past,
+        on_change=on_change,
+        on_retry=on_retry,
+        chunk_size=chunk_size,
+        max_rejected=max_rejected,
+    )
+    # Building the request checks every field; the untagged name is what the limit of 255 is about.
+    first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
+    _check_name(name)
+    _check_word(key.word)
+    _check_folder_and_contacts(plan)
+    plan.request(first, moment)
+    return plan
+
+
+def check_schedule_type(schedule_type: object) -> None:
+    """
+    Refuse a word that is no schedule type: whatever is not known would start at once.
+
+    :raises InvalidPayloadError: naming the value.
+    """
+    if schedule_type not in (None, "immediate", "scheduled"):
+        raise _invalid("schedule_type", schedule_type, "must be one of 'immediate', 'scheduled'")
+
+
+def _ordered(value: Any) -> Any:
+    # A set has another order in each process: other bytes under the same key on a retry.
+    return sorted(value) if isinstance(value, (set, frozenset)) else value
+
+
+def _source_of(fields: Mapping[str, Any]) -> str:
+    return "folder" if fields.get("contact_folder_id") else "manual"
+
+
+def _check_shapes(extra_fields: object, max_rejected: float) -> None:
+    if extra_fields is not None and not isinstance(extra_fields, Mapping):
+        raise _invalid("extra_fields", type(extra_fields).__name__, "a mapping of field names to values")
+    if isinstance(max_rejected, float) and max_rejected > 1:
+        raise _invalid("max_rejected", max_rejected, "a whole number, or a share as a float from 0.0 to 1.0")
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not 1 <= len(name) <= 255:
+        raise _invalid("name", name, "must be text of 1 to 255 characters")
+
+
+def _check_word(word: object) -> None:
+    # It stands in brackets in the name and must leave room for the name.
+    if not isinstance(word, str) or not re.fullmatch(r"[^\s\[\]]{1,40}", word) or not word.isprintable():
+        raise _invalid("tag_word", word, "must be one word of 1 to 40 characters without brackets")
+
+
+def _check_folder_and_contacts(plan: CampaignPlan) -> None:
+    # How many contacts a folder brings is not known, so a part of the list that is missing could not be noticed.
+    # One request is all or nothing.
+    count = plan.contacts.count if plan.contacts else 0
+    if plan.fields.get("contact_folder_id") and count > plan.chunk_size:
+        raise _invalid("contacts", count, "must fit into one request (chunk_size) beside contact_folder_id")
+
+
+def _invalid(field: str, value: object, rule: str) -> InvalidPayloadError:
+    from airflow_truedy.api.errors import InvalidPayloadError
+
+    return InvalidPayloadError("invalid parameter", problems=[(field, repr(value)[:60], rule)])
+
+
+def _clock(text: str | None) -> time | None:
+    return time.fromisoformat(text) if text else None

@@ -1,0 +1,56 @@
+"""What a launch would do, found out with reads alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.campaigns.launch import Launch
+from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.times import UTC, on_the_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.campaigns.plan import CampaignPlan
+    from airflow_truedy.campaigns.store import Store
+
+
+def preview(
+    client: TruedyClient,
+    plan: CampaignPlan,
+    store: Store | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> dict[str, Any]:
+    """
+    Return what would be sent, as plain JSON without people.
+
+    :param store: where earlier attempts kept their progress; only read.
+    :raises CampaignError: what the launch itself would refuse before its first write.
+    """
+    existing = Launch(client, plan, store, now).look()
+    is_launched = existing is not None and State.of(existing.status).may_have_called
+    at = plan.moment if is_launched or not plan.start else plan.start_at(now())
+    first = next(iter(plan.contacts.chunks(plan.chunk_size)), None) if plan.contacts else None
+    body = plan.request(first, at).body()
+    body.pop("contacts", None)
+    count = plan.contacts.count if plan.contacts else 0
+    return {
+        "dry_run": True,
+        "would": _deed(plan, existing),
+        "batch_call_id": existing.id if existing else None,
+        "contacts": plan.expected_contacts,
+        "requests_with_contacts": max(1, ceil(count / plan.chunk_size)),
+        "scheduled_at": on_the_wire(at) if at else None,
+        "body": body,
+    }
+
+
+def _deed(plan: CampaignPlan, existing: BatchCall | None) -> str:
+    if existing is not None and State.of(existing.status).may_have_called:
+        return "attach"
+    begin = "create" if existing is None else "complete the draft"
+    return f"{begin} and schedule" if plan.start else "create a draft" if existing is None else begin

@@ -1,0 +1,80 @@
+"""After the schedule step: what the server stored must be what was asked for, else the campaign is paused."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_truedy.campaigns import steps
+from airflow_truedy.campaigns.errors import CampaignError, CountMismatchError, NotHeldError, ReadBackError
+from airflow_truedy.campaigns.filling import check_count
+from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.times import in_words
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.campaigns.plan import CampaignPlan
+
+log = logging.getLogger(__name__)
+
+
+def verify_start(client: TruedyClient, plan: CampaignPlan, batch: BatchCall, at: datetime | None) -> None:
+    """
+    Compare start, zone and contacts of a started campaign with the plan; pause it if they differ.
+
+    :param batch: the batch call, read after the schedule step.
+    :param at: the instant that was sent; ``None`` for an immediate start.
+    :raises ReadBackError: if start or zone differ.
+    :raises CountMismatchError: if contacts came in between the comparison and the schedule step.
+    """
+    compare_start(client, batch, at, plan.timezone)
+    try:
+        check_count(client, plan, batch)
+    except CountMismatchError as mismatch:
+        _stop(client, batch, mismatch)
+
+
+def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str) -> None:
+    """
+    Compare start and zone of a started campaign with what was sent; pause it if they differ.
+
+    :param batch: the batch call, read after the schedule step.
+    :param at: the instant that was sent; ``None`` for an immediate start.
+    :raises ReadBackError: if start or zone differ.
+    """
+    differences = start_differences(batch, at, timezone)
+    if differences:
+        story = f"The server stored another start for batch call {batch.id} ({batch.name!r}) than was sent"
+        _stop(client, batch, ReadBackError(f"{story}: {'; '.join(differences)}."))
+
+
+def start_differences(batch: BatchCall, at: datetime | None, timezone: str) -> list[str]:
+    """Return in words how the stored start and zone differ from what was sent; nothing if they do not."""
+    differences = []
+    if at is not None and batch.scheduled_at is None:
+        log.warning("Batch call %s does not tell its start; it could not be compared.", batch.id)
+    elif at is not None and batch.scheduled_at is not None and not _same_second(at, batch.scheduled_at):
+        sent, stored = in_words(at, timezone), in_words(batch.scheduled_at, timezone)
+        differences.append(f"start sent {sent}, stored {stored}")
+    if batch.timezone is not None and batch.timezone != timezone:
+        differences.append(f"timezone sent {timezone}, stored {batch.timezone}")
+    return differences
+
+
+def _same_second(one: datetime, other: datetime) -> bool:
+    return one.replace(microsecond=0) == other.replace(microsecond=0)
+
+
+def _stop(client: TruedyClient, batch: BatchCall, why: CampaignError) -> None:
+    state = State.of(batch.status)
+    if state.is_terminal:
+        raise why
+    try:
+        # Paused like a person would: the next attempt must not resume a campaign that starts at a wrong time.
+        steps.pause(client, batch)
+    except Exception as failure:
+        raise NotHeldError(f"{why} It could NOT be paused ({failure}): stop it in the Truedy dashboard.") from why
+    raise type(why)(f"{why} The campaign is paused. Correct it and resume it, or delete it.")

@@ -1,0 +1,46 @@
+"""The states of a batch call, one word for each whichever dialect the server speaks (API facts, section (c))."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+_ALIASES = {"running": "active", "in_progress": "active", "canceled": "cancelled"}
+
+
+class State(str, Enum):
+    """
+    State of a batch call.
+
+    ``UNKNOWN`` stands for every word that no page of the API lists: it is never an end.
+    """
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, status: str | None) -> State:
+        """Read the server's ``status``: either dialect, any case, unknown words tolerated."""
+        word = (status or "").strip().lower().replace("-", "_")
+        word = _ALIASES.get(word, word)
+        return cls(word) if word in cls._value2member_map_ else cls.UNKNOWN
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no further call will be placed, ever."""
+        return self in (State.COMPLETED, State.FAILED, State.CANCELLED)
+
+    @property
+    def ended_badly(self) -> bool:
+        """Whether the campaign stopped before its end."""
+        return self in (State.FAILED, State.CANCELLED)
+
+    @property
+    def may_have_called(self) -> bool:
+        """Whether the schedule step was taken. Every state but ``draft``, unknown ones above all."""
+        return self is not State.DRAFT

@@ -1,0 +1,58 @@
+"""Pause a campaign because its task was killed or took too long. Never raises the state of anybody else's pause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_truedy.campaigns import holding, steps
+from airflow_truedy.campaigns.states import State
+
+if TYPE_CHECKING:
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.campaigns.keys import CampaignKey
+
+_RESUME = "resume it in the Truedy dashboard or with ResumeBatchCallOperator"
+
+
+def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -> str:
+    """
+    Pause a campaign whose task was killed, marked as paused by us, so that the task's next attempt resumes it.
+
+    :return: what was done and how to undo it.
+    :raises CampaignError: if the server does not let it be paused.
+    :raises TruedyError: if it cannot be reached.
+    """
+    batch = steps.read(client, batch_call_id)
+    if (left_alone := _left_alone(batch.id, batch.status)) is not None:
+        return left_alone
+    holding.hold(client, key, batch)
+    return (
+        f"Batch call {batch_call_id} is paused because its task was killed; calls already placed run to their end. "
+        f"The task's next try or a cleared task resumes it, or {_RESUME}."
+    )
+
+
+def pause_for_good(client: TruedyClient, batch_call_id: str) -> str:
+    """
+    Pause a campaign that took too long, like a person would: a retry or a cleared task does not resume it.
+
+    :return: what was done and how to undo it.
+    :raises TruedyError: if the server refuses or cannot be reached.
+    """
+    batch = steps.read(client, batch_call_id)
+    if (left_alone := _left_alone(batch.id, batch.status)) is not None:
+        return left_alone
+    steps.pause(client, batch)
+    return f"Batch call {batch_call_id} is paused; to let it go on, {_RESUME}."
+
+
+def _left_alone(batch_call_id: str, status: str) -> str | None:
+    """Say why nothing has to be paused; ``None`` if something has."""
+    state = State.of(status)
+    if state is State.DRAFT:
+        return f"Batch call {batch_call_id} is a draft and dials nobody; it was left as it is."
+    if state is State.PAUSED:
+        return f"Batch call {batch_call_id} is paused already; it was left as it is. To let it go on, {_RESUME}."
+    if state.is_terminal:
+        return f"Batch call {batch_call_id} has ended ({status}); there is nothing to pause."
+    return None

@@ -1,0 +1,156 @@
+"""Change a batch call: send only what differs, read back, and say what did not take (API facts, (f) 28 and 29)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.api import endpoints
+from airflow_truedy.api.errors import ConflictError, InvalidRequestError, OutcomeUnknownError
+from airflow_truedy.api.models import BatchCallUpdate, checked
+from airflow_truedy.campaigns import steps
+from airflow_truedy.campaigns.errors import PastStartError, TimingError, UnsettledError
+from airflow_truedy.campaigns.keys import renamed
+from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.steering import WrongStateError
+from airflow_truedy.campaigns.times import UTC, in_words, instant_of, zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
+
+log = logging.getLogger(__name__)
+
+_TRIES = 3
+_READABLE = ("name", "scheduled_at", "schedule_type")
+_NEEDS_ZONE = ("scheduled_at", "start_time", "end_time", "working_days")
+
+
+@dataclass(frozen=True)
+class Updated:
+    """
+    A batch call after a change.
+
+    :param batch: as read back.
+    :param sent: fields that were sent.
+    :param not_taken: of them, those that the server holds otherwise.
+    :param unreadable: of them, those that the API does not show, so that nobody knows.
+    """
+
+    batch: BatchCall
+    sent: list[str]
+    not_taken: list[str]
+    unreadable: list[str]
+
+
+def check_zone_is_stated(fields: Mapping[str, Any], timezone: object) -> None:
+    """
+    Refuse times and days that nobody said the zone of.
+
+    :raises TimingError: naming the fields.
+    """
+    timed = [name for name in _NEEDS_ZONE if fields.get(name) is not None]
+    if timed and not timezone:
+        raise TimingError(f"{', '.join(timed)} need timezone: the IANA zone on whose wall clock they are read.")
+
+
+def update(
+    client: TruedyClient,
+    batch_call_id: str,
+    fields: Mapping[str, Any],
+    timezone: str | None = None,
+    now: datetime | None = None,
+) -> Updated:
+    """
+    Change fields of a batch call.
+
+    :param fields: fields of ``PATCH /batch-calls/{id}``; ``None`` leaves a field as it is.
+    :param timezone: zone of a naive ``scheduled_at``, of window and days; the API cannot change a batch call's zone,
+        so for window and days it must be the one that the batch call has.
+    :raises TimingError: if a zone is missing or another than the batch call's.
+    :raises PastStartError: if ``scheduled_at`` has passed: that would start it at once.
+    :raises WrongStateError: if the server does not change a batch call in this state.
+    :raises InvalidPayloadError: if a value breaks a rule of the API.
+    """
+    asked = {name: value for name, value in fields.items() if value is not None}
+    check_zone_is_stated(asked, timezone)
+    if timezone:
+        zone_of(timezone)
+    if "scheduled_at" in asked:
+        asked["scheduled_at"] = _ahead(asked["scheduled_at"], timezone, now or datetime.now(UTC))
+    checked(BatchCallUpdate, asked)
+    batch = steps.read(client, batch_call_id)
+    _same_zone(batch, asked, timezone)
+    if "name" in asked:
+        asked["name"] = renamed(batch.name, asked["name"])
+    changes = {name: value for name, value in asked.items() if name not in _READABLE or _differs(batch, name, value)}
+    if not changes:
+        log.info("Batch call %s is as asked for already; nothing was sent.", batch.id)
+        return Updated(batch, [], [], [])
+    batch = _send(client, batch, checked(BatchCallUpdate, changes))
+    return _compared(batch, changes)
+
+
+def _ahead(moment: str | datetime, timezone: str | None, now: datetime) -> datetime:
+    instant = instant_of(moment, timezone)
+    if instant <= now:
+        raise PastStartError(
+            f"The new start, {in_words(instant, timezone)}, has passed: calls would begin at once. Nothing was changed."
+        )
+    return instant
+
+
+def _same_zone(batch: BatchCall, asked: Mapping[str, Any], timezone: str | None) -> None:
+    clocked = [name for name in ("start_time", "end_time", "working_days") if name in asked]
+    if clocked and batch.timezone and batch.timezone != timezone:
+        raise TimingError(
+            f"{', '.join(clocked)} would be read in {batch.timezone}, the zone of batch call {batch.id}, which the API "
+            f"cannot change; timezone={timezone!r} was stated. Nothing was changed."
+        )
+
+
+def _differs(batch: BatchCall, name: str, value: Any) -> bool:
+    held = getattr(batch, name)
+    if isinstance(value, datetime) and held is not None:
+        return bool(held.replace(microsecond=0) != value.replace(microsecond=0))
+    return bool(held != value)
+
+
+def _send(client: TruedyClient, batch: BatchCall, request: BatchCallUpdate) -> BatchCall:
+    """Send the change and read back. Setting the same values twice does no harm, so a lost answer is sent again."""
+    for _ in range(_TRIES):
+        try:
+            client.send(endpoints.update_batch_call(batch.id, request))
+        except OutcomeUnknownError as lost:
+            log.warning("%s Sending the same values again.", lost)
+            continue
+        except (InvalidRequestError, ConflictError) as refused:
+            state = State.of(steps.read(client, batch.id).status)
+            if state in (State.DRAFT, State.SCHEDULED, State.PAUSED):
+                raise
+            way = "A finished campaign never changes."
+            if not state.is_terminal:
+                way = "PauseBatchCallOperator, then this update, then ResumeBatchCallOperator."
+            raise WrongStateError(
+                f"Batch call {batch.id} is {state.value!r} and was not changed: {refused} {way}"
+            ) from (refused)
+        return steps.read(client, batch.id)
+    raise UnsettledError(f"The answer to changing batch call {batch.id} was lost {_TRIES} times. Try again later.")
+
+
+def _compared(batch: BatchCall, changes: Mapping[str, Any]) -> Updated:
+    not_taken = [name for name, value in changes.items() if name in _READABLE and _differs(batch, name, value)]
+    unreadable = [name for name in changes if name not in _READABLE]
+    if not_taken:
+        log.warning("Batch call %s did not take: %s. The server holds another value.", batch.id, ", ".join(not_taken))
+    if unreadable:
+        log.warning(
+            "Batch call %s: %s cannot be read back, so nobody knows whether it took. Look at the Truedy dashboard.",
+            batch.id,
+            ", ".join(unreadable),
+        )
+    return Updated(batch, list(changes), not_taken, unreadable)

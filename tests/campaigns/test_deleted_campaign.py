@@ -1,0 +1,73 @@
+"""A campaign that may have called somebody and is gone from the server: nobody is called again by default."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from airflow_truedy.campaigns.errors import CampaignEndedError
+from airflow_truedy.campaigns.launch import Launched
+from airflow_truedy.sandbox.app import create_app
+from airflow_truedy.sandbox.clock import VirtualClock
+from airflow_truedy.sandbox.settings import Settings
+from tests.crash.stage import Attempt, FencedStore, Server, kills_after
+from tests.crash.test_any_interleaving import plan_for
+
+NOW = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)
+
+
+class Ground:
+    def __init__(self) -> None:
+        self.app = create_app(Settings(rate_limit=0, speed=0), clock=VirtualClock(NOW, speed=0), state_file=None)
+        self.server = Server(self.app)
+        self.store = FencedStore([None])
+        self.plan = plan_for(3, 5)
+
+    def begin(self, **changes: Any) -> Attempt:
+        return Attempt(self.server, replace(self.plan, **changes), self.store, lambda: NOW, "truedy_sandbox_key")
+
+    def a_person_deletes_everything(self) -> None:
+        world = self.app.state.world
+        for batch in world.all_batches():
+            world.batches.pop(batch.id)
+
+
+def killed_after_the_schedule_step(ground: Ground) -> None:
+    attempt = ground.begin()
+    while not any(batch.status != "draft" for batch in ground.app.state.world.all_batches()):
+        is_last = ground.app.state.world.all_batches() and attempt.requests == 3
+        attempt.step(kills_after) if is_last else attempt.step()
+    assert attempt.is_over
+    assert attempt.result is None
+
+
+def test_a_campaign_deleted_after_a_crash_behind_the_schedule_step_is_not_made_again() -> None:
+    ground = Ground()
+    killed_after_the_schedule_step(ground)
+    ground.a_person_deletes_everything()
+    result = ground.begin().finish()
+    assert isinstance(result, CampaignEndedError)
+    assert "may have called and is deleted" in str(result)
+    assert ground.app.state.world.all_batches() == []
+
+
+def test_the_same_is_made_again_when_the_author_says_so() -> None:
+    ground = Ground()
+    killed_after_the_schedule_step(ground)
+    ground.a_person_deletes_everything()
+    assert isinstance(ground.begin(on_retry="new").finish(), Launched)
+    assert [batch.status for batch in ground.app.state.world.all_batches()] == ["scheduled"]
+
+
+@pytest.mark.parametrize("requests", [2, 3])
+def test_a_draft_deleted_before_the_schedule_step_is_made_again(requests: int) -> None:
+    ground = Ground()
+    attempt = ground.begin()
+    for _ in range(requests - 1):
+        attempt.step()
+    attempt.step(kills_after)
+    ground.a_person_deletes_everything()
+    assert isinstance(ground.begin().finish(), Launched)

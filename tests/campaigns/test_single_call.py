@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_truedy.api.errors import InvalidRequestError, OutcomeUnknownError
+from airflow_truedy.api.models import Call, CallRequest
+from airflow_truedy.campaigns.errors import LaunchInterruptedError, PayloadChangedError
+from airflow_truedy.campaigns.keys import CampaignKey
+from airflow_truedy.campaigns.single_call import (
+    CallOutcomeUnknownError,
+    CallTimeoutError,
+    SingleCall,
+    wait_until_ended,
+)
+from airflow_truedy.campaigns.store import NoStore
+from tests.campaigns.ground import Ground, Memory, Send
+from tests.campaigns.plans import AGENT, MONDAY, UTC
+
+NUMBER = "+12125550100"
+
+
+class Try:
+    """One attempt to place a call; virtual time moves while it waits."""
+
+    def __init__(self, ground: Ground, store: Any = None, key: str = "k", **changes: Any) -> None:
+        since = changes.pop("since", None)
+        request = CallRequest.checked(**{"agent_id": AGENT, "phone_number": NUMBER, **changes})
+        self.pauses: list[float] = []
+        self.call = SingleCall(
+            ground.client,
+            CampaignKey(key),
+            request,
+            store or NoStore(),
+            since=since,
+            sleep=lambda seconds: self._sleep(ground, seconds),
+            now=ground.now,
+        )
+
+    def _sleep(self, ground: Ground, seconds: float) -> None:
+        self.pauses.append(seconds)
+        ground.advance(seconds)
+
+
+def placed(ground: Ground) -> int:
+    return len(ground.app.state.world.single_calls)
+
+
+def posts(ground: Ground) -> int:
+    return ground.requests.count("POST /calls")
+
+
+def test_a_call_is_placed_and_its_intent_kept_before(ground: Ground) -> None:
+    store = Memory()
+    seen: list[Any] = []
+
+    def look(_: httpx.Request, send: Send) -> httpx.Response:
+        seen.append(store.get())
+        return send()
+
+    ground.alter("POST", "/calls", look)
+    done = Try(ground, store).call.place()
+    assert (done.attached, placed(ground)) == (False, 1)
+    assert (seen[0]["call_id"], seen[0]["intent_at"]) == (None, MONDAY.isoformat())
+    assert store.get() == {**seen[0], "call_id": done.call.id}
+    assert NUMBER not in (store.text or "")
+    assert ground.requests == ["POST /calls"]
+
+
+def test_a_second_attempt_comes_back_to_the_same_call(ground: Ground) -> None:
+    store = Memory()
+    first = Try(ground, store).call.place()
+    second = Try(ground, store).call.place()
+    assert (second.call.id, second.attached, posts(ground)) == (first.call.id, True, 1)
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_lost_answer_calls_once(make_ground: Callable[..., Ground], honest: bool) -> None:
+    ground = make_ground(ignore_idempotency_keys=not honest)
+    ground.fault("lost_answer", "POST", "/calls$")
+    done = Try(ground, Memory()).call.place()
+    assert (done.attached, placed(ground), posts(ground)) == (True, 1, 1)
+
+
+def test_a_request_that_never_arrived_is_sent_again_with_the_same_key(ground: Ground) -> None:
+    keys: list[str] = []
+
+    def drop_the_first(request: httpx.Request, send: Send) -> httpx.Response:
+        keys.append(request.headers["X-Idempotency-Key"])
+        if len(keys) == 1:
+            raise httpx.ReadError("dropped", request=request)
+        return send()
+
+    ground.alter("POST", "/calls", drop_the_first)
+    attempt = Try(ground, Memory())
+    assert attempt.call.place().attached is False
+    assert attempt.pauses == [2.0, 8.0, 20.0]
+    assert (len(keys), len(set(keys)), placed(ground)) == (2, 1, 1)
+
+
+def test_a_request_that_is_carried_out_late_is_found(make_ground: Callable[..., Ground]) -> None:
+    ground = make_ground(ignore_idempotency_keys=True)
+    waiting: list[Send] = []
+
+    def stuck(request: httpx.Request, send: Send) -> httpx.Response:
+        waiting.append(send)
+        raise httpx.ReadTimeout("slow", request=request)
+
+    ground.alter("POST", "/calls", stuck)
+    attempt = Try(ground, Memory())
+    attempt.call._sleep = lambda seconds: waiting.pop()() if waiting and seconds == 8.0 else None
+    assert (attempt.call.place().attached, placed(ground)) == (True, 1)
+
+
+def test_an_attempt_that_died_after_the_request_left_its_intent(ground: Ground) -> None:
+    store = Memory()
+    first = Try(ground, store).call.place()
+    kept = store.get() or {}
+    store.set({**kept, "call_id": None})
+    ground.advance(600)
+    second = Try(ground, store).call.place()
+    assert (second.call.id, second.attached, posts(ground)) == (first.call.id, True, 1)
+
+
+def test_without_a_store_a_retry_looks_since_the_run_began(ground: Ground) -> None:
+    first = Try(ground).call.place()
+    ground.advance(600)
+    second = Try(ground, since=MONDAY).call.place()
+    assert (second.call.id, posts(ground)) == (first.call.id, 1)
+
+
+@pytest.mark.parametrize("written", ["12125550100", "+1 (212) 555-0100", "2125550100", "0012125550100"])
+def test_a_call_is_found_however_the_server_writes_the_number(ground: Ground, written: str) -> None:
+    first = Try(ground).call.place()
+
+    def rewritten(_: httpx.Request, send: Send) -> httpx.Response:
+        body = send().json()
+        for call in body["data"]:
+            call["to"] = written
+        return httpx.Response(200, json=body)
+
+    ground.alter("GET", "/calls", rewritten)
+    second = Try(ground, since=MONDAY).call.place()
+    assert (second.call.id, second.attached, posts(ground)) == (first.call.id, True, 1)
+
+
+def test_calls_to_others_and_older_calls_are_none_of_ours(ground: Ground) -> None:
+    Try(ground, key="yesterday").call.place()
+    ground.advance(86_400)
+    Try(ground, key="other", phone_number="+12125550101").call.place()
+    store = Memory()
+    ground.fault("drop", "POST", "/calls$")
+    done = Try(ground, store).call.place()
+    assert (done.attached, placed(ground)) == (False, 3)
+
+
+def test_a_list_that_does_not_say_whom_a_call_went_to_decides_nothing(ground: Ground) -> None:
+    ground.fault("lost_answer", "POST", "/calls$")
+
+    def nameless(_: httpx.Request, send: Send) -> httpx.Response:
+        body = send().json()
+        for call in body["data"]:
+            del call["to"]
+        return httpx.Response(200, json=body)
+
+    ground.alter("GET", "/calls", nameless)
+    with pytest.raises(CallOutcomeUnknownError, match="does not say whom") as caught:
+        Try(ground, Memory()).call.place()
+    assert posts(ground) == 1
+    assert NUMBER not in str(caught.value)
+
+
+def test_a_list_too_long_to_look_through_decides_nothing(ground: Ground) -> None:
+    ground.fault("drop", "POST", "/calls$")
+
+    def endless(request: httpx.Request, _: Send) -> httpx.Response:
+        offset = int(request.url.params["offset"])
+        made = (MONDAY + timedelta(seconds=offset)).isoformat()
+        rows = [{"id": f"c{offset + i}", "to": "+12125550199", "created_at": made} for i in range(100)]
+        paging = {"total": 100_000, "limit": 100, "offset": offset, "has_more": True}
+        return httpx.Response(200, json={"data": rows, "meta": {}, "pagination": paging})
+
+    ground.alter("GET", "/calls", endless)
+    with pytest.raises(CallOutcomeUnknownError, match="more than 20 pages"):
+        Try(ground, Memory()).call.place()
+    assert placed(ground) == 0
+
+
+def test_two_lost_requests_end_as_unknown(ground: Ground) -> None:
+    ground.fault("drop", "POST", "/calls$", times=None)
+    with pytest.raises(OutcomeUnknownError):
+        Try(ground, Memory()).call.place()
+    assert placed(ground) == 0
+
+
+def test_another_payload_under_the_same_key_is_not_sent(ground: Ground) -> None:
+    store = Memory()
+    Try(ground, store).call.place()
+    with pytest.raises(PayloadChangedError, match="call_key"):
+        Try(ground, store, phone_number="+12125550101").call.place()
+    assert posts(ground) == 1
+    assert Try(ground, store, key="new", phone_number="+12125550101").call.place().attached is False
+
+
+def test_a_refused_call_is_not_looked_for(ground: Ground) -> None:
+    with pytest.raises(InvalidRequestError):
+        Try(ground, Memory(), agent_id="agt_d4af7000").call.place()
+    assert "GET /calls" not in ground.requests
+
+
+def test_a_killed_task_sends_nothing(ground: Ground) -> None:
+    attempt = Try(ground, Memory())
+    attempt.call.interrupt()
+    with pytest.raises(LaunchInterruptedError):
+        attempt.call.place()
+    assert ground.requests == []
+
+
+def wait(ground: Ground, call: Call, **options: Any) -> Call:
+    fixed = {"poll_interval": 15, "timeout": 3600, "pause": ground.advance, "clock": ground.clock.now}
+    return wait_until_ended(ground.client, call, **{**fixed, **options})
+
+
+@pytest.mark.parametrize("words", ["g3", "guides"])
+def test_waiting_ends_with_the_call_in_either_dialect(make_ground: Callable[..., Ground], words: str) -> None:
+    ground = make_ground(call_words=words)
+    call = wait(ground, Try(ground).call.place().call)
+    assert call.ended_at is not None
+    assert call.ended_at <= ground.now() <= call.ended_at + timedelta(seconds=15)
+
+
+def test_waiting_has_an_end_of_its_own(ground: Ground) -> None:
+    call = Try(ground).call.place().call
+    ground.alter_data("GET", "/calls/.*", status="dialling", ended_at=None)
+    with pytest.raises(CallTimeoutError, match="still 'dialling'"):
+        wait(ground, call, timeout=60)
+    assert ground.now() == datetime(2026, 6, 1, 13, 1, tzinfo=UTC)
+
+
+def test_waiting_can_be_stopped(ground: Ground) -> None:
+    call = Try(ground).call.place().call
+    with pytest.raises(LaunchInterruptedError, match="goes on"):
+        wait(ground, call, stopped=lambda: True)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.campaigns.errors import PastStartError, TimingError
+from airflow_truedy.campaigns.lookup import find
+from airflow_truedy.campaigns.steering import WrongStateError
+from airflow_truedy.campaigns.updates import Updated, update
+from tests.campaigns.ground import Ground
+from tests.campaigns.plans import START, STARTS_AT, plan_of
+
+NEW_YORK = "America/New_York"
+
+
+@pytest.fixture
+def scheduled(ground: Ground) -> str:
+    return ground.run(plan_of(3)).batch.id
+
+
+def change(ground: Ground, batch_call_id: str, timezone: str | None = NEW_YORK, **fields: Any) -> Updated:
+    return update(ground.client, batch_call_id, fields, timezone, ground.now())
+
+
+def patches(ground: Ground) -> int:
+    return sum(1 for request in ground.requests if request.startswith("PATCH"))
+
+
+def test_only_what_differs_is_sent_and_a_second_run_sends_nothing(ground: Ground, scheduled: str) -> None:
+    fields = {"name": "Renewals, moved", "scheduled_at": "2026-06-03T10:00"}
+    first = change(ground, scheduled, **fields)
+    assert (first.sent, first.not_taken, first.unreadable) == (["name", "scheduled_at"], [], [])
+    assert first.batch.scheduled_at == STARTS_AT + timedelta(days=1)
+    assert change(ground, scheduled, **fields).sent == []
+    assert change(ground, scheduled, name="Renewals, moved", scheduled_at=START).sent == ["scheduled_at"]
+    assert patches(ground) == 2
+
+
+def test_a_new_name_keeps_the_tag_by_which_the_campaign_is_found(ground: Ground, scheduled: str) -> None:
+    for name in ("Other", "x" * 255):
+        change(ground, scheduled, name=name)
+        chosen = find(ground.client, plan_of(3).key).chosen
+        assert chosen is not None
+        assert chosen.id == scheduled
+        assert len(ground.only.name) <= 255
+    assert ground.run(plan_of(3)).attached
+
+
+def test_what_cannot_be_read_back_is_said(ground: Ground, scheduled: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    done = change(ground, scheduled, start_time="10:00", end_time="16:00", max_calls_per_day=5)
+    assert done.unreadable == ["start_time", "end_time", "max_calls_per_day"]
+    assert "cannot be read back" in caplog.text
+    assert (ground.only.hours.start_time, ground.only.hours.max_calls_per_day) == ("10:00", 5)
+
+
+def test_what_did_not_take_is_warned_about(ground: Ground, scheduled: str, caplog: pytest.LogCaptureFixture) -> None:
+    ground.alter_data("GET", "/batch-calls/.*", name="Old")
+    assert change(ground, scheduled, name="New").not_taken == ["name"]
+    assert "did not take: name" in caplog.text
+
+
+def test_times_without_a_zone_or_in_another_are_refused(ground: Ground, scheduled: str) -> None:
+    with pytest.raises(TimingError, match="start_time, end_time need timezone"):
+        change(ground, scheduled, None, start_time="10:00", end_time="16:00")
+    with pytest.raises(TimingError, match="read in America/New_York"):
+        change(ground, scheduled, "Europe/Berlin", start_time="10:00", end_time="16:00")
+    assert patches(ground) == 0
+
+
+def test_a_start_in_another_zone_is_the_instant_that_it_means(ground: Ground, scheduled: str) -> None:
+    done = change(ground, scheduled, "Europe/Berlin", scheduled_at="2026-06-03T16:00")
+    assert done.batch.scheduled_at == STARTS_AT + timedelta(days=1)
+
+
+def test_a_start_in_the_past_would_call_at_once_and_is_refused(ground: Ground, scheduled: str) -> None:
+    with pytest.raises(PastStartError, match="calls would begin at once"):
+        change(ground, scheduled, scheduled_at="2026-05-29T10:00")
+    assert patches(ground) == 0
+
+
+def test_a_bad_value_is_refused_before_any_request(ground: Ground, scheduled: str) -> None:
+    before = len(ground.requests)
+    with pytest.raises(InvalidPayloadError, match="max_calls_per_day"):
+        change(ground, scheduled, max_calls_per_day=0)
+    assert len(ground.requests) == before
+
+
+def test_a_lost_answer_is_sent_again(ground: Ground, scheduled: str) -> None:
+    ground.fault("lost_answer", "PATCH", "batch-calls")
+    assert change(ground, scheduled, name="Other").not_taken == []
+
+
+def test_a_running_campaign_is_to_be_paused_first(ground: Ground, scheduled: str) -> None:
+    ground.advance(26 * 3600)
+    ground.alter(
+        "PATCH", "/batch-calls/.*", lambda *_: httpx.Response(422, json={"error": {"code": "validation_error"}})
+    )
+    ground.alter_data("GET", "/batch-calls/.*", status="running")
+    with pytest.raises(WrongStateError, match="PauseBatchCallOperator, then this update"):
+        change(ground, scheduled, name="Other")
