@@ -1,0 +1,115 @@
+"""Every change of state, by name; those of contacts and single calls, and the table of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.sandbox import batch_commands
+from airflow_truedy.sandbox.agents import find_agent, numbers_of
+from airflow_truedy.sandbox.calls import Call
+from airflow_truedy.sandbox.ids import call_id
+from airflow_truedy.sandbox.problems import Refusal, invalid
+from airflow_truedy.sandbox.settings import OUTCOMES
+from airflow_truedy.sandbox.views import call_receipt, contact_view, folder_view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_truedy.sandbox.world import World
+
+    Command = Callable[[World, float, dict[str, Any]], dict[str, Any]]
+
+
+def create_call(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Place a single call."""
+    agent = find_agent(asked["agent_id"])
+    if agent is None or agent.status != "active":
+        raise invalid("agent_id", "no such agent, or it is not active")
+    numbers = [each.phone_number for each in numbers_of(agent.id)]
+    if not numbers:
+        raise Refusal(422, "no_phone_number_configured", "The agent has no phone number to call from")
+    sender = asked.get("from_number") or numbers[0]
+    if sender not in numbers:
+        raise invalid("from_number", "not assigned to the agent")
+    index = world.single_calls_made
+    code, length = world.fate.of(0, index)
+    call = Call(
+        id=call_id(0, index, world.settings.seed),
+        agent_id=agent.id,
+        to=asked["phone_number"],
+        sender=sender,
+        started_at=now,
+        length=length,
+        outcome=OUTCOMES[code],
+    )
+    world.single_calls_made += 1
+    world.single_calls[call.id] = call
+    return call_receipt(call, world.settings)
+
+
+def delete_calls(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Delete finished calls."""
+    deleted: list[str] = []
+    failed: list[str] = []
+    for each in asked["ids"]:
+        try:
+            finished = world.call(each, now).ends_at <= now
+        except Refusal:
+            finished = False
+        (deleted if finished else failed).append(each)
+        if finished and world.single_calls.pop(each, None) is None:
+            world.deleted_calls.add(each)
+    return {
+        "deleted_count": len(deleted),
+        "failed_count": len(failed),
+        "deleted_ids": deleted,
+        "failed_ids": failed,
+    }
+
+
+def create_contact(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Add a contact."""
+    return contact_view(world.book.create(now, asked, asked.get("folder_id")), world)
+
+
+def update_contact(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Change a contact."""
+    return contact_view(world.book.update(now, asked["id"], asked["changes"]), world)
+
+
+def import_contacts(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Import the rows of a CSV file."""
+    return world.book.import_rows(now, asked["rows"], asked.get("folder_id"), asked["overwrite"])
+
+
+def create_folder(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Make a folder."""
+    return folder_view(world.book.create_folder(now, asked["name"], asked.get("description")), world.settings)
+
+
+def delete_folder(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Delete a folder and its contacts."""
+    world.book.delete_folder(asked["id"])
+    return {"id": asked["id"], "deleted": True}
+
+
+COMMANDS: dict[str, Command] = {
+    each.__name__: each
+    for each in (
+        batch_commands.create_batch,
+        batch_commands.update_batch,
+        batch_commands.schedule_batch,
+        batch_commands.pause_batch,
+        batch_commands.resume_batch,
+        batch_commands.add_contacts,
+        batch_commands.delete_batches,
+        batch_commands.force_batch,
+        create_call,
+        delete_calls,
+        create_contact,
+        update_contact,
+        import_contacts,
+        create_folder,
+        delete_folder,
+    )
+}
