@@ -1,0 +1,1 @@
+"""Connections to Truedy for operators, sensors, triggers and Python tasks."""

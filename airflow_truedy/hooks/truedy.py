@@ -1,0 +1,249 @@
+"""The hooks: an Airflow connection in, the Truedy API out. Every method is one endpoint; no rule lives here."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_truedy.api import endpoints
+from airflow_truedy.api.client import AsyncTruedyClient, TruedyClient
+from airflow_truedy.api.errors import TruedyError
+from airflow_truedy.hooks.async_settings import settings_of
+from airflow_truedy.hooks.diagnosis import diagnose
+from airflow_truedy.hooks.settings import ClientSettings
+from airflow_truedy.links.batch_calls import campaign_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from types import TracebackType
+
+    from airflow_truedy.api.call import Call, ListCall
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M")
+
+
+def _send(endpoint: Callable[P, Call[T]]) -> Callable[Concatenate[TruedyHook, P], T]:
+    """Make an endpoint a method of the sync hook; signature and documentation are the endpoint's."""
+
+    @functools.wraps(endpoint)
+    def method(self: TruedyHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.client.send(endpoint(*args, **kwargs))
+
+    return _signed(method, endpoint)
+
+
+def _pages(endpoint: Callable[P, ListCall[T]]) -> Callable[Concatenate[TruedyHook, P], Iterator[T]]:
+    """Make a list endpoint a method that yields all items, page by page."""
+
+    @functools.wraps(endpoint)
+    def method(self: TruedyHook, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        return self.client.pages(endpoint(*args, **kwargs))
+
+    return _signed(method, endpoint)
+
+
+def _asend(
+    endpoint: Callable[P, Call[T]],
+) -> Callable[Concatenate[TruedyAsyncHook, P], Coroutine[Any, Any, T]]:
+    """Make an endpoint a method of the async hook."""
+
+    @functools.wraps(endpoint)
+    async def method(self: TruedyAsyncHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        client = await self.get_async_conn()
+        return await client.send(endpoint(*args, **kwargs))
+
+    return _signed(method, endpoint)
+
+
+def _apages(
+    endpoint: Callable[P, ListCall[T]],
+) -> Callable[Concatenate[TruedyAsyncHook, P], AsyncIterator[T]]:
+    """Make a list endpoint an async iterator over all items."""
+
+    @functools.wraps(endpoint)
+    async def method(self: TruedyAsyncHook, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        client = await self.get_async_conn()
+        async for item in client.pages(endpoint(*args, **kwargs)):
+            yield item
+
+    return _signed(method, endpoint)
+
+
+def _signed(method: M, endpoint: Callable[..., Any]) -> M:
+    """Let the method show the endpoint's parameters behind ``self``, for editors, ``help()`` and documentation."""
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    of_endpoint = inspect.signature(endpoint)
+    signature = of_endpoint.replace(parameters=[own, *of_endpoint.parameters.values()])
+    method.__signature__ = signature  # type: ignore[attr-defined]
+    return method
+
+
+def _client_arguments(settings: ClientSettings) -> dict[str, Any]:
+    """Return the settings as keyword arguments of a client, without what is not stated."""
+    stated = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+class _ConnectionType:
+    """What Airflow asks of a hook class."""
+
+    conn_name_attr = "truedy_conn_id"
+    default_conn_name = "truedy_default"
+    conn_type = "truedy"
+    hook_name = "Truedy"
+
+
+class TruedyHook(_ConnectionType, BaseHook):
+    """
+    Interact with Truedy.
+
+    Holds one connection pool, made at the first request; close it, or use the hook as a context manager.
+
+    :param truedy_conn_id: Airflow connection: password = API key; host = base URL (default
+        ``https://api.truedy.ai/api/public/v1``); extra: ``timeout`` (seconds), ``requests_per_minute``, ``proxy``,
+        ``verify``, ``headers``, ``dashboard_url``.
+    :raises ConnectionFieldError: at the first use, if the key is missing or a field cannot be used.
+    """
+
+    def __init__(self, truedy_conn_id: str = _ConnectionType.default_conn_name) -> None:
+        super().__init__()
+        self.truedy_conn_id = truedy_conn_id
+
+    @cached_property
+    def client(self) -> TruedyClient:
+        """The API client of this hook."""
+        return TruedyClient(**self._client_arguments())
+
+    def _client_arguments(self) -> dict[str, Any]:
+        connection = self.get_connection(self.truedy_conn_id)
+        return _client_arguments(ClientSettings.read(connection, connection.extra_dejson))
+
+    def get_conn(self) -> TruedyClient:
+        """Return the API client of this hook."""
+        return self.client
+
+    def campaign_url(self, batch_call_id: str) -> str:
+        """Return where a person sees the batch call; extra ``dashboard_url`` overrides Truedy's own dashboard."""
+        extra = self.get_connection(self.truedy_conn_id).extra_dejson
+        return campaign_url(self.client.base_url, batch_call_id, extra.get("dashboard_url"))
+
+    def close(self) -> None:
+        """Close the connection pool; the next request opens another."""
+        if "client" in self.__dict__:
+            self.client.close()
+            del self.client
+
+    def __enter__(self) -> TruedyHook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Read one page of agents and say what came of it; used by Airflow's own connection test."""
+        try:
+            # Somebody looks at a form and waits: the first answer counts, whatever it is.
+            with TruedyClient(**self._client_arguments(), max_wait=0) as client:
+                began = time.perf_counter()
+                page = client.send(endpoints.list_agents().page(("offset", 0)))
+                milliseconds = (time.perf_counter() - began) * 1000
+        except (TruedyError, ValueError, OSError) as problem:
+            return False, diagnose(problem)
+        count = page.pagination.get("total", len(page.items))
+        return True, f"Connected to {client.base_url}: {count} agents, answer in {milliseconds:.0f} ms."
+
+    list_batch_calls = _pages(endpoints.list_batch_calls)
+    create_batch_call = _send(endpoints.create_batch_call)
+    get_batch_call = _send(endpoints.get_batch_call)
+    update_batch_call = _send(endpoints.update_batch_call)
+    schedule_batch_call = _send(endpoints.schedule_batch_call)
+    pause_batch_call = _send(endpoints.pause_batch_call)
+    resume_batch_call = _send(endpoints.resume_batch_call)
+    list_batch_call_contacts = _pages(endpoints.list_batch_call_contacts)
+    add_contacts = _send(endpoints.add_contacts)
+    delete_batch_calls = _send(endpoints.delete_batch_calls)
+
+    list_contacts = _pages(endpoints.list_contacts)
+    create_contact = _send(endpoints.create_contact)
+    update_contact = _send(endpoints.update_contact)
+    list_folders = _pages(endpoints.list_folders)
+    create_folder = _send(endpoints.create_folder)
+    import_contacts = _send(endpoints.import_contacts)
+
+    create_call = _send(endpoints.create_call)
+    get_call = _send(endpoints.get_call)
+    list_calls = _pages(endpoints.list_calls)
+
+    list_agents = _pages(endpoints.list_agents)
+    get_agent = _send(endpoints.get_agent)
+    list_numbers = _pages(endpoints.list_numbers)
+
+
+class TruedyAsyncHook(_ConnectionType, BaseHook):
+    """
+    Interact with Truedy from a trigger or another event loop; the async twin of :class:`TruedyHook`.
+
+    :param truedy_conn_id: Airflow connection, see :class:`TruedyHook`.
+    """
+
+    def __init__(self, truedy_conn_id: str = _ConnectionType.default_conn_name) -> None:
+        super().__init__()
+        self.truedy_conn_id = truedy_conn_id
+        self._client: AsyncTruedyClient | None = None
+
+    async def get_async_conn(self) -> AsyncTruedyClient:
+        """Return the API client of this hook; the connection is resolved with Airflow's async API only."""
+        if self._client is None:
+            settings = await settings_of(self, self.truedy_conn_id)
+            self._client = AsyncTruedyClient(**_client_arguments(settings))
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close the connection pool; the next request opens another."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def __aenter__(self) -> TruedyAsyncHook:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    list_batch_calls = _apages(endpoints.list_batch_calls)
+    create_batch_call = _asend(endpoints.create_batch_call)
+    get_batch_call = _asend(endpoints.get_batch_call)
+    update_batch_call = _asend(endpoints.update_batch_call)
+    schedule_batch_call = _asend(endpoints.schedule_batch_call)
+    pause_batch_call = _asend(endpoints.pause_batch_call)
+    resume_batch_call = _asend(endpoints.resume_batch_call)
+    list_batch_call_contacts = _apages(endpoints.list_batch_call_contacts)
+    add_contacts = _asend(endpoints.add_contacts)
+    delete_batch_calls = _asend(endpoints.delete_batch_calls)
+
+    list_contacts = _apages(endpoints.list_contacts)
+    create_contact = _asend(endpoints.create_contact)
+    update_contact = _asend(endpoints.update_contact)
+    list_folders = _apages(endpoints.list_folders)
+    create_folder = _asend(endpoints.create_folder)
+    import_contacts = _asend(endpoints.import_contacts)
+
+    create_call = _asend(endpoints.create_call)
+    get_call = _asend(endpoints.get_call)
+    list_calls = _apages(endpoints.list_calls)
+
+    list_agents = _apages(endpoints.list_agents)
+    get_agent = _asend(endpoints.get_agent)
+    list_numbers = _apages(endpoints.list_numbers)

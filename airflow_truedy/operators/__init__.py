@@ -1,0 +1,1 @@
+"""Operators: contacts in, batch calls out."""

@@ -1,0 +1,388 @@
+"""Operators for batch calls: the campaigns of Truedy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.campaigns.keys import DEFAULT_WORD, CampaignKey, default_key
+from airflow_truedy.campaigns.plan import (
+    CampaignPlan,
+    check_schedule_type,
+    check_timing_is_stated,
+    plan_campaign,
+)
+from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire, zone_of
+from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
+from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.people import contact_list_of
+from airflow_truedy.operators.state_store import store_of
+from airflow_truedy.operators.templating import (
+    PrivateValue,
+    hidden,
+    is_private,
+    is_template,
+    number,
+    restored,
+    restored_text,
+    shown,
+    truth,
+    vanished,
+)
+from airflow_truedy.operators.waiting_operator import WAITING_FIELDS, WaitingOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from airflow.sdk import Context
+
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.campaigns.launch import Launch
+    from airflow_truedy.campaigns.plan import OnChange, OnPast, OnRetry
+    from airflow_truedy.hooks.truedy import TruedyHook
+    from airflow_truedy.operators.private_mapping import HidingPartial
+
+_TEXT_FIELDS = (
+    "agent_id",
+    "phone_rotation_strategy",
+    "contact_source",
+    "contact_folder_id",
+    "timezone",
+    "start_time",
+    "end_time",
+)
+_OTHER_FIELDS = ("phone_number_ids", "contact_ids", "max_calls_per_day", "working_days")
+_NEVER_NOTHING = ("campaign_key", "start_time", "end_time", "working_days")
+_CHOICES = {
+    "on_past": ("fail", "start_now", "skip"),
+    "on_change": ("fail", "rebuild"),
+    "on_retry": ("attach", "new"),
+}
+
+
+class CreateBatchCallOperator(WaitingOperator):
+    """
+    Create a Truedy batch call and start it, exactly once however often the task runs; wait for its end if asked to.
+
+    Whatever dies (worker, scheduler, network, an answer lost after the server did the work), the campaign of one task
+    instance exists once and calls each person once: a retry, a cleared task and a second worker come back to the same
+    batch call. API fields have their API names and go over the wire as they are; every one of them is templated. See
+    ``POST /batch-calls`` in Truedy's API reference.
+
+    :param name: campaign name, 1 to 255 characters. A tag such as ``[airflow 3f9a1c2b7d10-9c2e41aa]`` is appended, by
+        which a campaign is found again after a crash.
+    :param agent_id: the agent that calls.
+    :param contacts: whom to call: a list of mappings (``phone_number`` in E.164, ``first_name``, ``last_name``,
+        ``email``, ``custom_fields``), the manifest that an extracting task returned, or the path or URI of a JSON
+        Lines or CSV file.
+    :param contact_ids: contacts that Truedy has already.
+    :param contact_folder_id: a Truedy folder, whose contacts are copied into the batch call.
+    :param contact_source: ``csv``, ``folder`` or ``manual``; by default ``folder`` with a folder, else ``manual``.
+    :param phone_number_ids: numbers to call from; by default the agent's.
+    :param phone_rotation_strategy: ``random`` (default), ``sequential`` or ``round_robin``.
+    :param schedule_type: ``immediate`` starts when the task runs; ``scheduled`` is implied by ``scheduled_at``.
+    :param scheduled_at: when calls may begin: ISO 8601 text, a datetime or a template. A naive value is wall time in
+        ``timezone``, an aware one is an instant.
+    :param timezone: IANA zone of ``scheduled_at``, window and days. No default.
+    :param start_time: daily begin of the calling window, HH:MM wall time. Required for a scheduled campaign.
+    :param end_time: daily end of the calling window, HH:MM wall time. Required for a scheduled campaign.
+    :param working_days: days on which calls may be placed, 1 = Monday to 7 = Sunday.
+    :param max_calls_per_day: at most so many calls a day; Truedy may cap it further by billing tier.
+    :param extra_fields: further fields for the API, sent as they are.
+    :param start: whether to take the schedule step; ``False`` leaves a draft, which dials nobody.
+    :param on_past: what a start in the past means: ``fail`` (default), ``start_now`` or ``skip`` the task.
+    :param on_change: what a payload that differs from the earlier attempt's means while the campaign is a draft:
+        ``fail`` (default) or ``rebuild``. A started campaign never changes.
+    :param on_retry: what to do when the campaign ended ``failed`` or ``cancelled``: ``attach`` (default; fails,
+        nobody is called again) or ``new`` (a new batch call with everybody in the list).
+    :param max_rejected: contacts that the server may refuse: a whole number, or a share of all as a
+        float from 0.0 to 1.0. Default 0.
+    :param campaign_key: what makes two runs the same campaign; by default Dag id, task id, run id and map index.
+    :param tag_word: first word of the tag in the name.
+    :param chunk_size: contacts per request.
+    :param durable: keep progress in Airflow's task state store (3.3), so that a retry goes on where the last attempt
+        stopped. Without it the server is read instead; the promise is the same.
+    :param dry_run: do everything but the writes; log and return what would be sent.
+    :param kwargs: parameters of the wait, see :class:`~airflow_truedy.operators.waiting_operator.WaitingOperator`
+        (``wait_for_completion``, ``deferrable``, ``poll_interval``, ``min_called``, ``max_failed``, ``on_partial``,
+        ``max_paused``, ``stall_after``, ``timeout``, ``on_timeout``, ``on_kill_action``), ``truedy_conn_id``
+        (connection of type ``truedy``), and those of every operator.
+    :raises AirflowFailException: for errors that no retry can help, and a campaign that did not end as it should.
+    :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "contacts",
+        *_TEXT_FIELDS,
+        *_OTHER_FIELDS,
+        "schedule_type",
+        "scheduled_at",
+        "extra_fields",
+        "start",
+        "on_past",
+        "on_change",
+        "on_retry",
+        "max_rejected",
+        "campaign_key",
+        "tag_word",
+        "chunk_size",
+        "is_dry_run",
+        "truedy_conn_id",
+        *WAITING_FIELDS,
+    )
+    template_ext: Sequence[str] = (".json", ".yaml", ".yml")
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "contact_ids": "json",
+        "phone_number_ids": "json",
+        "working_days": "json",
+        "extra_fields": "json",
+    }
+    operator_extra_links = (BatchCallLink(),)
+    ui_color = "#e8f0fe"
+    __supports_durable_execution: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        agent_id: str,
+        contacts: Any = None,
+        contact_ids: Sequence[str] | str | None = None,
+        contact_folder_id: str | None = None,
+        contact_source: str | None = None,
+        phone_number_ids: Sequence[str] | str | None = None,
+        phone_rotation_strategy: str | None = None,
+        schedule_type: str | None = None,
+        scheduled_at: str | datetime | None = None,
+        timezone: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+        working_days: Sequence[int] | str | None = None,
+        max_calls_per_day: int | str | None = None,
+        extra_fields: Mapping[str, Any] | str | None = None,
+        start: bool = True,
+        on_past: OnPast = "fail",
+        on_change: OnChange = "fail",
+        on_retry: OnRetry = "attach",
+        max_rejected: float | str = 0,
+        campaign_key: str | None = None,
+        tag_word: str = DEFAULT_WORD,
+        chunk_size: int | str = 500,
+        durable: bool = True,
+        dry_run: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.agent_id = agent_id
+        # A list is people: hidden from the serialised Dag too. What the Dag file gives to a mapped task is hidden
+        # already; a list that comes bare is another task's output.
+        self.contacts = hidden(contacts, is_data=getattr(self, "_BaseOperator__from_mapped", False))
+        self.contact_ids = contact_ids
+        self.contact_folder_id = contact_folder_id
+        self.contact_source = contact_source
+        self.phone_number_ids = phone_number_ids
+        self.phone_rotation_strategy = phone_rotation_strategy
+        self.schedule_type = schedule_type
+        self.scheduled_at = scheduled_at
+        self.timezone = timezone
+        self.start_time = start_time
+        self.end_time = end_time
+        self.working_days = working_days
+        self.max_calls_per_day = max_calls_per_day
+        self.extra_fields = extra_fields
+        self.start = start
+        self.on_past = on_past
+        self.on_change = on_change
+        self.on_retry = on_retry
+        self.max_rejected = max_rejected
+        self.campaign_key = campaign_key
+        self.tag_word = tag_word
+        self.chunk_size = chunk_size
+        self.durable = durable
+        # Not "dry_run": BaseOperator has a method of that name, which Airflow's own dry runs call.
+        self.is_dry_run = dry_run
+        # What would silently become another campaign, or calls at any hour, if its template rendered to nothing.
+        self._stated = [field for field in _NEVER_NOTHING if getattr(self, field)]
+        self._launch: Launch | None = None
+        self._check_what_is_stated()
+
+    def _check_what_is_stated(self) -> None:
+        """Refuse while the Dag is parsed what no template can mend any more."""
+        check_timing_is_stated(
+            start=self.start is True,
+            schedule_type=self.schedule_type,
+            scheduled_at=self.scheduled_at,
+            timezone=self.timezone,
+            start_time=self.start_time,
+            end_time=self.end_time,
+            working_days=self.working_days,
+        )
+        zone = None if is_template(self.timezone) else self.timezone
+        if zone:
+            zone_of(zone)
+        if self.scheduled_at and zone and not is_template(self.scheduled_at):
+            instant_of(self.scheduled_at, zone)
+        if not is_template(self.schedule_type):
+            check_schedule_type(self.schedule_type)
+        for field in _CHOICES:
+            if not is_template(getattr(self, field)):
+                self._choice(field)
+        if self.start is False and self.wait_for_completion is True:
+            rule = "True: a draft dials nobody, so its end never comes"
+            raise InvalidPayloadError("invalid parameter", problems=[("start", "False with wait_for_completion", rule)])
+
+    def _choice(self, field: str) -> Any:
+        value = getattr(self, field)
+        if value not in _CHOICES[field]:
+            raise InvalidPayloadError(
+                "invalid parameter", problems=[(field, repr(value), f"one of {', '.join(_CHOICES[field])}")]
+            )
+        return value
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> HidingPartial:
+        """Begin a mapped task, see Airflow's dynamic task mapping."""
+        from airflow_truedy.operators.private_mapping import HidingPartial
+
+        return HidingPartial.of(super().partial(**kwargs))
+
+    def resolve_template_files(self) -> None:
+        """Read template files. Airflow does so while the Dag is parsed, before it stores the Dag."""
+        super().resolve_template_files()
+        if isinstance(self.contacts, str) and is_private(self.contacts):
+            self.contacts = PrivateValue(self.contacts)
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        # Airflow calls this one for mapped tasks too. What comes out of it is stored and shown.
+        try:
+            super()._do_render_template_fields(parent, *args, **kwargs)
+        finally:
+            if parent is self and is_private(self.contacts):
+                self.contacts = PrivateValue(self.contacts, is_data=True)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Bring the campaign about, wait for its end if asked to, and return a small summary.
+
+        :return: ``batch_call_id``, ``name``, ``status``, ``scheduled_at`` (UTC), ``timezone``, ``total_contacts`` and
+            ``request_id`` (for Truedy's support); after a wait also ``outcome`` (``success`` or ``warning``),
+            ``called``, ``completed``, ``failed``, ``pending`` and ``duration_seconds``.
+        """
+        from airflow_truedy.hooks.truedy import TruedyHook
+
+        with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
+            plan = self._plan(context)
+            if truth("dry_run", self.is_dry_run):
+                return self._preview(context, hook, plan)
+            return self._bring_about(context, hook, plan)
+
+    def _plan(self, context: Context) -> CampaignPlan:
+        """Read the rendered parameters; every value is checked here, before any request."""
+        for field in self._stated:
+            if restored_text(restored(getattr(self, field))) is None:
+                raise vanished(field)
+        fields = {field: restored_text(getattr(self, field)) for field in _TEXT_FIELDS}
+        fields.update({field: restored(getattr(self, field)) for field in _OTHER_FIELDS})
+        ti = context["ti"]
+        key = restored_text(self.campaign_key) or default_key(
+            ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
+        )
+        return plan_campaign(
+            key=CampaignKey(str(key), restored_text(self.tag_word) or DEFAULT_WORD),
+            name=restored_text(self.name),
+            fields=fields,
+            contacts=contact_list_of(shown(self.contacts)),
+            scheduled_at=restored_text(self.scheduled_at),
+            schedule_type=restored_text(self.schedule_type),
+            extra_fields=restored(self.extra_fields),
+            start=truth("start", self.start),
+            on_past=self._choice("on_past"),
+            on_change=self._choice("on_change"),
+            on_retry=self._choice("on_retry"),
+            chunk_size=number("chunk_size", self.chunk_size, at_least=1, whole=True),
+            max_rejected=number("max_rejected", self.max_rejected, at_least=0),
+        )
+
+    def _preview(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
+        from airflow_truedy.campaigns.preview import preview
+
+        planned = preview(hook.client, plan, store_of(context, durable=self.durable))
+        self.log.info("Dry run, nothing was written. Would be sent: %s", json.dumps(planned))
+        return planned
+
+    def _bring_about(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
+        from airflow_truedy.campaigns.launch import Launch
+
+        if plan.moment is not None and not plan.window.is_open(plan.moment):
+            # The API's documents let calls begin with the next window; nobody has seen a server do it.
+            start, opening = (
+                in_words(at, plan.timezone) for at in (plan.moment, plan.window.next_opening(plan.moment))
+            )
+            self.log.warning("The start %s is outside the calling window; it opens %s.", start, opening)
+        watch_settings = self._prepare_waiting(hook, plan)
+        self._launch = Launch(hook.client, plan, store_of(context, durable=self.durable))
+        launched = self._launch.run()
+        batch = launched.batch
+        context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(batch.id))
+        self.log.info(
+            "Batch call %s (%s) is %r with %s contacts; %s.",
+            batch.id,
+            plan.name,
+            batch.status,
+            "unknown" if batch.total_contacts is None else batch.total_contacts,
+            _start_in_words(batch, plan),
+        )
+        summary = summary_of(batch)
+        if not self._waits or not plan.start:
+            return self._conclude(context, summary)
+        return self._wait_for(context, hook, watch_settings, batch, summary)
+
+    def _launch_again(self, context: Context) -> dict[str, Any]:
+        from airflow_truedy.hooks.truedy import TruedyHook
+
+        with TruedyHook(self.truedy_conn_id) as hook:
+            return self._bring_about(context, hook, self._plan(context))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Contacts in, batch call out. Called by the OpenLineage provider, where it is installed."""
+        from airflow_truedy.lineage import campaign_lineage
+
+        if self._summary is None:
+            return None
+        contacts = restored(shown(self.contacts))
+        return campaign_lineage(self._summary["batch_call_id"], contacts, self._summary.get("total_contacts"))
+
+    def on_kill(self) -> None:
+        """
+        Stop a launch before its next step: what is on the server by then is a draft, which dials nobody.
+
+        A task that waits for its campaign pauses it, or leaves it, as ``on_kill_action`` says.
+        """
+        if self._launch is None:
+            return
+        self._launch.interrupt()
+        if self._waits:
+            self._stop_waiting(self._launch.batch_call_id)
+
+
+def _start_in_words(batch: BatchCall, plan: CampaignPlan) -> str:
+    if not plan.start:
+        return "it was not started, as asked"
+    return f"starts {in_words(batch.scheduled_at, plan.timezone)}" if batch.scheduled_at else "starts at once"
+
+
+def summary_of(batch: BatchCall) -> dict[str, Any]:
+    """Return what downstream tasks need of a batch call: small, plain JSON, nobody's number."""
+    return {
+        "batch_call_id": batch.id,
+        "name": batch.name,
+        "status": batch.status,
+        "scheduled_at": on_the_wire(batch.scheduled_at) if batch.scheduled_at else None,
+        "timezone": batch.timezone,
+        "total_contacts": batch.total_contacts,
+        "request_id": batch.request_id,
+    }

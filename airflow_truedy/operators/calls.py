@@ -1,0 +1,221 @@
+"""Place a single call."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.sdk.definitions.xcom_arg import XComArg
+
+from airflow_truedy.campaigns.keys import CampaignKey, default_key
+from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.state_store import store_of
+from airflow_truedy.operators.templating import (
+    PrivateValue,
+    number,
+    restored,
+    restored_text,
+    shown,
+    spare_data,
+    vanished,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from airflow.sdk import Context
+
+    from airflow_truedy.api.models import Call, CallRequest
+    from airflow_truedy.campaigns.single_call import SingleCall
+    from airflow_truedy.hooks.truedy import TruedyHook
+
+_PRIVATE = ("phone_number", "call_settings", "variables")
+
+
+class CreateCallOperator(BaseOperator):
+    """
+    Ring one person, at most once however often the task runs.
+
+    For many people use ``CreateBatchCallOperator``: a batch call is what keeps to a calling window. The number,
+    settings and variables are shown neither in the UI nor in logs; with ``.expand`` give them as the output of a task,
+    because a list written into the Dag file is stored with the Dag. See ``POST /calls`` in Truedy's API reference.
+
+    :param agent_id: the agent that calls.
+    :param phone_number: whom to call, E.164.
+    :param from_number: a number assigned to the agent, E.164; by default the server chooses.
+    :param call_settings: ``recording_enabled``, ``transcription_enabled``, ``greeting``, ``max_duration``
+        (``"3600s"``), ``join_timeout`` (``"30s"``).
+    :param variables: values for the agent's prompt, text to text.
+    :param call_key: what makes two runs the same call; by default Dag id, task id, run id and map index.
+    :param wait_for_completion: wait in the worker until the call has ended. Default: no.
+    :param poll_interval: seconds between two reads while waiting. Default: 15.
+    :param timeout: seconds to wait at most; then the task fails and the call goes on. Default: 3600.
+    :param durable: keep the intent in Airflow's task state store (3.3). Without it, a retry looks through the agent's
+        calls since the Dag run began.
+    :param truedy_conn_id: connection of type ``truedy``.
+    :raises AirflowFailException: for errors that no retry can help; also if it cannot be told whether the call was
+        placed.
+    """
+
+    template_fields: Sequence[str] = (
+        "agent_id",
+        "phone_number",
+        "from_number",
+        "call_settings",
+        "variables",
+        "call_key",
+        "wait_for_completion",
+        "poll_interval",
+        "timeout",
+        "truedy_conn_id",
+    )
+    ui_color = "#e8f0fe"
+    __supports_durable_execution: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        agent_id: str,
+        phone_number: Any,
+        from_number: str | None = None,
+        call_settings: Mapping[str, Any] | str | None = None,
+        variables: Mapping[str, Any] | str | None = None,
+        call_key: str | None = None,
+        wait_for_completion: bool = False,
+        poll_interval: float | str = 15,
+        timeout: float | str = 3600,
+        durable: bool = True,
+        truedy_conn_id: str = "truedy_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.agent_id = agent_id
+        self.phone_number = _hidden(phone_number)
+        self.from_number = from_number
+        self.call_settings = _hidden(call_settings)
+        self.variables = _hidden(variables)
+        self.call_key = call_key
+        self._has_call_key = bool(call_key)
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.durable = durable
+        self.truedy_conn_id = truedy_conn_id
+        self._call: SingleCall | None = None
+        self._stop = threading.Event()
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        # Airflow calls this one for mapped tasks too. What comes out of it is stored and shown.
+        if parent is self:
+            spare_data(self, _PRIVATE, seen_oids)
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        if parent is self:
+            for field in _PRIVATE:
+                value = getattr(self, field)
+                if value is not None and not isinstance(value, PrivateValue):
+                    setattr(self, field, PrivateValue(value))
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Place the call and return a small summary, in which nobody's number is.
+
+        :return: ``call_id``, ``status``, ``agent_id``, ``attached``, and once it has ended ``duration_seconds``,
+            ``cost_credits``, ``ended_at``.
+        """
+        from airflow_truedy.assets import record_outlets
+        from airflow_truedy.hooks.truedy import TruedyHook
+
+        with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
+            summary = self._place(context, hook)
+        record_outlets(context, self.outlets, summary)
+        return summary
+
+    def _place(self, context: Context, hook: TruedyHook) -> dict[str, Any]:
+        from airflow_truedy.campaigns.single_call import SingleCall, wait_until_ended
+
+        self._call = SingleCall(
+            hook.client,
+            self._key(context),
+            self._request(),
+            store_of(context, durable=self.durable),
+            since=_first_attempt_at(context),
+        )
+        placed = self._call.place()
+        call = placed.call
+        self.log.info("Call %s is %r.", call.id, call.status)
+        if restored(self.wait_for_completion):
+            call = wait_until_ended(
+                hook.client,
+                call,
+                poll_interval=float(number("poll_interval", self.poll_interval, at_least=0)),
+                timeout=float(number("timeout", self.timeout, at_least=0)),
+                pause=self._stop.wait,
+                stopped=self._stop.is_set,
+            )
+            self.log.info("Call %s ended: %r after %s s.", call.id, call.status, call.duration_seconds)
+        return _summary_of(call, attached=placed.attached)
+
+    def _key(self, context: Context) -> CampaignKey:
+        ti = context["ti"]
+        text = restored_text(self.call_key)
+        if not text and self._has_call_key:
+            raise vanished("call_key")
+        return CampaignKey(
+            str(text or default_key(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index))
+        )
+
+    def _request(self) -> CallRequest:
+        from airflow_truedy.api.models import CallRequest
+
+        values = {
+            "agent_id": self.agent_id,
+            "phone_number": shown(self.phone_number),
+            "from_number": restored_text(self.from_number),
+            "call_settings": restored(shown(self.call_settings)),
+            "variables": restored(shown(self.variables)),
+        }
+        return CallRequest.checked(**{name: value for name, value in values.items() if value is not None})
+
+    def on_kill(self) -> None:
+        """Stop before the request or stop waiting. A call that rings already goes on: the API cannot end one."""
+        self._stop.set()
+        if self._call is not None:
+            self._call.interrupt()
+
+
+def _hidden(value: Any) -> Any:
+    """Hide a value from the serialised Dag, unless Airflow must see in it which task it comes from."""
+    comes_from_a_task = value is not None and any(XComArg.iter_xcom_references(value))
+    return value if value is None or comes_from_a_task else PrivateValue(value)
+
+
+def _first_attempt_at(context: Context) -> datetime | None:
+    """When a retried or cleared task can have placed the call first; ``None`` on its first attempt."""
+    if context["ti"].try_number <= 1:
+        return None
+    run: Any = context["dag_run"]
+    if getattr(run, "clear_number", None) == 0:
+        started: datetime | None = run.start_date
+        return started
+    # A cleared run starts anew: its start is after the first attempt. What never moves is when it was due.
+    return min((moment for moment in (run.start_date, getattr(run, "run_after", None)) if moment), default=None)
+
+
+def _summary_of(call: Call, *, attached: bool) -> dict[str, Any]:
+    from airflow_truedy.campaigns.results import call_status
+    from airflow_truedy.campaigns.times import on_the_wire
+
+    return {
+        "call_id": call.id,
+        "status": call_status(call.status),
+        "agent_id": call.agent_id,
+        "attached": attached,
+        "duration_seconds": call.duration_seconds,
+        "cost_credits": call.cost_credits,
+        "ended_at": on_the_wire(call.ended_at) if call.ended_at else None,
+        "request_id": call.request_id,
+    }

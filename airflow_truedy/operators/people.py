@@ -1,0 +1,53 @@
+"""Whom a task is to call: a list, a file or a manifest, as one streamable list of contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.operators.templating import is_content, is_manifest, restored
+
+if TYPE_CHECKING:
+    from airflow_truedy.contacts.lists import ContactList
+
+
+def contact_list_of(value: Any) -> ContactList | None:
+    """
+    Return the contacts that a rendered ``contacts`` value stands for, ``None`` for none.
+
+    :param value: a list of mappings, the manifest that an extracting task returned, the path or URI of a JSON Lines or
+        CSV file, or any of these as text.
+    :raises ContactsError: if numbers are invalid or doubled, or the file is missing, changed or cut short.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_truedy.contacts.errors import ContactsError
+    from airflow_truedy.contacts.lists import ContactList
+    from airflow_truedy.contacts.manifest import Manifest
+
+    value = restored(value)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if is_content(value):
+            raise ContactsError("contacts is text that is neither JSON nor YAML, and no path or URI either.")
+        return ContactList.from_file(ObjectStoragePath(value))
+    if isinstance(value, Mapping):
+        if is_manifest(value):
+            return ContactList.from_manifest(Manifest.from_dict(dict(value)), ObjectStoragePath)
+        return ContactList.of([value])
+    if _is_many(value):
+        people = list(value)
+        for position, person in enumerate(people, 1):
+            if not isinstance(person, Mapping):
+                raise ContactsError(f"Contact {position} is {type(person).__name__}, no mapping with phone_number.")
+        return ContactList.of(people)
+    raise ContactsError(
+        f"contacts is {type(value).__name__}: give a list of mappings, a contacts manifest, or the path or URI of a "
+        "JSON Lines or CSV file."
+    )
+
+
+def _is_many(value: Any) -> bool:
+    # Airflow's lazy XCom sequences of mapped tasks are iterable but no lists.
+    return hasattr(value, "__iter__") and not isinstance(value, (bytes, bytearray))

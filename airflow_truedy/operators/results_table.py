@@ -1,0 +1,180 @@
+"""
+The table of results, through any ``DbApiHook``.
+
+Rows do not go through the hook's ``insert_rows``: on an error it logs every value, phone numbers too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import closing, contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.api.scrub import scrub
+from airflow_truedy.campaigns.results import COLUMNS, ResultsError
+from airflow_truedy.campaigns.results_spool import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_truedy.campaigns.results_spool import Spool
+
+log = logging.getLogger(__name__)
+
+_SHORT = tuple(name for name in COLUMNS if name not in ("summary", "transcript"))
+_KEY = ("batch_call_id", "contact_id")
+_IS_NAME = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+")){0,2}').fullmatch
+_ROWS_AT_ONCE = 1_000
+_IDS_AT_ONCE = 500
+
+#: What ``create_table=True`` runs. Types are such as PostgreSQL, SQLite, DuckDB and most warehouses take.
+DDL = """
+CREATE TABLE IF NOT EXISTS {table} (
+    batch_call_id VARCHAR(255) NOT NULL,
+    contact_id VARCHAR(255) NOT NULL,
+    phone_number VARCHAR(32),
+    first_name VARCHAR(255),
+    call_status VARCHAR(64) NOT NULL,
+    call_id VARCHAR(255),
+    called_at TIMESTAMP WITH TIME ZONE,
+    duration_seconds NUMERIC(12, 3),
+    cost_credits NUMERIC(16, 4),
+    summary TEXT,
+    transcript TEXT,
+    details VARCHAR(16) NOT NULL,
+    PRIMARY KEY (batch_call_id, contact_id)
+)
+"""
+
+
+class ResultsTable:
+    """
+    A table with the columns of :data:`~airflow_truedy.campaigns.results.COLUMNS`, one row a batch call and contact.
+
+    :param hook: a ``DbApiHook``.
+    :param table: its name, with a schema or not.
+    :raises ResultsError: if the name is no name.
+    """
+
+    def __init__(self, hook: Any, table: str) -> None:
+        if not _IS_NAME(table):
+            raise ResultsError(f"table={table!r} is no name of a table.")
+        self._hook = hook
+        self._table = table
+        self._mark = hook.placeholder
+
+    def create(self) -> None:
+        """Create the table if it is not there."""
+        with self._cursor("create") as cursor:
+            cursor.execute(DDL.format(table=self._table))
+
+    def recall(self, spool: Spool, batch_call_id: str) -> None:
+        """Tell the spool which of its contacts stand in the table already, and how complete."""
+        for contact_ids in spool.contact_ids():
+            for first in range(0, len(contact_ids), _IDS_AT_ONCE):
+                spool.recall(self._known(batch_call_id, contact_ids[first : first + _IDS_AT_ONCE]))
+
+    def write(self, spool: Spool, batch_call_id: str) -> int:
+        """
+        Insert or replace every row that is new or changed, a thousand to a transaction.
+
+        :return: how many.
+        """
+        rows = ((batch_call_id, *row) for row in spool.rows(unwritten_only=True))
+        written = 0
+        while piece := list(islice(rows, _ROWS_AT_ONCE)):
+            self._upsert(piece)
+            written += len(piece)
+        log.info("Wrote %d rows of batch call %s into %s.", written, batch_call_id, self._table)
+        return written
+
+    def rows(self, batch_call_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of one batch call, in the order of contact ids, without what was said in the calls."""
+        columns = ", ".join(_SHORT)
+        query = (
+            f"SELECT {columns} FROM {self._table} WHERE batch_call_id = {self._mark} "  # noqa: S608 - checked name
+            "ORDER BY contact_id"
+        )
+        for row in self._select(query, (batch_call_id,)):
+            yield dict(zip(_SHORT, row, strict=True))
+
+    def attempts(self, numbers: Sequence[str], since: str | None) -> Iterator[tuple[str, int, int]]:
+        """
+        Count how often people were called, over all batch calls in the table.
+
+        :param since: ISO 8601 instant; calls before it do not count.
+        :return: number, calls, and how many of them are counted from a row whose status is ``completed``.
+        """
+        for first in range(0, len(numbers), _IDS_AT_ONCE):
+            piece = numbers[first : first + _IDS_AT_ONCE]
+            later = f"AND called_at >= {self._mark} " if since else ""
+            query = (
+                "SELECT phone_number, count(*), sum(CASE WHEN call_status = 'completed' THEN 1 ELSE 0 END) "  # noqa: S608
+                f"FROM {self._table} WHERE called_at IS NOT NULL {later}"
+                f"AND phone_number IN ({self._marks(piece)}) GROUP BY phone_number"
+            )
+            yield from self._select(query, (*([since] if since else []), *piece))
+
+    def _known(self, batch_call_id: str, contact_ids: list[str]) -> Iterator[Known]:
+        query = (
+            "SELECT contact_id, call_status, call_id, duration_seconds, cost_credits, details, summary, "  # noqa: S608
+            "CASE WHEN transcript IS NULL THEN 0 ELSE 1 END "
+            f"FROM {self._table} WHERE batch_call_id = {self._mark} AND contact_id IN ({self._marks(contact_ids)})"
+        )
+        for contact_id, status, call_id, seconds, cost, details, summary, has_transcript in self._select(
+            query, (batch_call_id, *contact_ids)
+        ):
+            yield Known(
+                contact_id,
+                status,
+                call_id,
+                _number(seconds),
+                _number(cost),
+                details,
+                bool(has_transcript),
+                summary,
+                written=True,
+            )
+
+    def _upsert(self, rows: list[tuple[Any, ...]]) -> None:
+        # The dialect's own: INSERT ... ON CONFLICT in PostgreSQL, REPLACE in SQLite and MySQL, MERGE elsewhere.
+        statement = self._hook._generate_insert_sql(self._table, rows[0], list(COLUMNS), True, replace_index=list(_KEY))
+        with self._cursor("write") as cursor:
+            cursor.executemany(statement, rows)
+
+    def _select(self, query: str, values: tuple[Any, ...]) -> Iterator[Any]:
+        with self._cursor("read") as cursor:
+            cursor.execute(query, values)
+            while piece := cursor.fetchmany(_ROWS_AT_ONCE):
+                yield from piece
+
+    def _marks(self, values: Sequence[str]) -> str:
+        return ", ".join([self._mark] * len(values))
+
+    @contextmanager
+    def _cursor(self, doing: str) -> Iterator[Any]:
+        """One transaction. A driver's error may show the row that it is about, so it stays here."""
+        problem = None
+        with closing(self._hook.get_conn()) as connection:
+            try:
+                with closing(connection.cursor()) as cursor:
+                    yield cursor
+                connection.commit()
+            except (ResultsError, GeneratorExit):
+                raise
+            except Exception as error:
+                problem = f"{type(error).__name__}: {scrub(str(error).split('DETAIL:')[0])}"
+        if problem:
+            raise ResultsTableError(f"Could not {doing} the table {self._table}: {problem}") from None
+
+
+class ResultsTableError(ResultsError):
+    """The database refused; trying again may help."""
+
+    retryable = True
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

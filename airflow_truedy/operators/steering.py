@@ -1,0 +1,296 @@
+"""Operators that steer a batch call which exists. Each reads the state first, and may run twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
+from airflow_truedy.operators.batch_call_ids import batch_call_id_of, batch_call_ids_of
+from airflow_truedy.operators.batch_calls import summary_of
+from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.templating import is_template, restored, restored_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from airflow.sdk import Context
+
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.campaigns.plan import OnPast
+
+_ON_PAST = ("fail", "start_now", "skip")
+_UPDATE_TEXTS = ("name", "phone_rotation_strategy", "scheduled_at", "start_time", "end_time")
+_UPDATE_OTHERS = ("phone_number_ids", "max_calls_per_day", "working_days", "retry_failed")
+
+
+class _OneBatchCall(BaseOperator):
+    """
+    Does one thing with one batch call.
+
+    :param batch_call_id: the batch call, or the dict that ``CreateBatchCallOperator`` returns.
+    :param truedy_conn_id: connection of type ``truedy``.
+    """
+
+    template_fields: Sequence[str] = ("batch_call_id", "truedy_conn_id")
+    operator_extra_links = (BatchCallLink(),)
+    ui_color = "#fef7e0"
+
+    def __init__(self, *, batch_call_id: Any, truedy_conn_id: str = "truedy_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch_call_id = batch_call_id
+        self.truedy_conn_id = truedy_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Do it.
+
+        :return: the batch call as read back: ``batch_call_id``, ``name``, ``status``, ``scheduled_at`` (UTC),
+            ``timezone``, ``total_contacts``, ``request_id``.
+        """
+        from airflow_truedy.hooks.truedy import TruedyHook
+
+        with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
+            batch_call_id = batch_call_id_of(self.batch_call_id)
+            context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(batch_call_id))
+            batch, more = self._do(hook.client, batch_call_id)
+        self.log.info("Batch call %s is %r.", batch.id, batch.status)
+        return {**summary_of(batch), **more}
+
+    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+        """Do it; return the batch call as it is then, and what else is to be told."""
+        raise NotImplementedError
+
+
+class ScheduleBatchCallOperator(_OneBatchCall):
+    """
+    Start a draft, at a moment or at once.
+
+    One that is scheduled or started already is compared and left alone. What the server stored is read back; if it
+    differs, the campaign is paused and the task fails. The daily calling window was set when the batch call was made
+    and cannot be read: for a start at once, see to it yourself that the task runs inside it.
+
+    :param scheduled_at: when calls may begin: ISO 8601 text, a datetime or a template; a naive value is wall time in
+        ``timezone``.
+    :param timezone: IANA zone of ``scheduled_at``, window and days. Required with ``scheduled_at``; otherwise the batch
+        call's own stays.
+    :param schedule_type: ``immediate`` starts when the task runs, instead of ``scheduled_at``.
+    :param on_past: what a start in the past means: ``fail`` (default), ``start_now`` or ``skip`` the task.
+    :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
+    """
+
+    template_fields: Sequence[str] = (
+        *_OneBatchCall.template_fields,
+        "scheduled_at",
+        "timezone",
+        "schedule_type",
+        "on_past",
+    )
+
+    def __init__(
+        self,
+        *,
+        scheduled_at: str | datetime | None = None,
+        timezone: str | None = None,
+        schedule_type: str | None = None,
+        on_past: OnPast = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.scheduled_at = scheduled_at
+        self.timezone = timezone
+        self.schedule_type = schedule_type
+        self.on_past = on_past
+        self._check_what_is_stated()
+
+    def _check_what_is_stated(self) -> None:
+        """Refuse while the Dag is parsed what no template can mend any more."""
+        from airflow_truedy.campaigns.plan import check_timing_is_stated
+        from airflow_truedy.campaigns.times import instant_of, zone_of
+
+        if not is_template(self.schedule_type):
+            # The rule of CreateBatchCallOperator without its window, which a draft has already.
+            check_timing_is_stated(
+                start=True,
+                schedule_type=self.schedule_type,
+                scheduled_at=self.scheduled_at,
+                timezone=self.timezone,
+                start_time="00:00" if self.timezone else None,
+                end_time="23:59" if self.timezone else None,
+                working_days=None,
+            )
+        if self.timezone and not is_template(self.timezone):
+            zone_of(self.timezone)
+            if self.scheduled_at and not is_template(self.scheduled_at):
+                instant_of(self.scheduled_at, self.timezone)
+        if not is_template(self.on_past):
+            self._on_past()
+
+    def _on_past(self) -> OnPast:
+        if self.on_past not in _ON_PAST:
+            rule = f"one of {', '.join(_ON_PAST)}"
+            raise InvalidPayloadError("invalid parameter", problems=[("on_past", repr(self.on_past), rule)])
+        return self.on_past
+
+    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+        from airflow_truedy.campaigns.plan import PastStartSkip
+        from airflow_truedy.campaigns.steering import Start, check_start_is_stated, schedule
+
+        scheduled_at, timezone = restored_text(self.scheduled_at), restored_text(self.timezone)
+        check_start_is_stated(scheduled_at, restored_text(self.schedule_type), timezone)
+        try:
+            return schedule(client, batch_call_id, Start(scheduled_at, timezone, self._on_past())), {}
+        except PastStartSkip as skip:
+            raise AirflowSkipException(str(skip)) from None
+
+
+class PauseBatchCallOperator(_OneBatchCall):
+    """
+    Hold all future calls of a batch call; calls already placed run to their end.
+
+    A draft, and one that has ended, dial nobody and are left alone. ``CreateBatchCallOperator`` does not resume what
+    was paused here.
+    """
+
+    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+        from airflow_truedy.campaigns.steering import pause
+
+        return pause(client, batch_call_id), {}
+
+
+class ResumeBatchCallOperator(_OneBatchCall):
+    """
+    Let a paused batch call go on, whoever paused it. Fails for a draft and for one that ended ``failed``.
+
+    A campaign whose start is still ahead goes back to ``scheduled``; one whose start has passed calls at once.
+    """
+
+    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+        from airflow_truedy.campaigns.steering import resume
+
+        return resume(client, batch_call_id), {}
+
+
+class UpdateBatchCallOperator(_OneBatchCall):
+    """
+    Change a batch call that is a draft, scheduled or paused. Only what differs is sent.
+
+    Name and start are read back, and a warning says what the server did not take. Numbers, limits, window and days
+    **cannot** be read back: the API does not show them, so the log says which ones nobody knows about. They are
+    sent each time, which does no harm. A tag that ``CreateBatchCallOperator`` put into the name stays in it.
+
+    :param name: new name, 1 to 255 characters.
+    :param phone_number_ids: numbers to call from.
+    :param phone_rotation_strategy: ``random``, ``sequential`` or ``round_robin``.
+    :param scheduled_at: new start: ISO 8601 text, a datetime or a template; a naive value is wall time in ``timezone``.
+        A moment in the past is refused.
+    :param start_time: daily begin of the calling window, HH:MM wall time.
+    :param end_time: daily end of the calling window, HH:MM wall time.
+    :param working_days: 1 = Monday to 7 = Sunday.
+    :param timezone: IANA zone of these four, required with them. For window and days it must be the batch call's own,
+        which the API cannot change.
+    :param max_calls_per_day: at most so many calls a day.
+    :param retry_failed: only older servers know it.
+    """
+
+    template_fields: Sequence[str] = (*_OneBatchCall.template_fields, *_UPDATE_TEXTS, *_UPDATE_OTHERS, "timezone")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"phone_number_ids": "json", "working_days": "json"}
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        phone_number_ids: Sequence[str] | str | None = None,
+        phone_rotation_strategy: str | None = None,
+        scheduled_at: str | datetime | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+        working_days: Sequence[int] | str | None = None,
+        timezone: str | None = None,
+        max_calls_per_day: int | str | None = None,
+        retry_failed: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.phone_number_ids = phone_number_ids
+        self.phone_rotation_strategy = phone_rotation_strategy
+        self.scheduled_at = scheduled_at
+        self.start_time = start_time
+        self.end_time = end_time
+        self.working_days = working_days
+        self.timezone = timezone
+        self.max_calls_per_day = max_calls_per_day
+        self.retry_failed = retry_failed
+        self._check_what_is_stated()
+
+    def _check_what_is_stated(self) -> None:
+        given = {name: getattr(self, name) for name in (*_UPDATE_TEXTS, *_UPDATE_OTHERS)}
+        if all(value is None for value in given.values()):
+            raise InvalidPayloadError("invalid parameter", problems=[("(all)", "None", "give something to change")])
+        timed = [name for name in ("scheduled_at", "start_time", "end_time", "working_days") if given[name]]
+        if timed and not self.timezone:
+            rule = f"is required with {', '.join(timed)}: the IANA zone on whose wall clock they are read"
+            raise InvalidPayloadError("invalid parameter", problems=[("timezone", "None", rule)])
+
+    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+        from airflow_truedy.campaigns.updates import update
+
+        fields = {name: restored_text(getattr(self, name)) for name in _UPDATE_TEXTS}
+        fields.update({name: restored(getattr(self, name)) for name in _UPDATE_OTHERS})
+        done = update(client, batch_call_id, fields, restored_text(self.timezone))
+        return done.batch, {"sent": done.sent, "not_taken": done.not_taken, "unreadable": done.unreadable}
+
+
+class DeleteBatchCallsOperator(BaseOperator):
+    """
+    Delete batch calls that are drafts, failed or cancelled; all others are kept and listed.
+
+    Deletes what may be deleted before it fails about the rest. One that is not there counts as done.
+
+    :param batch_call_ids: one or many: ids, or the dicts that ``CreateBatchCallOperator`` returned.
+    :param fail_if_kept: fail if one was kept (default); ``False`` warns.
+    :param truedy_conn_id: connection of type ``truedy``.
+    :raises AirflowFailException: if one was kept and ``fail_if_kept``.
+    """
+
+    template_fields: Sequence[str] = ("batch_call_ids", "fail_if_kept", "truedy_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"batch_call_ids": "json"}
+    ui_color = "#fef7e0"
+
+    def __init__(
+        self,
+        *,
+        batch_call_ids: Any,
+        fail_if_kept: bool = True,
+        truedy_conn_id: str = "truedy_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.batch_call_ids = batch_call_ids
+        self.fail_if_kept = fail_if_kept
+        self.truedy_conn_id = truedy_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Delete.
+
+        :return: ``deleted`` and ``gone`` (ids), ``kept`` (id -> why).
+        """
+        from airflow_truedy.campaigns.steering import delete
+        from airflow_truedy.hooks.truedy import TruedyHook
+
+        with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
+            outcome = delete(hook.client, batch_call_ids_of(self.batch_call_ids))
+        self.log.info("Deleted %d batch calls; %d were not there.", len(outcome.deleted), len(outcome.gone))
+        if outcome.kept:
+            listed = "; ".join(f"{batch_call_id} {why}" for batch_call_id, why in outcome.kept.items())
+            story = f"{len(outcome.kept)} batch calls were not deleted: {listed}."
+            if restored(self.fail_if_kept):
+                raise AirflowFailException(f"{story} {len(outcome.deleted)} others were.")
+            self.log.warning(story)
+        return outcome.to_dict()

@@ -1,0 +1,151 @@
+"""Where do-not-call lists come from, said in a Dag: a query or a file. Both are read when the task runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
+from airflow_truedy.contacts.region import UNSAID, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
+
+    from airflow_truedy.contacts.region import Region, Unsaid
+    from airflow_truedy.contacts.suppression import Suppression
+
+
+@dataclass
+class SqlSuppression:
+    """
+    A do-not-call list that a query gives.
+
+    :param sql: the query; its text, or the name of a ``.sql`` file. (templated)
+    :param conn_id: connection of an SQL database. (templated)
+    :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``, ``salt``,
+        ``max_age`` and ``max_unreadable``. Must be stated, unless ``hashed``.
+    :param column: the column that holds the entries. Default: the first one.
+    :param parameters: for the query. (templated)
+    :param as_of: when the list was true: a datetime, or ISO 8601 text with an offset; needed with
+        ``max_age``. (templated)
+    """
+
+    sql: str
+    conn_id: str
+    region: Region | Unsaid = UNSAID
+    column: str | None = None
+    parameters: Any = None
+    hashed: bool = False
+    salt: str = field(default="", repr=False)
+    as_of: datetime | str | None = None
+    max_age: timedelta | None = None
+    max_unreadable: int | float = 0
+
+    template_fields: ClassVar[Sequence[str]] = ("sql", "conn_id", "parameters", "as_of", "salt")
+
+    def __post_init__(self) -> None:
+        _check_region(self)
+
+    def open(self) -> Suppression:
+        """The list, ready to be read."""
+        from airflow_truedy.operators.sql_rows import sql_rows
+
+        name = f"do-not-call list of connection {self.conn_id}"
+        return _suppression(self, name, sql_rows(self.conn_id, self.sql, self.parameters), _moment(self.as_of))
+
+
+@dataclass
+class FileSuppression:
+    """
+    A do-not-call list in a file: CSV, JSON Lines or Parquet with a header, on a disk or an object store.
+
+    :param path: path or URI. (templated)
+    :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``, ``salt``,
+        ``max_age`` (the age of a file is the time since it was changed) and ``max_unreadable``. Must be
+        stated, unless ``hashed``.
+    :param column: the column that holds the entries. Default: the first one.
+    :param format: see :func:`~airflow_truedy.contacts.rows.read_rows`, as for ``encoding`` and ``delimiter``.
+    """
+
+    path: str
+    region: Region | Unsaid = UNSAID
+    column: str | None = None
+    format: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    hashed: bool = False
+    salt: str = field(default="", repr=False)
+    max_age: timedelta | None = None
+    max_unreadable: int | float = 0
+
+    template_fields: ClassVar[Sequence[str]] = ("path", "salt")
+
+    def __post_init__(self) -> None:
+        _check_region(self)
+
+    def open(self) -> Suppression:
+        """The list, ready to be read."""
+        from airflow.sdk import ObjectStoragePath
+
+        from airflow_truedy.contacts.rows import read_rows
+        from airflow_truedy.contacts.suppression import changed_at
+
+        path = ObjectStoragePath(self.path)
+        rows = read_rows(path, format=self.format, encoding=self.encoding, delimiter=self.delimiter)
+        return _suppression(self, f"do-not-call list {self.path}", rows, changed_at(path) if self.max_age else None)
+
+
+def opened(
+    sources: Sequence[SqlSuppression | FileSuppression] | SqlSuppression | FileSuppression,
+) -> list[Suppression]:
+    """Return one or several lists, ready to be read."""
+    several = [sources] if isinstance(sources, (SqlSuppression, FileSuppression)) else sources
+    return [source.open() for source in several]
+
+
+def _check_region(source: SqlSuppression | FileSuppression) -> None:
+    if not source.hashed:
+        said(source.region)
+
+
+def _suppression(
+    source: SqlSuppression | FileSuppression,
+    name: str,
+    rows: Iterable[Mapping[str, Any]],
+    as_of: datetime | None,
+) -> Suppression:
+    from airflow_truedy.contacts.suppression import Suppression
+
+    return Suppression(
+        _cells(rows, source.column, name),
+        name=name,
+        region=source.region,
+        hashed=source.hashed,
+        salt=source.salt,
+        as_of=as_of,
+        max_age=source.max_age,
+        max_unreadable=source.max_unreadable,
+    )
+
+
+def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> Iterator[Any]:
+    from airflow_truedy.contacts.convert import BrokenRow
+
+    for row in rows:
+        if column is not None and column not in row:
+            raise MissingColumnError(f"{name}: no column {column!r}; there are {sorted(row)}")
+        if isinstance(row, BrokenRow):
+            yield "unreadable row"  # counts as an entry that cannot be read
+        else:
+            yield row[column] if column is not None else next(iter(row.values()), None)
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise ContactsError(f"as_of={value!r} is no ISO 8601 date and time") from None

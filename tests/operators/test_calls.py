@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import DAG
+
+from airflow_truedy.campaigns.errors import LaunchInterruptedError
+from airflow_truedy.hooks.truedy import TruedyHook
+from airflow_truedy.operators.calls import CreateCallOperator
+from airflow_truedy.sandbox.process import SandboxProcess
+from tests.operators.contexts import context_of
+
+NUMBER = "+12125550100"
+
+
+class Kept:
+    """Airflow's task state store."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.texts[key]) if key in self.texts else None
+
+    def set(self, key: str, value: Any) -> None:
+        self.texts[key] = json.dumps(value)
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxProcess]:
+    with SandboxProcess(rate_limit=0, speed=3000) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", server.connection())
+        yield server
+
+
+def operator_of(**options: Any) -> CreateCallOperator:
+    fixed = {"task_id": "call", "agent_id": "agt_f9447372", "phone_number": NUMBER, "variables": {"name": "Ann"}}
+    return CreateCallOperator(**{**fixed, **options})
+
+
+def placed() -> int:
+    with TruedyHook() as hook:
+        return len(list(hook.list_calls()))
+
+
+def test_a_call_is_placed_once_however_often_the_task_runs(sandbox: SandboxProcess) -> None:
+    operator, store = operator_of(), Kept()
+    first = operator.execute(context_of(operator, store=store))
+    second = operator.execute(context_of(operator, store=store, try_number=2))
+    assert (first["attached"], second["attached"]) == (False, True)
+    assert first["call_id"] == second["call_id"]
+    assert placed() == 1
+
+
+def test_a_cleared_task_whose_state_is_gone_finds_its_call(sandbox: SandboxProcess) -> None:
+    operator = operator_of()
+    first = operator.execute(context_of(operator))
+    second = operator.execute(context_of(operator, try_number=2))
+    assert (second["call_id"], second["attached"], placed()) == (first["call_id"], True, 1)
+
+
+def test_a_cleared_run_that_started_anew_after_the_call_finds_it(sandbox: SandboxProcess) -> None:
+    operator = operator_of()
+    first = operator.execute(context_of(operator))
+    context = context_of(operator, try_number=2)
+    # Clearing a finished run gives it a new start; when it was due stays.
+    start = context["dag_run"].start_date
+    context["dag_run"] = SimpleNamespace(start_date=start + timedelta(days=300), run_after=start, clear_number=1)
+    second = operator.execute(context)
+    assert (second["call_id"], second["attached"], placed()) == (first["call_id"], True, 1)
+
+
+def test_a_stated_key_that_renders_to_nothing_is_refused(sandbox: SandboxProcess) -> None:
+    operator = operator_of(call_key="{{ none }}")
+    operator.render_template_fields(context_of(operator))
+    with pytest.raises(AirflowFailException, match=r"call_key.*rendered to nothing"):
+        operator.execute(context_of(operator))
+    assert sandbox.requests() == []
+
+
+def test_another_key_is_another_call(sandbox: SandboxProcess) -> None:
+    for key in ("one", "two"):
+        operator = operator_of(call_key=key)
+        operator.execute(context_of(operator))
+    assert placed() == 2
+
+
+def test_waiting_brings_how_the_call_ended(sandbox: SandboxProcess) -> None:
+    operator = operator_of(wait_for_completion=True, poll_interval=0.05)
+    summary = operator.execute(context_of(operator))
+    assert summary["status"] in ("completed", "no_answer", "busy", "voicemail", "failed")
+    assert summary["ended_at"] is not None
+
+
+def test_nobodys_number_is_shown(sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with DAG("dag"):
+        operator = operator_of(phone_number="{{ params.who }}", call_settings={"greeting": "Hello Ann"})
+    context = {**context_of(operator, store=Kept()), "params": {"who": NUMBER}}
+    operator.render_template_fields(context)
+    shown = {field: str(getattr(operator, field)) for field in operator.template_fields}
+    summary = operator.execute(context)
+    for text in (str(shown), json.dumps(summary), caplog.text, str(context["task_state_store"].texts)):
+        assert "5550100" not in text
+        assert "Ann" not in text
+    with TruedyHook() as hook:
+        assert hook.get_call(summary["call_id"]).to_number == NUMBER
+
+
+def test_the_serialised_dag_holds_nobody() -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    with DAG("dag", start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
+        operator_of()
+    text = json.dumps(DagSerialization.serialize_dag(dag), default=str)
+    assert "5550100" not in text
+    assert "Ann" not in text
+
+
+def test_an_upstream_task_stays_visible_to_airflow() -> None:
+    from airflow.sdk import task
+
+    with DAG("dag"):
+
+        @task
+        def number() -> str:
+            return NUMBER
+
+        operator = operator_of(phone_number=number())
+    assert operator.upstream_task_ids == {"number"}
+
+
+def test_a_bad_number_is_refused_without_showing_it(sandbox: SandboxProcess) -> None:
+    operator = operator_of(phone_number="2125550100")
+    with pytest.raises(AirflowFailException, match="phone_number") as caught:
+        operator.execute(context_of(operator))
+    assert "5550100" not in str(caught.value)
+    assert sandbox.requests() == []
+
+
+def test_a_killed_task_places_no_call(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_truedy.campaigns.single_call import SingleCall
+
+    operator = operator_of()
+    place = SingleCall.place
+
+    def killed_before(self: Any) -> Any:
+        operator.on_kill()
+        return place(self)
+
+    monkeypatch.setattr(SingleCall, "place", killed_before)
+    with pytest.raises(LaunchInterruptedError):
+        operator.execute(context_of(operator))
+    assert placed() == 0

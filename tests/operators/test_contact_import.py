@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_truedy.api.errors import OutcomeUnknownError
+from airflow_truedy.contacts.columns import Columns
+from airflow_truedy.contacts.prepare import prepare_contacts
+from airflow_truedy.hooks.truedy import TruedyHook
+from airflow_truedy.operators.contacts import ImportContactsOperator
+from airflow_truedy.sandbox.process import SandboxProcess
+
+PEOPLE = [
+    {"phone_number": f"+1212555{i:04d}", "first_name": "Ann", "last_name": "Li", "custom_fields": {"plan": "gold"}}
+    for i in range(100, 150)
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxProcess]:
+    with SandboxProcess(rate_limit=0) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(server: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> SandboxProcess:
+    return connected(server, monkeypatch)
+
+
+def connected(server: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> SandboxProcess:
+    monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", server.connection())
+    return server
+
+
+def imported(**options: Any) -> dict[str, Any]:
+    fixed = {"task_id": "import", "contacts": PEOPLE}
+    return ImportContactsOperator(**{**fixed, **options}).execute({})
+
+
+def people_in(folder_id: str) -> list[Any]:
+    with TruedyHook() as hook:
+        return list(hook.list_contacts(folder_id))
+
+
+def test_contacts_arrive_in_a_folder_made_by_name(sandbox: SandboxProcess) -> None:
+    outcome = imported(folder="spring")
+    names = ("files", "contacts", "imported", "updated", "skipped", "errors", "reasons")
+    assert {name: outcome[name] for name in names} == {
+        "files": 1,
+        "contacts": 50,
+        "imported": 50,
+        "updated": 0,
+        "skipped": 0,
+        "errors": 0,
+        "reasons": {},
+    }
+    people = people_in(outcome["folder_id"])
+    assert sorted(person.phone for person in people) == [person["phone_number"] for person in PEOPLE]
+    assert {(person.name, json.dumps(person.custom_fields)) for person in people} == {("Ann Li", '{"plan": "gold"}')}
+
+
+def test_it_is_safe_to_run_again(sandbox: SandboxProcess) -> None:
+    first, second = imported(folder="again"), imported(folder="again")
+    updated = imported(folder_id=first["folder_id"], overwrite_existing=True)
+    assert first["folder_id"] == second["folder_id"]
+    assert (second["imported"], second["skipped"]) == (0, 50)
+    assert (updated["imported"], updated["updated"]) == (0, 50)
+    assert len(people_in(first["folder_id"])) == 50
+
+
+def test_a_list_is_sent_in_files_below_a_size(sandbox: SandboxProcess, tmp_path: Path) -> None:
+    rows = [{"phone_number": person["phone_number"], "name": "Ann"} for person in PEOPLE]
+    to = tmp_path / "contacts.jsonl.gz"
+    manifest = prepare_contacts(rows, to, region=None, columns=Columns(full_name="name"))
+    outcome = imported(contacts=manifest.to_dict(), folder="pieces", max_bytes=300)
+    assert outcome["files"] > 3
+    assert outcome["imported"] == 50
+    assert len(people_in(outcome["folder_id"])) == 50
+
+
+def test_an_older_server_is_understood(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with SandboxProcess(rate_limit=0, csv_phone_column="phone_number", import_answer="snapshot") as older:
+        connected(older, monkeypatch)
+        outcome = imported(folder="spring")
+        assert outcome["imported"] == 50
+        assert len(people_in(outcome["folder_id"])) == 50
+
+
+def test_refused_rows_fail_the_task_and_show_nobody(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from airflow_truedy.api.models import ImportResult
+
+    def answer(*_: Any) -> ImportResult:
+        details = [{"row": i, "phone": "+12125550100", "reason": "+12125550100 is on a list"} for i in range(3)]
+        return ImportResult.model_validate({"imported": 47, "errors": 3, "error_details": details})
+
+    monkeypatch.setattr(TruedyHook, "import_contacts", answer)
+    with pytest.raises(AirflowFailException, match=r"refused 3 of 50 contacts, max_errors is 2") as caught:
+        imported(folder="spring", max_errors=2)
+    outcome = imported(folder="spring", max_errors=3)
+    assert outcome["reasons"] == {"+*********00 is on a list": 3}
+    for text in (str(caught.value), caplog.text, json.dumps(outcome)):
+        assert "5550100" not in text
+
+
+def test_two_folders_of_one_name_mean_the_older_one(sandbox: SandboxProcess) -> None:
+    with TruedyHook() as hook:
+        older = hook.create_folder("twins")
+        hook.create_folder("twins")
+    assert imported(folder="twins")["folder_id"] == older.id
+
+
+def test_a_lost_answer_is_left_to_a_retry_which_imports_nobody_twice(sandbox: SandboxProcess) -> None:
+    sandbox.fault("lost_answer", "POST", "contacts/import", times=1)
+    with pytest.raises(OutcomeUnknownError):
+        imported(folder="lost")
+    outcome = imported(folder="lost")
+    assert (outcome["imported"], outcome["skipped"]) == (0, 50)
+    assert len(people_in(outcome["folder_id"])) == 50
+
+
+def test_a_folder_must_be_said_once() -> None:
+    for folders in ({}, {"folder": "a", "folder_id": "b"}):
+        with pytest.raises(ValueError, match="either folder"):
+            ImportContactsOperator(task_id="import", contacts=PEOPLE, **folders)
+
+
+def test_what_no_retry_can_help_fails_at_once(sandbox: SandboxProcess) -> None:
+    with pytest.raises(AirflowFailException, match=r"phone_number is no E\.164"):
+        imported(folder="spring", contacts=[{"phone_number": "212 555 0100"}])
+    with pytest.raises(AirflowFailException, match="contacts is empty"):
+        imported(folder="spring", contacts=None)
+    with pytest.raises(AirflowFailException):
+        imported(folder_id="folder_none")

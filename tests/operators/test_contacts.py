@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import fsspec
+import jinja2
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import DAG, ObjectStoragePath
+from airflow.serialization.helpers import serialize_template_field
+
+from airflow_truedy.contacts.errors import MissingRegionError, StaleSuppressionError
+from airflow_truedy.contacts.region import RegionColumn
+from airflow_truedy.operators.contacts import (
+    FileSuppression,
+    FileToContactsOperator,
+    SqlSuppression,
+    SqlToContactsOperator,
+    contacts_from_rows,
+)
+from tests import services
+
+ROWS = [
+    ("(212) 555-0100", "Ann", "gold", "US"),
+    ("+1 212 555 0100", "Ann", "gold", "US"),
+    ("020 7946 0018", "Zoë", "tin", "GB"),
+    ("2.12555E+09", "Cy", "tin", "US"),
+    ("212.555.0102", "Dee", "gold", "US"),
+]
+CREATE = "CREATE TABLE people (phone TEXT, name TEXT, plan TEXT, country TEXT)"
+COLUMNS = {"phone_number": "phone", "first_name": "name"}
+SELECT = "SELECT * FROM people"
+
+
+def context_of(**changes: Any) -> Any:
+    values = {"dag_id": "d", "task_id": "people", "run_id": "r1", "map_index": -1, "try_number": 1, **changes}
+    return {"ti": SimpleNamespace(**values)}
+
+
+def contacts_in(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    data = ObjectStoragePath(manifest["uri"]).read_bytes()
+    return [json.loads(line) for line in gzip.decompress(data).splitlines()]
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    file = tmp_path / "crm.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute(CREATE)
+        connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", ROWS)
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", json.dumps({"conn_type": "sqlite", "host": str(file)}))
+    return "crm"
+
+
+@pytest.fixture
+def postgres(postgres_database: services.Database, monkeypatch: pytest.MonkeyPatch) -> str:
+    connection = postgres_database.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(CREATE)
+        cursor.executemany("INSERT INTO people VALUES (%s, %s, %s, %s)", ROWS)
+    connection.close()
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", postgres_database.airflow_uri)
+    return "crm"
+
+
+@pytest.fixture
+def memory_store() -> None:
+    """An object store in this process."""
+    from airflow.sdk.io import attach
+
+    attach("memory", fs=fsspec.filesystem("memory"))
+
+
+def operator(tmp_path: Path, **options: Any) -> SqlToContactsOperator:
+    fixed = {"task_id": "people", "sql": SELECT, "conn_id": "crm", "columns": COLUMNS}
+    return SqlToContactsOperator(
+        **{**fixed, "output_path": str(tmp_path / "out"), "region": RegionColumn("country"), **options}
+    )
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_rows_of_a_query_become_a_contacts_file(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    request.getfixturevalue(database)
+    manifest = operator(tmp_path).execute(context_of())
+
+    assert isinstance(manifest, dict)
+    assert contacts_in(manifest) == [
+        {"phone_number": "+12125550100", "first_name": "Ann"},
+        {"phone_number": "+442079460018", "first_name": "Zoë"},
+        {"phone_number": "+12125550102", "first_name": "Dee"},
+    ]
+    assert (manifest["rows_read"], manifest["duplicates"], manifest["rejected"]) == (5, 1, 1)
+    assert manifest["source"].startswith("connection crm, query ")
+    assert manifest["made_by"]["dag_id"] == "d"
+    assert len(json.dumps(manifest)) < 2048
+
+
+def test_postgres_streams_with_a_server_side_cursor(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_truedy.operators import sql_rows
+
+    names: list[str | None] = []
+    real = sql_rows._cursor
+
+    def spy(connection: Any) -> Any:
+        cursor = real(connection)
+        names.append(cursor.name)
+        return cursor
+
+    monkeypatch.setattr(sql_rows, "_cursor", spy)
+    sql = "SELECT '+1212555' || lpad(i::text, 4, '0') AS phone_number FROM generate_series(1, 5000) AS i"
+    manifest = operator(tmp_path, sql=sql, columns=None, region=None).execute(context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["contacts"] == 5_000
+    assert names == ["truedy_contacts"]
+
+
+def test_psycopg_3_gets_a_named_cursor_too(postgres_database: services.Database) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    from airflow_truedy.operators.sql_rows import _cursor
+
+    address = postgres_database.sqlalchemy_url.replace("+psycopg2", "")
+    with psycopg.connect(address) as connection, _cursor(connection) as cursor:
+        cursor.execute("SELECT 1 AS one")
+        assert cursor.fetchmany(10) == [(1,)]
+        assert cursor.name == "truedy_contacts"
+
+
+def test_parameters_reach_the_query(sqlite: str, tmp_path: Path) -> None:
+    sql = "SELECT * FROM people WHERE plan = :plan"
+    manifest = operator(tmp_path, sql=sql, parameters={"plan": "tin"}).execute(context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["rows_read"] == 2
+
+
+def test_two_columns_of_one_name_are_an_error(sqlite: str, tmp_path: Path) -> None:
+    task = operator(tmp_path, sql="SELECT phone, name, plan AS name FROM people", region=None)
+    with pytest.raises(AirflowFailException, match="two columns of one name"):
+        task.execute(context_of())
+
+
+def test_a_connection_of_another_kind_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", json.dumps({"conn_type": "http", "host": "localhost"}))
+    with pytest.raises(AirflowFailException, match="is no SQL database"):
+        operator(tmp_path).execute(context_of())
+
+
+def test_each_run_task_and_map_index_has_a_file_of_its_own(sqlite: str, tmp_path: Path) -> None:
+    contexts = [
+        context_of(),
+        context_of(map_index=0),
+        context_of(map_index=1),
+        context_of(run_id="manual__2026-04-01T09:00:00+00:00"),
+        context_of(run_id="manual__2026-04-01T09_00_00_00_00"),
+        context_of(task_id="others"),
+        context_of(dag_id="e"),
+    ]
+    manifests = [operator(tmp_path).execute(context) for context in contexts]
+    uris = {manifest["uri"] for manifest in manifests if isinstance(manifest, dict)}
+    assert len(uris) == len(contexts)
+    again = operator(tmp_path).execute(context_of(try_number=2))
+    assert isinstance(again, dict)
+    assert again["uri"] in uris
+
+
+def test_a_list_is_split_ready_for_mapping(sqlite: str, tmp_path: Path) -> None:
+    manifests = operator(tmp_path, split_by="plan").execute(context_of())
+    assert isinstance(manifests, list)
+    assert [manifest["split"]["value"] for manifest in manifests] == ["gold", "tin"]
+    assert sum(manifest["rows_read"] for manifest in manifests) == 5
+
+
+def test_parts_without_contacts_are_left_out(sqlite: str, tmp_path: Path) -> None:
+    sql = "SELECT * FROM people WHERE name <> 'Zoë'"
+    manifests = operator(tmp_path, sql=sql, split_by="plan").execute(context_of())
+    assert isinstance(manifests, list)
+    assert [manifest["split"]["value"] for manifest in manifests] == ["gold"]
+
+
+def test_the_region_must_be_said_when_the_dag_is_parsed(tmp_path: Path) -> None:
+    with pytest.raises(MissingRegionError, match='region="US"'):
+        SqlToContactsOperator(task_id="people", sql=SELECT, conn_id="crm", output_path=str(tmp_path))
+    with pytest.raises(MissingRegionError):
+        SqlSuppression(SELECT, "crm")
+    FileSuppression("hashes.csv", hashed=True)
+
+
+def test_what_no_retry_can_help_fails_at_once(sqlite: str, tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match="TooManyRejectedError: 1 of 5 rows"):
+        operator(tmp_path, max_rejected=0).execute(context_of())
+    with pytest.raises(AirflowFailException, match="UnknownRegionError"):
+        operator(tmp_path, region="UK").execute(context_of())
+    with pytest.raises(sqlite3.OperationalError):
+        operator(tmp_path, sql="SELECT * FROM nothing").execute(context_of())
+
+
+def test_do_not_call_lists_come_from_queries_and_files(sqlite: str, tmp_path: Path) -> None:
+    file = tmp_path / "dnc.csv"
+    file.write_text("since,number\n2026,212-555-0100\n")
+    lists = [
+        SqlSuppression("SELECT name, phone FROM people WHERE country = 'GB'", "crm", region="GB", column="phone"),
+        FileSuppression(str(file), region="US", column="number", max_age=timedelta(days=1)),
+    ]
+    manifest = operator(tmp_path, suppression=lists).execute(context_of())
+    assert isinstance(manifest, dict)
+    assert [contact["phone_number"] for contact in contacts_in(manifest)] == ["+12125550102"]
+    assert manifest["suppressed"] == 2
+
+
+def test_a_stale_list_fails_the_task_and_may_be_retried(sqlite: str, tmp_path: Path) -> None:
+    file = tmp_path / "dnc.csv"
+    file.write_text("number\n")
+    old = (datetime.now(timezone.utc) - timedelta(days=2)).timestamp()
+    os.utime(file, (old, old))
+    for source in (
+        FileSuppression(str(file), region=None, max_age=timedelta(days=1)),
+        SqlSuppression("SELECT 1", "crm", region=None, as_of="2026-01-01T00:00:00Z", max_age=timedelta(days=1)),
+    ):
+        with pytest.raises(StaleSuppressionError):
+            operator(tmp_path, suppression=source).execute(context_of())
+
+
+def test_a_wrong_column_or_time_of_a_list_is_named(sqlite: str, tmp_path: Path) -> None:
+    for source, message in (
+        (SqlSuppression(SELECT, "crm", region=None, column="tel"), "no column 'tel'"),
+        (SqlSuppression(SELECT, "crm", region=None, as_of="yesterday"), "'yesterday' is no ISO 8601"),
+    ):
+        with pytest.raises(AirflowFailException, match=message):
+            operator(tmp_path, suppression=source).execute(context_of())
+
+
+def test_templates_and_sql_files_are_rendered_in_lists_too(tmp_path: Path) -> None:
+    (tmp_path / "people.sql").write_text("SELECT * FROM people WHERE plan = '{{ params.plan }}'")
+    with DAG("d", template_searchpath=[str(tmp_path)]):
+        task = operator(
+            tmp_path,
+            sql="people.sql",
+            conn_id="{{ params.plan }}_db",
+            parameters={"day": "{{ params.plan }}"},
+            output_path="/x/{{ params.plan }}",
+            suppression=[SqlSuppression("people.sql", "crm", region=None, as_of="{{ params.plan }}", salt="s3cret")],
+        )
+    task.resolve_template_files()
+    task.render_template_fields(
+        {"params": {"plan": "gold"}}, jinja2.Environment(loader=jinja2.FileSystemLoader(tmp_path))
+    )
+    assert task.sql == "SELECT * FROM people WHERE plan = 'gold'"
+    assert (task.conn_id, task.parameters, task.output_path) == ("gold_db", {"day": "gold"}, "/x/gold")
+    (source,) = task.suppression
+    assert source.sql == task.sql
+    assert source.as_of == "gold"
+    assert "s3cret" not in str(serialize_template_field(task.suppression, "suppression"))
+
+
+def test_rows_of_a_file_become_a_contacts_file(tmp_path: Path) -> None:
+    file = tmp_path / "crm.csv"
+    lines = ["phone;name;plan;country", *(";".join(row) for row in ROWS)]
+    file.write_bytes("\n".join(lines).encode("cp1252"))
+    task = FileToContactsOperator(
+        task_id="people",
+        path=f"file://{file}",
+        output_path=f"file://{tmp_path}/out",
+        region=RegionColumn("country"),
+        columns=COLUMNS,
+    )
+    manifest = task.execute(context_of())
+    assert isinstance(manifest, dict)
+    assert [contact["first_name"] for contact in contacts_in(manifest)] == ["Ann", "Zoë", "Dee"]
+
+
+def test_files_may_lie_on_an_object_store(memory_store: None) -> None:
+    source = ObjectStoragePath("memory://crm/people.jsonl.gz")
+    source.write_bytes(gzip.compress(b'{"phone_number": "+12125550100"}\n{"phone_number": "nobody"}\n'))
+    task = FileToContactsOperator(task_id="people", path=str(source), output_path="memory://lists", region=None)
+    manifest = task.execute(context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["uri"] == "memory://lists/d/r1/people.jsonl.gz"
+    assert contacts_in(manifest) == [{"phone_number": "+12125550100"}]
+    assert "nobody" not in ObjectStoragePath(manifest["rejects_uri"]).read_text()
+
+    from airflow_truedy.operators.people import contact_list_of
+
+    contacts = contact_list_of(manifest)
+    assert contacts is not None
+    assert list(contacts.numbers()) == ["+12125550100"]
+
+
+def test_an_upload_that_breaks_leaves_nothing(memory_store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any) -> None:
+        arguments[1].write(b"half")
+        raise ConnectionError("the store went away")
+
+    monkeypatch.setattr("airflow_truedy.contacts.paths.shutil.copyfileobj", broken)
+    with pytest.raises(ConnectionError):
+        contacts_from_rows([], output_path="memory://broken", region=None, context=context_of())
+    assert not list(ObjectStoragePath("memory://broken/d/r1").glob("*"))
+
+
+def test_a_task_of_its_own_may_yield_the_rows(tmp_path: Path) -> None:
+    rows = ({"phone_number": f"+1212555{i:04d}"} for i in range(100))
+    manifest = contacts_from_rows(rows, output_path=str(tmp_path), region=None, context=context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["contacts"] == 100
+
+
+def test_logs_and_xcom_hold_counts_and_nothing_of_a_person(
+    sqlite: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    manifest = operator(tmp_path).execute(context_of())
+    assert "5 rows read: 3 contacts, 1 duplicates, 0 suppressed, 1 refused {'exponent': 1}" in caplog.text
+    for secret in ("5550100", "79460018", "555-0100", "Zoë", "Dee"):
+        assert secret not in caplog.text
+        assert secret not in json.dumps(manifest, ensure_ascii=False)
+
+
+def test_parsing_a_dag_loads_neither_phonenumbers_nor_pydantic_for_it() -> None:
+    script = (
+        "import sys, airflow.sdk, airflow.providers.common.compat.sdk as c; c.BaseOperator; "
+        "before = set(sys.modules)\n"
+        "from airflow_truedy.operators.contacts import SqlToContactsOperator, SqlSuppression\n"
+        "SqlToContactsOperator(task_id='t', sql='s', conn_id='c', output_path='o', region='US', "
+        "suppression=SqlSuppression('s', 'c', region=None))\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new & {'phonenumbers', 'pydantic', 'pydantic_core', 'httpx', 'pendulum', 'pyarrow'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

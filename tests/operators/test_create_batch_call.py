@@ -1,0 +1,469 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pendulum
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, ServerError
+from airflow_truedy.campaigns.errors import TimingError, UnsettledError
+from airflow_truedy.links.batch_calls import XCOM_KEY
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.sandbox.process import SandboxProcess
+from tests.campaigns.ground import Ground, refused
+from tests.campaigns.plans import AGENT, people
+
+UTC = timezone.utc
+# Far ahead of the real clock, by which the operator goes.
+SOON = (datetime.now(UTC) + timedelta(days=30)).replace(hour=15, minute=0, second=0, microsecond=0)
+START = SOON.strftime("%Y-%m-%dT10:00")
+WINDOW = {"timezone": "Etc/GMT+5", "start_time": "09:00", "end_time": "17:30"}
+SCHEDULED: dict[str, Any] = {"scheduled_at": START, **WINDOW}
+NOW: dict[str, Any] = {"schedule_type": "immediate"}
+
+
+class Kept(dict[str, Any]):
+    """Airflow's task state store, which keeps JSON."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+
+def operator(**parameters: Any) -> CreateBatchCallOperator:
+    values = {"task_id": "launch", "name": "Renewals", "agent_id": AGENT, "contacts": people(3), **SCHEDULED}
+    return CreateBatchCallOperator(**{**values, **parameters})
+
+
+@pytest.fixture
+def ground(make_ground: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch) -> Ground:
+    """A sandbox that the operator's hook reaches."""
+    made = make_ground()
+    monkeypatch.setattr("airflow_truedy.hooks.truedy.TruedyHook.client", made.client)
+    monkeypatch.setattr("airflow_truedy.hooks.truedy.TruedyHook.close", lambda self: None)
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    connection = {"conn_type": "truedy", "host": "http://127.0.0.1", "password": "truedy_sandbox_key"}
+    monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", json.dumps(connection))
+    return made
+
+
+@pytest.fixture
+def make_ground() -> Iterator[Callable[..., Ground]]:
+    made: list[Ground] = []
+
+    def make(**settings: Any) -> Ground:
+        made.append(Ground(**settings).__enter__())
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.__exit__()
+
+
+def execute(task: CreateBatchCallOperator, store: Kept | None = None, **ti: Any) -> Any:
+    """Render and run it as a task of Airflow does; ``pushed`` holds its XComs."""
+    pushed: dict[str, Any] = {}
+    values = {"dag_id": "d", "task_id": task.task_id, "run_id": "r", "map_index": -1, "try_number": 1, **ti}
+    instance = SimpleNamespace(**values, xcom_push=lambda key, value: pushed.update({key: value}))
+    context: Any = {
+        "ti": instance,
+        "task": task,
+        "run_id": values["run_id"],
+        "ds": "2026-06-01",
+        "dag_run": SimpleNamespace(conf={}),
+    }
+    if store is not None:
+        context["task_state_store"] = store
+    task.render_template_fields(context)
+    result = task.execute(context)
+    execute.pushed = pushed  # type: ignore[attr-defined]
+    return result
+
+
+class TestWhileTheDagIsParsed:
+    @pytest.mark.parametrize(
+        ("parameters", "asks_for"),
+        [
+            ({"scheduled_at": START}, "timezone"),
+            ({"scheduled_at": "{{ ds }}T09:00"}, "timezone"),
+            ({"scheduled_at": START, "timezone": "UTC"}, "start_time"),
+            ({"scheduled_at": "{{ ds }}T09:00", "timezone": "{{ zone }}"}, "start_time"),
+            ({}, "When does the campaign start"),
+            ({"schedule_type": "scheduled"}, "scheduled_at"),
+            ({**NOW, "working_days": [1]}, "timezone"),
+            ({**NOW, "start_time": "{{ x }}", "end_time": "17:00"}, "timezone"),
+            ({**SCHEDULED, "timezone": "New York"}, "IANA"),
+            ({**SCHEDULED, "timezone": "America/New_York", "scheduled_at": "2026-03-08T02:30"}, "does not exist"),
+            ({**SCHEDULED, "timezone": "America/New_York", "scheduled_at": "2026-11-01T01:30"}, "happens twice"),
+            (
+                {**SCHEDULED, "timezone": "America/New_York", "scheduled_at": datetime(2026, 3, 8, 2, 30)},
+                "does not exist",
+            ),
+            ({**SCHEDULED, "scheduled_at": "2026-06-02"}, "without a time of day"),
+        ],
+    )
+    def test_an_unstated_or_impossible_start_is_an_error(self, parameters: dict[str, Any], asks_for: str) -> None:
+        with pytest.raises(TimingError, match=asks_for):
+            CreateBatchCallOperator(task_id="t", name="n", agent_id=AGENT, contacts=people(1), **parameters)
+
+    @pytest.mark.parametrize(
+        ("parameters", "field"),
+        [
+            ({"schedule_type": "schedule"}, "schedule_type"),
+            ({"on_past": "start"}, "on_past"),
+            ({"on_change": "replace"}, "on_change"),
+            ({"on_retry": "again"}, "on_retry"),
+        ],
+    )
+    def test_a_word_that_is_none_of_the_choices_is_an_error(self, parameters: dict[str, Any], field: str) -> None:
+        with pytest.raises(InvalidPayloadError, match=f"{field} = .*one of"):
+            operator(**parameters)
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            NOW,
+            {"start": False},
+            {"start": "{{ params.start }}"},
+            SCHEDULED,
+            {**SCHEDULED, "scheduled_at": "{{ data_interval_end.add(days=1).at(9) }}", "timezone": "{{ params.zone }}"},
+            {**SCHEDULED, "scheduled_at": pendulum.datetime(2026, 6, 2, 10, tz="America/New_York")},
+            {**NOW, "on_past": "{{ params.on_past }}", "schedule_type": "{{ params.when }}"},
+        ],
+    )
+    def test_what_is_stated_or_templated_is_taken(self, parameters: dict[str, Any]) -> None:
+        CreateBatchCallOperator(task_id="t", name="n", agent_id=AGENT, contacts=people(1), **parameters)
+
+    def test_an_unknown_parameter_is_an_error(self) -> None:
+        with pytest.raises(TypeError, match="shedule_at"):
+            operator(shedule_at=START)
+
+    def test_it_carries_the_marker_of_durable_execution_as_airflow_reads_it(self) -> None:
+        from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
+
+        markers = {
+            name.replace(f"_{kind.__name__}", "_")
+            for kind in (ResumableJobMixin, CreateBatchCallOperator)
+            for name in vars(kind)
+            if name.endswith("__supports_durable_execution")
+        }
+        assert len(markers) == 1
+
+    def test_airflows_own_dry_run_method_is_still_one(self) -> None:
+        assert callable(operator(dry_run=True).dry_run)
+
+
+class TestExecute:
+    def test_it_returns_a_small_summary_and_leads_to_the_campaign(self, ground: Ground) -> None:
+        result = execute(operator())
+        assert result == {
+            "batch_call_id": ground.only.id,
+            "name": ground.only.name,
+            "status": "scheduled",
+            "scheduled_at": SOON.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timezone": "Etc/GMT+5",
+            "total_contacts": 3,
+            "request_id": result["request_id"],
+        }
+        assert result["request_id"]
+        assert json.loads(json.dumps(result)) == result
+        assert execute.pushed == {XCOM_KEY: f"http://127.0.0.1/#{ground.only.id}"}  # type: ignore[attr-defined]
+
+    def test_rendered_text_gets_its_types_back(self, ground: Ground) -> None:
+        execute(
+            operator(
+                contacts=json.dumps(people(5)),
+                chunk_size="{{ 2 }}",
+                max_calls_per_day="{{ 500 }}",
+                working_days="{{ [1, 2, 3, 4, 5, 6, 7] }}",
+                start="{{ true }}",
+                phone_number_ids="",
+                max_rejected="{{ 0.5 }}",
+                extra_fields="{{ none }}",
+                campaign_key="",
+                tag_word="",
+            )
+        )
+        assert ground.only.hours.max_calls_per_day == 500
+        assert ground.only.hours.working_days == (1, 2, 3, 4, 5, 6, 7)
+        assert len(ground.numbers()) == 5
+        assert "[airflow " in ground.only.name
+
+    @pytest.mark.parametrize("field", ["campaign_key", "start_time", "end_time", "working_days"])
+    @pytest.mark.parametrize("nothing", ["{{ none }}", "{{ '' }}"])
+    @pytest.mark.parametrize("native", [False, True])
+    def test_what_decides_whom_and_when_to_call_may_not_render_to_nothing(
+        self, ground: Ground, field: str, nothing: str, native: bool
+    ) -> None:
+        with DAG("d", schedule=None, render_template_as_native_obj=native):
+            task = operator(**{field: nothing})
+        with pytest.raises(AirflowFailException, match=f"{field}.*rendered to nothing"):
+            execute(task)
+        assert ground.requests == []
+
+    def test_names_that_native_rendering_makes_numbers_are_text_again(self, ground: Ground) -> None:
+        with DAG("d", schedule=None, render_template_as_native_obj=True):
+            task = operator(name="{{ 20260601 }}", contacts=[{"phone_number": "+12125550100"}])
+        execute(task)
+        assert ground.only.name.startswith("20260601 [airflow ")
+        assert ground.numbers() == ["+12125550100"]
+
+    @pytest.mark.parametrize(
+        ("other", "same"),
+        [
+            ({}, True),
+            ({"try_number": 2}, True),
+            ({"map_index": 0}, False),
+            ({"run_id": "x"}, False),
+            ({"dag_id": "x"}, False),
+        ],
+    )
+    def test_a_task_instance_is_one_campaign(self, ground: Ground, other: dict[str, Any], same: bool) -> None:
+        execute(operator())
+        execute(operator(), **other)
+        assert (len(ground.batches) == 1) == same
+
+    def test_a_campaign_key_joins_what_the_task_instances_would_part(self, ground: Ground) -> None:
+        execute(operator(campaign_key="june-{{ ds }}"), run_id="one")
+        execute(operator(campaign_key="june-{{ ds }}"), run_id="two")
+        assert len(ground.batches) == 1
+
+    def test_progress_is_kept_in_the_task_state_store(self, ground: Ground) -> None:
+        store = Kept()
+        execute(operator(), store)
+        ((key, kept),) = store.items()
+        assert key == "truedy_campaign"
+        assert kept["batch_call_id"] == ground.only.id
+        assert kept["launched"] is True
+        before = len(ground.requests)
+        execute(operator(), store)
+        assert len(ground.requests) - before == 1
+
+    def test_without_durable_the_store_is_not_touched(self, ground: Ground) -> None:
+        store = Kept()
+        execute(operator(durable=False), store)
+        assert store == {}
+
+    def test_the_log_counts_and_names_nobody(
+        self, ground: Ground, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        execute(operator(chunk_size=2))
+        told = caplog.text + capfd.readouterr().out
+        assert "with 3 contacts" in told
+        assert "Person" not in told
+        assert "55501" not in told
+
+    @pytest.mark.parametrize(("hour", "warns"), [("10:00", False), ("20:00", True)])
+    def test_a_start_outside_the_calling_window_is_told(
+        self,
+        ground: Ground,
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+        hour: str,
+        warns: bool,
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        execute(operator(scheduled_at=f"{START[:10]}T{hour}"))
+        told = caplog.text + capfd.readouterr().out
+        assert ("outside the calling window" in told) is warns
+
+    def test_a_kill_stops_the_launch_before_its_next_step(
+        self, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = operator(chunk_size=1)
+        ground.alter("POST", ".*/contacts", lambda _, send: (task.on_kill(), send())[1])
+        with pytest.raises(Exception, match="interrupted") as stopped:
+            execute(task)
+        assert not isinstance(stopped.value, AirflowFailException)
+        assert ground.only.status == "draft"
+
+    def test_a_kill_before_anything_happened_is_harmless(self) -> None:
+        operator().on_kill()
+
+
+class TestDryRun:
+    def test_it_writes_nothing_and_tells_what_would_be_sent(
+        self, ground: Ground, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        planned = execute(operator(dry_run=True, chunk_size=2))
+        assert planned["would"] == "create and schedule"
+        assert (planned["contacts"], planned["requests_with_contacts"]) == (3, 2)
+        assert ground.writes == []
+        assert json.loads(json.dumps(planned)) == planned
+        told = caplog.text + capfd.readouterr().out + json.dumps(planned)
+        assert "nothing was written" in told
+        assert "Person" not in told
+        assert "55501" not in told
+
+    def test_it_refuses_what_the_real_run_would(self, ground: Ground) -> None:
+        with pytest.raises(AirflowFailException, match="PastStartError"):
+            execute(operator(dry_run="{{ true }}", scheduled_at="2020-06-02T10:00"))
+
+    def test_it_skips_what_the_real_run_would(self, ground: Ground) -> None:
+        with pytest.raises(AirflowSkipException):
+            execute(operator(dry_run=True, scheduled_at="2020-06-02T10:00", on_past="skip"))
+
+
+class TestEnds:
+    def test_a_passed_start_fails_for_good_and_sends_nothing(self, ground: Ground) -> None:
+        with pytest.raises(AirflowFailException, match=r"PastStartError.*has passed"):
+            execute(operator(scheduled_at="2020-06-02T10:00"))
+        assert ground.writes == []
+
+    def test_a_passed_start_skips_by_wish(self, ground: Ground) -> None:
+        with pytest.raises(AirflowSkipException, match="has passed"):
+            execute(operator(scheduled_at="2020-06-02T10:00", on_past="{{ 'skip' }}"))
+        assert ground.writes == []
+
+    @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 422])
+    def test_what_no_retry_helps_fails_for_good(self, ground: Ground, status: int) -> None:
+        ground.alter("POST", "/batch-calls", refused(status, "code", "said the server"))
+        with pytest.raises(AirflowFailException, match="said the server"):
+            execute(operator())
+
+    @pytest.mark.parametrize(("status", "kind"), [(429, RateLimitedError), (500, ServerError), (503, ServerError)])
+    def test_what_can_pass_is_left_to_airflows_retries(
+        self, ground: Ground, status: int, kind: type[Exception]
+    ) -> None:
+        ground.alter("GET", "/batch-calls", refused(status, "code", "later"))
+        with pytest.raises(kind):
+            execute(operator())
+
+    def test_lost_answers_for_ever_are_left_to_airflows_retries(self, ground: Ground) -> None:
+        ground.fault("drop", "POST", "batch-calls$", times=None)
+        with pytest.raises(UnsettledError):
+            execute(operator())
+
+    def test_a_changed_payload_fails_for_good(self, ground: Ground) -> None:
+        execute(operator())
+        with pytest.raises(AirflowFailException, match="PayloadChangedError"):
+            execute(operator(contacts=people(4)))
+
+    def test_bad_contacts_fail_for_good_and_send_nothing(self, ground: Ground) -> None:
+        with pytest.raises(AirflowFailException, match="Contact 1"):
+            execute(operator(contacts=[{"phone_number": "0800"}]))
+        assert ground.requests == []
+
+    def test_an_unusable_connection_fails_for_good(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+        monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", json.dumps({"conn_type": "truedy"}))
+        with pytest.raises(AirflowFailException, match="no API key"):
+            execute(operator())
+
+    def test_the_message_of_the_cause_is_kept(self, ground: Ground) -> None:
+        with pytest.raises(AirflowFailException) as failed:
+            execute(operator(scheduled_at="2020-06-02T10:00"))
+        assert isinstance(failed.value.__cause__, TimingError)
+
+
+# Every row of POST /batch-calls: what is sent, and what is refused before any request. Templates hide the values from
+# the check that runs while the Dag is parsed.
+ROWS: list[tuple[str, Any, Any]] = [
+    ("name", "March follow-up campaign", ""),
+    ("name", "x" * 255, "x" * 256),
+    ("agent_id", "agt_5e1ec7ed", ""),
+    ("phone_number_ids", [], "num_1"),
+    ("phone_number_ids", None, [""]),
+    ("phone_rotation_strategy", "sequential", "alphabetical"),
+    ("contact_source", "csv", "sheet"),
+    ("contact_folder_id", None, 5.5),
+    ("contact_ids", None, "ctc_1"),
+    ("contacts", people(2), [{"phone_number": "555"}]),
+    ("schedule_type", "scheduled", "{{ 'later' }}"),
+    ("scheduled_at", SOON, "{{ 'soon' }}"),
+    ("max_calls_per_day", "500", "0"),
+    ("max_calls_per_day", 1, "many"),
+    ("timezone", "Etc/GMT+5", "{{ 'Mars/Phobos' }}"),
+    ("start_time", "08:59", "24:00"),
+    ("end_time", "23:59", "9:00"),
+    ("working_days", [1, 2, 3, 4, 5, 6, 7], "[1, 1]"),
+    ("working_days", "[1, 2, 3, 4, 5, 6, 7]", [0]),
+    ("start", "{{ false }}", "no"),
+    ("max_rejected", "0.5", "nan"),
+    ("chunk_size", "1", "1.5"),
+    ("tag_word", "crm", "two words"),
+    ("extra_fields", {"retry_failed": True}, {"name": "x"}),
+    ("dry_run", "{{ true }}", "maybe"),
+]
+
+
+@pytest.mark.parametrize(("field", "good", "bad"), ROWS)
+def test_a_good_value_goes_through(ground: Ground, field: str, good: Any, bad: Any) -> None:
+    result = execute(operator(**{field: good}))
+    assert result["batch_call_id"] or result["dry_run"]
+
+
+@pytest.mark.parametrize(("field", "good", "bad"), ROWS)
+def test_a_bad_value_is_refused_before_any_request(ground: Ground, field: str, good: Any, bad: Any) -> None:
+    with pytest.raises(AirflowFailException) as failed:
+        execute(operator(**{field: bad}))
+    assert ground.requests == []
+    said = str(failed.value)
+    assert field.removeprefix("contact_") in said or "Contact 1" in said
+    assert "555" not in said.replace("x555", "")
+
+
+def test_a_dag_runs_end_to_end_in_airflow(tmp_path: Path) -> None:
+    """``dag.test()``: Airflow's own task runner, its database, its task state store; one answer is lost."""
+    (tmp_path / "people.json").write_text(json.dumps(people(7)))
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "dag.py").write_text(
+        f"""
+from airflow.sdk import DAG, task
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+
+with DAG("d", schedule=None, template_searchpath={str(tmp_path)!r}) as dag:
+    @task(show_return_value_in_logs=False)
+    def segments():
+        return [{people(4)!r}, {people(2, start=50)!r}]
+
+    common = dict(agent_id={AGENT!r}, chunk_size=2, **{SCHEDULED!r})
+    CreateBatchCallOperator(task_id="file", name="File", contacts="people.json", **common)
+    CreateBatchCallOperator.partial(task_id="mapped", name="Mapped", **common).expand(contacts=segments())
+
+if __name__ == "__main__":
+    import json
+    run = dag.test()
+    print("RESULT", json.dumps({{"state": run.state, "tasks": sorted(
+        [ti.task_id, ti.map_index, ti.state, ti.try_number] for ti in run.get_task_instances())}}))
+"""
+    )
+    with SandboxProcess(rate_limit=0) as sandbox:
+        sandbox.fault("lost_answer", "POST", "batch-calls$")
+        connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 0}}
+        environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW_CONN_TRUEDY_DEFAULT": json.dumps(connection),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        }
+        for command in (["-m", "airflow", "db", "migrate"], [str(tmp_path / "dags" / "dag.py")]):
+            ended = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True)
+            assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+        batches = sandbox.state()["batch_calls"]
+    result = json.loads(
+        next(line for line in ended.stdout.splitlines() if line.startswith("RESULT")).removeprefix("RESULT ")
+    )
+    assert result["state"] == "success", ended.stdout[-3000:]
+    assert sorted((batch["status"], batch["total_contacts"]) for batch in batches) == [
+        ("scheduled", 2),
+        ("scheduled", 4),
+        ("scheduled", 7),
+    ]
+    told = ended.stdout + ended.stderr
+    assert "55501" not in told
+    assert "Person" not in told

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import Asset
+
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.campaigns.results import ResultsError
+from airflow_truedy.campaigns.results_files import read_results
+from airflow_truedy.contacts.reading import read_contacts
+from airflow_truedy.hooks.truedy import TruedyHook
+from airflow_truedy.operators.follow_up import HistoryError, failed_contacts
+from airflow_truedy.operators.results import BatchCallResultsOperator
+from airflow_truedy.operators.results_table import ResultsTableError
+from airflow_truedy.sandbox.process import SandboxProcess
+from tests import services
+from tests.operators.contexts import context_of
+
+PEOPLE = 130
+TABLE = "call_results"
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxProcess]:
+    with SandboxProcess(rate_limit=0, speed=0, start=datetime(2026, 6, 1, 13, tzinfo=timezone.utc)) as server:
+        connection = {**json.loads(server.connection()), "extra": {"requests_per_minute": 0}}
+        monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", json.dumps(connection))
+        yield server
+
+
+@pytest.fixture
+def batch_call_id(sandbox: SandboxProcess) -> str:
+    return campaign(sandbox)
+
+
+def campaign(sandbox: SandboxProcess, people: int = PEOPLE) -> str:
+    """A campaign in the middle of its calls."""
+    from airflow_truedy.api.models import BatchCallRequest
+
+    numbers = [f"+1{212 + i // 100}55501{i % 100:02d}" for i in range(people)]
+    with TruedyHook() as hook:
+        request = BatchCallRequest.checked(
+            name="Renewals", agent_id="agt_f9447372", contacts=[{"phone_number": number} for number in numbers]
+        )
+        batch = hook.create_batch_call(request)
+        hook.schedule_batch_call(batch.id, timezone="UTC")
+    sandbox.advance(900)
+    return batch.id
+
+
+def sqlite(folder: Path) -> str:
+    return json.dumps({"conn_type": "sqlite", "host": str(folder / "warehouse.db")})
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    if request.param == "sqlite":
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", sqlite(tmp_path))
+        return "sqlite"
+    made: services.Database = request.getfixturevalue("postgres_database")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", made.airflow_uri)
+    return "postgres"
+
+
+def results(batch_call_id: Any, context: Any = None, **options: Any) -> dict[str, Any]:
+    operator = BatchCallResultsOperator(task_id="results", batch_call_id=batch_call_id, **{"settle_time": 0, **options})
+    manifest = operator.execute(context or context_of(operator))
+    assert len(json.dumps(manifest)) < 2_000
+    assert "55501" not in json.dumps(manifest)
+    return manifest
+
+
+def into_table(batch_call_id: Any, **options: Any) -> dict[str, Any]:
+    return results(batch_call_id, **{"table": TABLE, "conn_id": "warehouse", "create_table": True, **options})
+
+
+def stored() -> list[tuple[Any, ...]]:
+    from airflow_truedy.operators.databases import hook_of
+
+    with closing(hook_of("warehouse").get_conn()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(
+            "SELECT contact_id, phone_number, call_status, call_id, duration_seconds, cost_credits, summary, "
+            f"transcript, details FROM {TABLE} ORDER BY phone_number"
+        )
+        return [tuple(row) for row in cursor.fetchall()]
+
+
+def test_a_table_holds_a_row_for_each_contact_however_often_it_is_written(
+    sandbox: SandboxProcess, batch_call_id: str, database: str
+) -> None:
+    first = into_table(batch_call_id)
+    assert first["by_outcome"]["pending"] > 0
+    sandbox.advance(86_400)
+    second = into_table({"batch_call_id": batch_call_id, "status": "active"})
+    rows = stored()
+    third = into_table(batch_call_id)
+    assert stored() == rows
+    assert (len(rows), second["rows_written"] + second["rows_unchanged"]) == (PEOPLE, PEOPLE)
+    assert 0 < second["rows_written"] < PEOPLE
+    assert (third["rows_written"], third["rows_unchanged"], third["requests"]) == (0, PEOPLE, 3)
+    assert {row[-1] for row in rows} == {"complete"}
+    assert second["details_missing"] == 0
+    assert sum(row[4] for row in rows) == second["duration_seconds"] == third["duration_seconds"]
+
+
+def test_transcripts_asked_for_later_leave_the_rest_of_the_row(
+    sandbox: SandboxProcess, batch_call_id: str, database: str
+) -> None:
+    sandbox.advance(86_400)
+    into_table(batch_call_id)
+    before = stored()
+    into_table(batch_call_id, transcripts=True)
+    after = stored()
+    assert [(*row[:7], row[8]) for row in before] == [(*row[:7], row[8]) for row in after]
+    spoken = [json.loads(row[7]) for row in after if row[2] == "completed"]
+    assert spoken
+    assert {line[0]["speaker"] for line in spoken} == {"agent"}
+
+
+def test_two_campaigns_share_a_table(sandbox: SandboxProcess, batch_call_id: str, database: str) -> None:
+    into_table(batch_call_id)
+    into_table(campaign(sandbox, people=5))
+    assert len(stored()) == PEOPLE + 5
+
+
+def test_a_refusal_of_the_database_shows_nobody(
+    batch_call_id: str, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from airflow_truedy.operators.databases import hook_of
+    from airflow_truedy.operators.results_table import DDL
+
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(ResultsTableError, match="Could not read the table"):
+        into_table(batch_call_id, create_table=False)
+    narrow = DDL.replace("phone_number VARCHAR(32)", "phone_number VARCHAR(32) CHECK (length(phone_number) < 3)")
+    with closing(hook_of("warehouse").get_conn()) as connection:
+        connection.cursor().execute(narrow.format(table=TABLE))
+        connection.commit()
+    with pytest.raises(ResultsTableError, match="Could not write the table") as caught:
+        into_table(batch_call_id)
+    assert caught.value.__suppress_context__
+    assert "55501" not in str(caught.value)
+    assert "55501" not in caplog.text
+    assert stored() == []
+
+
+@pytest.mark.parametrize("table", ["results; DROP TABLE x", "a b", "", "a.b.c.d"])
+def test_a_table_with_an_impossible_name_is_refused(
+    batch_call_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", sqlite(tmp_path))
+    with pytest.raises(AirflowFailException, match="no name of a table"):
+        into_table(batch_call_id, table=table)
+
+
+def test_a_connection_that_is_no_database_is_refused(batch_call_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FILES", '{"conn_type": "fs"}')
+    with pytest.raises(AirflowFailException, match="is no SQL database"):
+        into_table(batch_call_id, conn_id="files")
+
+
+@pytest.mark.parametrize("name", ["results.jsonl", "results.csv.gz", "results.parquet"])
+def test_a_file_is_the_same_with_and_without_what_was_known(
+    sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path, name: str
+) -> None:
+    sandbox.advance(86_400)
+    fresh = results(batch_call_id, to=f"file://{tmp_path}/{name}")
+    known = results(batch_call_id, to=f"file://{tmp_path}/again-{name}", previous=fresh)
+    assert known["sha256"] == fresh["sha256"]
+    assert (fresh["requests"], known["requests"]) == (5, 3)
+    assert len(list(read_results(tmp_path / name))) == PEOPLE
+
+
+def test_a_changed_file_is_no_previous_result(batch_call_id: str, tmp_path: Path) -> None:
+    manifest = results(batch_call_id, to=str(tmp_path / "results.jsonl"))
+    with (tmp_path / "results.jsonl").open("a") as file:
+        file.write("\n")
+    with pytest.raises(AirflowFailException, match="not the one that its manifest describes"):
+        results(batch_call_id, to=str(tmp_path / "next.jsonl"), previous=manifest)
+
+
+def test_counts_go_on_the_events_of_assets(batch_call_id: str, tmp_path: Path) -> None:
+    asset = Asset("truedy://sales/renewals")
+    operator = BatchCallResultsOperator(
+        task_id="results", batch_call_id=batch_call_id, to=str(tmp_path / "r.jsonl"), settle_time=0, outlets=[asset]
+    )
+    context = context_of(operator)
+    manifest = operator.execute(context)
+    extra = context["outlet_events"][asset].extra
+    assert extra["batch_call_id"] == batch_call_id
+    assert extra["by_outcome"] == manifest["by_outcome"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"to": "a.csv", "table": "t", "conn_id": "c"},
+        {"table": "t"},
+        {"table": "t", "conn_id": "c", "previous": "x"},
+    ],
+)
+def test_where_results_go_must_be_said_once(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidPayloadError):
+        BatchCallResultsOperator(task_id="results", batch_call_id="b", **options)
+
+
+def test_the_unanswered_of_a_table_are_the_contacts_of_the_next_campaign(
+    sandbox: SandboxProcess, batch_call_id: str, database: str, tmp_path: Path
+) -> None:
+    sandbox.advance(86_400)
+    manifest = into_table(batch_call_id)
+    unanswered = {row[1] for row in stored() if row[2] in ("no_answer", "busy", "voicemail")}
+    again = failed_contacts(manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2)
+    assert {contact["phone_number"] for contact in read_contacts(again)} == unanswered
+    assert again["rows_read"] == PEOPLE
+    once = failed_contacts(manifest, str(tmp_path / "never.jsonl.gz"), max_attempts=1)
+    assert once["contacts"] == 0
+    assert once["rejected_by_reason"]["max_attempts"] == len(unanswered)
+    later = datetime(2030, 1, 1, tzinfo=timezone.utc)
+    fresh = failed_contacts(manifest, str(tmp_path / "fresh.jsonl.gz"), max_attempts=1, since=later)
+    assert fresh["contacts"] == len(unanswered)
+    with pytest.raises(HistoryError, match="leave history out"):
+        failed_contacts(manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2, history=[])
+
+
+def test_the_history_of_files_must_be_stated(sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path) -> None:
+    sandbox.advance(86_400)
+    manifest = results(batch_call_id, to=str(tmp_path / "results.csv"))
+    to = str(tmp_path / "next.jsonl.gz")
+    with pytest.raises(HistoryError, match="Give history"):
+        failed_contacts(manifest, to, max_attempts=2)
+    first = failed_contacts(manifest, to, max_attempts=2, history=[])
+    assert first["contacts"] > 0
+    assert failed_contacts(manifest, to, max_attempts=2, history=[manifest])["contacts"] == first["contacts"]
+    with pytest.raises(ResultsError, match="no manifest of results"):
+        failed_contacts({"uri": "x"}, to, max_attempts=2, history=[])
+
+
+def test_lineage_leads_from_the_batch_call_to_the_table(batch_call_id: str, database: str) -> None:
+    pytest.importorskip("airflow.providers.openlineage")
+    operator = BatchCallResultsOperator(
+        task_id="results",
+        batch_call_id=batch_call_id,
+        table=TABLE,
+        conn_id="warehouse",
+        create_table=True,
+        settle_time=0,
+    )
+    assert operator.get_openlineage_facets_on_complete(None) is None
+    operator.execute(context_of(operator))
+    lineage = operator.get_openlineage_facets_on_complete(None)
+    assert [each.name for each in lineage.inputs] == [f"batch-calls/{batch_call_id}"]
+    (output,) = lineage.outputs
+    assert output.name.endswith(TABLE)
+    assert output.namespace.startswith(f"{database}://")
+    assert output.outputFacets["outputStatistics"].rowCount == PEOPLE

@@ -1,0 +1,530 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jinja2
+import pendulum
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, task
+from airflow.sdk.definitions.xcom_arg import PlainXComArg
+from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
+from airflow.serialization.serialized_objects import DagSerialization
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.operators.calls import CreateCallOperator
+from airflow_truedy.operators.templating import (
+    PrivateValue,
+    is_private,
+    is_template,
+    number,
+    restored,
+    restored_text,
+    shown,
+    truth,
+)
+
+PEOPLE = [
+    {"phone_number": "+12125550100", "first_name": "Zaphod", "email": "zaphod@example.com"},
+    {"phone_number": "+12125550101", "custom_fields": {"plan": "Beeblebrox"}},
+]
+SECRETS = ("2125550100", "Zaphod", "zaphod@", "2125550101", "Beeblebrox")
+REQUIRED: dict[str, Any] = {"name": "Renewals", "agent_id": "agt_f9447372", "schedule_type": "immediate"}
+
+
+@contextmanager
+def a_dag(**options: Any) -> Iterator[DAG]:
+    with DAG("d", schedule=None, start_date=datetime(2026, 6, 1, tzinfo=timezone.utc), **options) as dag:
+        yield dag
+
+
+def create(**parameters: Any) -> CreateBatchCallOperator:
+    return CreateBatchCallOperator(task_id="t", **{**REQUIRED, **parameters})
+
+
+def context_of(operator: Any, dag: DAG, map_index: int = -1, **more: Any) -> Any:
+    ti = SimpleNamespace(task=operator, dag_id="d", task_id="t", run_id="r", map_index=map_index)
+    return {
+        "task": operator,
+        "dag": dag,
+        "ti": ti,
+        "dag_run": SimpleNamespace(conf={}),
+        "params": {},
+        "data_interval_end": pendulum.datetime(2026, 6, 1, 12),
+        **more,
+    }
+
+
+def rendered(operator: Any, dag: DAG, **more: Any) -> Any:
+    """The operator as it is when it is executed; of a mapped one, its first task instance."""
+    is_mapped = not isinstance(operator, (CreateBatchCallOperator, CreateCallOperator))
+    context = context_of(operator, dag, 0 if is_mapped else -1, **more)
+    operator.render_template_fields(context)
+    return context["task"]
+
+
+def serialised(dag: DAG) -> str:
+    return json.dumps(DagSerialization.to_dict(dag), default=str)
+
+
+def shows_somebody(text: str) -> list[str]:
+    return [secret for secret in SECRETS if secret in text]
+
+
+class TestRestored:
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("500", 500),
+            (" 0.25 ", 0.25),
+            ("True", True),
+            ("false", False),
+            ("None", None),
+            ("null", None),
+            ("", None),
+            ("[1, 2, 3]", [1, 2, 3]),
+            ("['num_1', 'num_2']", ["num_1", "num_2"]),
+            ('["num_1"]', ["num_1"]),
+            ("(1, 2)", (1, 2)),
+            ("{'retry_failed': True}", {"retry_failed": True}),
+            ('{"retry_failed": true}', {"retry_failed": True}),
+            ("- 1\n- 2\n", [1, 2]),
+            ("retry_failed: true\nattempts: 2", {"retry_failed": True, "attempts": 2}),
+            ("num_1", "num_1"),
+            ("s3://bucket/people.csv", "s3://bucket/people.csv"),
+            ("/data/people of May.jsonl", "/data/people of May.jsonl"),
+            ("__import__('os')", "__import__('os')"),
+            ("{broken", "{broken"),
+        ],
+    )
+    def test_rendered_text_becomes_what_it_means(self, text: str, value: Any) -> None:
+        assert restored(text) == value
+        assert type(restored(text)) is type(value)
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(),
+            lambda each: st.lists(each) | st.dictionaries(st.text(), each),
+            max_leaves=8,
+        )
+    )
+    def test_lists_and_mappings_come_back_from_both_ways_to_print_them(self, value: Any) -> None:
+        if isinstance(value, (list, dict)):
+            assert restored(str(value)) == restored(json.dumps(value)) == value
+        assert restored(value if not isinstance(value, str) else [value]) == (
+            value if not isinstance(value, str) else [value]
+        )
+
+    @given(st.text())
+    def test_no_text_breaks_it(self, text: str) -> None:
+        restored(text)
+
+    def test_what_is_no_text_stays_as_it_is(self) -> None:
+        for value in (5, [1], None, PEOPLE):
+            assert restored(value) is value
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            ("", None),
+            ("None", None),
+            (" ", None),
+            (None, None),
+            ("500", "500"),
+            (500, "500"),
+            ("true", "true"),
+            (True, True),
+        ],
+    )
+    def test_text_parameters_stay_text(self, value: Any, text: Any) -> None:
+        assert restored_text(value) == text
+
+    @pytest.mark.parametrize("value", ["nan", "NaN", "inf", "1e999", "Infinity", "many", None, "", True, "-1", -1, [1]])
+    def test_what_is_no_number_is_refused_by_name(self, value: Any) -> None:
+        with pytest.raises(InvalidPayloadError, match="max_rejected"):
+            number("max_rejected", value, at_least=0)
+
+    @pytest.mark.parametrize("value", ["1.5", 1.5, 0, "0"])
+    def test_a_count_is_whole_and_at_least_one(self, value: Any) -> None:
+        with pytest.raises(InvalidPayloadError, match="a whole number, 1 or more"):
+            number("chunk_size", value, at_least=1, whole=True)
+        assert number("chunk_size", "500", at_least=1, whole=True) == 500
+
+    @pytest.mark.parametrize("value", ["no", "off", "yes", "0", 0, 1, None, ""])
+    def test_what_is_no_truth_value_is_refused_by_name(self, value: Any) -> None:
+        with pytest.raises(InvalidPayloadError, match=r"start = .*true or false"):
+            truth("start", value)
+
+    @pytest.mark.parametrize(("value", "meant"), [(True, True), (False, False), ("True", True), (" false ", False)])
+    def test_truth_values_are_read_as_they_are_printed(self, value: Any, meant: bool) -> None:
+        assert truth("start", value) is meant
+
+
+class TestIsTemplate:
+    def test_it_tells_what_is_not_known_yet(self) -> None:
+        with a_dag():
+
+            @task
+            def upstream() -> int:
+                return 1
+
+            output = upstream()
+        for value in ("{{ x }}", "{% if x %}", "days.json", "days.yaml", output, [output], {"a": [output]}):
+            assert is_template(value)
+        for value in ("2026-06-02T10:00", None, 5, [1, 2], {"a": 1}, datetime(2026, 6, 2)):
+            assert not is_template(value)
+
+
+class TestIsPrivate:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            PEOPLE,
+            tuple(PEOPLE),
+            PEOPLE[0],
+            {"phone": "+12125550100", "name": "Zaphod"},
+            str(PEOPLE),
+            json.dumps(PEOPLE),
+            json.dumps(PEOPLE[0]),
+            f"\n {json.dumps(PEOPLE)}",
+            "- phone_number: '+12125550100'\n  first_name: Zaphod\n",
+            "- {phone_number: '+12125550100'}",
+            '{"phone_number": "+12125550100"}\n{"phone_number": "+12125550101"}',
+            "phone_number,first_name\n+12125550100,Zaphod\n",
+            iter(PEOPLE),
+        ],
+    )
+    def test_people_are(self, value: Any) -> None:
+        assert is_private(value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            "s3://bucket/people.jsonl",
+            "/data/people.csv",
+            {"kind": "truedy.contacts", "uri": "s3://bucket/x"},
+            PrivateValue(PEOPLE),
+        ],
+    )
+    def test_where_people_are_is_not(self, value: Any) -> None:
+        assert not is_private(value)
+
+
+class TestRendering:
+    EVERYTHING = {
+        "name": "Renewals {{ word }}",
+        "agent_id": "agt_{{ word }}",
+        "contacts": [{"phone_number": "+1212555{{ digits }}", "custom_fields": {"plan": "{{ word }}"}}],
+        "contact_ids": ["ctc_{{ word }}"],
+        "contact_folder_id": "folder_{{ word }}",
+        "contact_source": "{{ 'csv' }}",
+        "phone_number_ids": "{{ ['num_1', 'num_2'] }}",
+        "phone_rotation_strategy": "{{ 'random' }}",
+        "schedule_type": "{{ 'scheduled' }}",
+        "scheduled_at": "{{ data_interval_end.add(days=1).at(9) }}",
+        "timezone": "{{ 'America/New_York' }}",
+        "start_time": "{{ '09:00' }}",
+        "end_time": "{{ '17:30' }}",
+        "working_days": ["{{ 1 }}", 2],
+        "max_calls_per_day": "{{ 500 }}",
+        "extra_fields": {"note": {"deep": ["{{ word }}"]}},
+        "start": "{{ true }}",
+        "on_past": "{{ 'skip' }}",
+        "on_change": "{{ 'rebuild' }}",
+        "on_retry": "{{ 'new' }}",
+        "max_rejected": "{{ 0.1 }}",
+        "campaign_key": "key {{ word }}",
+        "tag_word": "tag-{{ word }}",
+        "chunk_size": "{{ 7 }}",
+        "dry_run": "{{ true }}",
+        "truedy_conn_id": "truedy_{{ word }}",
+    }
+
+    def test_every_field_of_the_operator_is_templated_here(self) -> None:
+        with a_dag():
+            operator = CreateBatchCallOperator(task_id="t", **self.EVERYTHING)
+        own = {name if name != "dry_run" else "is_dry_run" for name in self.EVERYTHING}
+        from airflow_truedy.operators.waiting_operator import WAITING_FIELDS
+
+        assert own == set(operator.template_fields) - set(WAITING_FIELDS)
+
+    @pytest.mark.parametrize("native", [False, True])
+    def test_every_field_renders_in_depth(self, native: bool) -> None:
+        with a_dag(render_template_as_native_obj=native) as dag:
+            operator = CreateBatchCallOperator(task_id="t", **self.EVERYTHING)
+        rendered(operator, dag, word="abc", digits="0100")
+        assert operator.name == "Renewals abc"
+        assert operator.agent_id == "agt_abc"
+        assert shown(operator.contacts) == [{"phone_number": "+12125550100", "custom_fields": {"plan": "abc"}}]
+        assert operator.contact_ids == ["ctc_abc"]
+        assert operator.contact_folder_id == "folder_abc"
+        assert restored(operator.phone_number_ids) == ["num_1", "num_2"]
+        assert str(operator.scheduled_at) == "2026-06-02 09:00:00+00:00"
+        assert [int(day) for day in operator.working_days] == [1, 2]
+        assert restored(operator.max_calls_per_day) == 500
+        assert operator.extra_fields == {"note": {"deep": ["abc"]}}
+        assert restored(operator.start) is True
+        assert (operator.on_past, operator.on_change, operator.on_retry) == ("skip", "rebuild", "new")
+        assert restored(operator.max_rejected) == 0.1
+        assert (operator.campaign_key, operator.tag_word) == ("key abc", "tag-abc")
+        assert restored(operator.chunk_size) == 7
+        assert restored(operator.is_dry_run) is True
+        assert operator.truedy_conn_id == "truedy_abc"
+
+    def test_the_output_of_a_task_is_resolved_and_makes_it_upstream(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: PEOPLE)
+        with a_dag() as dag:
+
+            @task
+            def people() -> list[dict[str, Any]]:
+                return PEOPLE
+
+            operator = create(contacts=people())
+        assert operator.upstream_task_ids == {"people"}
+        rendered(operator, dag)
+        assert shown(operator.contacts) == PEOPLE
+
+    def test_the_output_of_a_task_inside_a_list_is_found_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: PEOPLE[1])
+        with a_dag() as dag:
+
+            @task
+            def person() -> dict[str, Any]:
+                return PEOPLE[1]
+
+            operator = create(contacts=[PEOPLE[0], person()])
+        assert operator.upstream_task_ids == {"person"}
+        assert shows_somebody(serialised(dag)) == []
+        rendered(operator, dag)
+        assert shown(operator.contacts) == PEOPLE
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("people.json", json.dumps(PEOPLE)),
+            (
+                "people.yaml",
+                "- phone_number: '+12125550100'\n  first_name: Zaphod\n"
+                "- phone_number: '+1212555{{ last }}'\n  custom_fields: {plan: Beeblebrox}\n",
+            ),
+        ],
+    )
+    def test_contacts_come_from_template_files(self, name: str, content: str, tmp_path: Path) -> None:
+        from airflow_truedy.operators.people import contact_list_of
+
+        (tmp_path / name).write_text(content)
+        with a_dag(template_searchpath=str(tmp_path)) as dag:
+            operator = create(contacts=name)
+        dag.resolve_template_files()
+        rendered(operator, dag, last="0101")
+        contacts = contact_list_of(shown(operator.contacts))
+        assert contacts is not None
+        assert list(contacts.numbers()) == ["+12125550100", "+12125550101"]
+
+    def test_other_parameters_come_from_template_files(self, tmp_path: Path) -> None:
+        (tmp_path / "days.yaml").write_text("- 1\n- {{ 1 + 1 }}\n")
+        (tmp_path / "extra.json").write_text('{"retry_failed": true}')
+        with a_dag(template_searchpath=str(tmp_path)) as dag:
+            operator = create(timezone="UTC", working_days="days.yaml", extra_fields="extra.json")
+        dag.resolve_template_files()
+        rendered(operator, dag)
+        assert restored(operator.working_days) == [1, 2]
+        assert restored(operator.extra_fields) == {"retry_failed": True}
+
+
+class TestNobodyShows:
+    """Neither in the serialised Dag, nor in rendered fields, nor in the log of a template that breaks."""
+
+    FORMS: dict[str, Any] = {
+        "a list": PEOPLE,
+        "a tuple": tuple(PEOPLE),
+        "one mapping": PEOPLE[0],
+        "a mapping with other names": {"phone": "+12125550100", "name": "Zaphod"},
+    }
+
+    @pytest.mark.parametrize("form", list(FORMS))
+    def test_of_inline_contacts(self, form: str) -> None:
+        with a_dag() as dag:
+            operator = create(contacts=self.FORMS[form])
+        assert shows_somebody(serialised(dag)) == []
+        assert shows_somebody(repr(operator.contacts)) == []
+        rendered(operator, dag)
+        assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
+        assert shown(operator.contacts) == self.FORMS[form]
+
+    def test_the_ui_gets_a_count(self) -> None:
+        with a_dag() as dag:
+            operator = create(contacts=PEOPLE)
+        rendered(operator, dag)
+        assert _serialize_rendered_fields(operator)["contacts"] == "(2 items, not shown)"
+
+    @pytest.mark.parametrize("native", [False, True])
+    @pytest.mark.parametrize("value", [PEOPLE, PEOPLE[0], json.dumps(PEOPLE)], ids=["list", "mapping", "text"])
+    def test_of_contacts_that_a_template_renders(self, native: bool, value: Any) -> None:
+        with a_dag(render_template_as_native_obj=native) as dag:
+            operator = create(contacts="{{ people }}")
+        rendered(operator, dag, people=value)
+        assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
+
+    @pytest.mark.parametrize("value", [PEOPLE, PEOPLE[0], iter(PEOPLE)])
+    def test_of_contacts_from_another_task(self, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: value)
+        with a_dag() as dag:
+
+            @task
+            def people() -> Any:
+                return PEOPLE
+
+            operator = create(contacts=people())
+        rendered(operator, dag)
+        assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("people.json", json.dumps(PEOPLE)),
+            ("people.yaml", "- phone_number: '+12125550100'\n  first_name: Zaphod\n"),
+            ("one.yaml", "phone_number: '+12125550100'\nfirst_name: Zaphod\n"),
+        ],
+    )
+    def test_of_template_files_which_airflow_reads_before_it_stores_the_dag(
+        self, name: str, content: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / name).write_text(content)
+        (tmp_path / "dag.py").write_text(
+            "from airflow.sdk import DAG\n"
+            "from airflow_truedy.operators.batch_calls import CreateBatchCallOperator\n"
+            "with DAG('d', schedule=None):\n"
+            f"    CreateBatchCallOperator(task_id='t', name='n', agent_id='a', schedule_type='immediate', "
+            f"contacts={name!r})\n"
+        )
+        bag = DagBag(tmp_path)
+        assert bag.import_errors == {}
+        dag = bag.dags["d"]
+        assert shows_somebody(serialised(dag)) == []
+        operator: Any = dag.get_task("t")
+        rendered(operator, dag)
+        assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
+        assert "Zaphod" in str(shown(operator.contacts))
+
+    @pytest.mark.parametrize("broken", ["{{ 1 / 0 }}", "{{ no_such_thing.x }}", "{{ broken", "{% if Zaphod %}"])
+    @pytest.mark.parametrize("as_text", [False, True])
+    def test_of_a_template_that_breaks_in_the_middle_of_them(
+        self, broken: str, as_text: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        people = [*PEOPLE, {"phone_number": "+12125550103", "first_name": broken}]
+        with a_dag() as dag:
+            operator = create(contacts=people)
+        if as_text:
+            # As a template file leaves it.
+            operator.contacts = PrivateValue(json.dumps(people))
+        with pytest.raises((jinja2.TemplateError, ZeroDivisionError)) as failed:
+            rendered(operator, dag)
+        printed = capfd.readouterr()
+        told = caplog.text + printed.out + printed.err + repr(failed.value)
+        assert [secret for secret in SECRETS if secret in told.replace("{% if Zaphod %}", "")] == []
+
+    def test_of_contacts_that_were_rendered_before_another_field_broke(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: PEOPLE)
+        with a_dag() as dag:
+
+            @task
+            def people() -> Any:
+                return PEOPLE
+
+            operator = create(contacts=people(), max_calls_per_day="{{ 1 / 0 }}")
+        with pytest.raises(ZeroDivisionError):
+            rendered(operator, dag)
+        assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
+
+
+class TestMapped:
+    def test_partial_and_expand_hide_people_in_the_serialised_dag(self) -> None:
+        with a_dag() as dag:
+            of = CreateBatchCallOperator.partial
+            of(task_id="a", contacts=PEOPLE, agent_id="a", schedule_type="immediate").expand(name=["x", "y"])
+            of(task_id="b", **REQUIRED).expand(contacts=[PEOPLE, PEOPLE[:1]])
+            of(task_id="c", agent_id="a", schedule_type="immediate").expand_kwargs([{"name": "x", "contacts": PEOPLE}])
+        assert len(dag.tasks) == 3
+        assert shows_somebody(serialised(dag)) == []
+        assert shows_somebody(repr(dag.tasks)) == []
+
+    @pytest.mark.parametrize("how", ["partial", "expand", "expand_kwargs"])
+    def test_literal_people_arrive_and_their_templates_are_rendered(self, how: str) -> None:
+        people = [{**PEOPLE[0], "first_name": "{{ word }}"}]
+        with a_dag() as dag:
+            begin = CreateBatchCallOperator.partial(
+                task_id="t",
+                agent_id="a",
+                schedule_type="immediate",
+                **({"contacts": people} if how == "partial" else {}),
+            )
+            operator = (
+                begin.expand(name=["x"])
+                if how == "partial"
+                else begin.expand(name=["x"], contacts=[people])
+                if how == "expand"
+                else begin.expand_kwargs([{"name": "x", "contacts": people}])
+            )
+        task_instance = rendered(operator, dag, word="Trillian")
+        assert task_instance.name == "x"
+        assert shown(task_instance.contacts) == [{**PEOPLE[0], "first_name": "Trillian"}]
+        assert shows_somebody(json.dumps(_serialize_rendered_fields(task_instance))) == []
+
+    @pytest.mark.parametrize("how", ["expand", "expand_kwargs", "plain"])
+    def test_what_comes_out_of_another_task_is_data_and_never_a_template(
+        self, how: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        evil = [{"phone_number": "+12125550100", "first_name": "{{ conn.truedy_default.password }}{{ 6 * 7 }}"}]
+        values: dict[str, Any] = {"expand": [evil], "expand_kwargs": [{"contacts": evil}], "plain": evil}
+        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: values[how])
+        monkeypatch.setattr(
+            "airflow.sdk.definitions._internal.expandinput.get_task_map_length", lambda *_: 1, raising=False
+        )
+        with a_dag() as dag:
+
+            @task
+            def people() -> Any:
+                return values[how]
+
+            output = people()
+            if how == "plain":
+                operator: Any = create(contacts=output)
+            elif how == "expand":
+                operator = CreateBatchCallOperator.partial(task_id="t", **REQUIRED).expand(contacts=output)
+            else:
+                operator = CreateBatchCallOperator.partial(task_id="t", **REQUIRED).expand_kwargs(output)
+        assert operator.upstream_task_ids == {"people"}
+        task_instance = rendered(operator, dag)
+        assert shown(task_instance.contacts) == evil
+        assert "{{" not in json.dumps(_serialize_rendered_fields(task_instance))
+
+    def test_the_same_holds_for_a_single_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        evil = {"plan": "{{ 6 * 7 }}"}
+        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: [evil])
+        with a_dag() as dag:
+
+            @task
+            def variables() -> Any:
+                return [evil]
+
+            operator: Any = CreateCallOperator.partial(task_id="t", agent_id="a", phone_number="+12125550100").expand(
+                variables=variables()
+            )
+        assert shown(rendered(operator, dag).variables) == evil
+
+    def test_bad_parameters_are_refused_like_those_of_a_plain_task(self) -> None:
+        with a_dag(), pytest.raises(TypeError, match="no_such_parameter"):
+            CreateBatchCallOperator.partial(task_id="t", no_such_parameter=1).expand(name=["x"])

@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from airflow_truedy.api import endpoints
+from airflow_truedy.api.client import TruedyClient
+from airflow_truedy.api.errors import InvalidPayloadError, ServerError
+from airflow_truedy.api.models import BatchCall
+from airflow_truedy.campaigns.errors import LaunchInterruptedError
+from airflow_truedy.campaigns.outcome import StoppedEarlyError, WaitInterruptedError
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.operators.waiting import deadline_of, seconds
+from airflow_truedy.sandbox.app import create_app
+from airflow_truedy.sandbox.clock import VirtualClock
+from airflow_truedy.sandbox.server import SandboxThread
+from airflow_truedy.sandbox.settings import Settings
+from airflow_truedy.triggers.batch_calls import BatchCallTrigger
+from tests.campaigns.watched import batch
+from tests.operators.waiting_world import Store, answer, context, resumed, through_the_trigger
+
+AGENT = "agt_f9447372"
+
+
+def operator(**parameters: Any) -> CreateBatchCallOperator:
+    given: dict[str, Any] = {
+        "task_id": "t",
+        "name": "Renewals",
+        "agent_id": AGENT,
+        "contacts": [{"phone_number": f"+1212555010{n}"} for n in range(4)],
+        "schedule_type": "immediate",
+        "wait_for_completion": True,
+        "deferrable": False,
+        "poll_interval": 0.02,
+    }
+    return CreateBatchCallOperator(**{**given, **parameters})
+
+
+# --- Parameters
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("on_partial", "ignore"),
+        ("on_timeout", "cancel"),
+        ("on_kill_action", "delete"),
+        ("poll_interval", 0),
+        ("timeout", -5),
+        ("max_paused", "soon"),
+        ("min_called", 1.5),
+        ("max_failed", True),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused_when_the_dag_is_parsed(parameter: str, value: Any) -> None:
+    with pytest.raises(InvalidPayloadError, match=parameter):
+        operator(**{parameter: value})
+
+
+def test_the_same_is_refused_before_a_launch_when_it_comes_from_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = answer(monkeypatch, batch())
+    task = operator(timeout="{{ params.timeout }}")
+    task.timeout = "-5"  # as rendered
+    with pytest.raises(AirflowFailException, match="timeout"):
+        task.execute(context())
+    assert answers.sent == []
+
+
+def test_a_draft_cannot_be_waited_for() -> None:
+    with pytest.raises(InvalidPayloadError, match="a draft dials nobody"):
+        operator(start=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(90, 90.0), ("90", 90.0), (timedelta(minutes=2), 120.0), (None, None), ("", None)]
+)
+def test_durations_are_seconds_or_timedeltas(value: Any, expected: float | None) -> None:
+    assert seconds("timeout", value) == expected
+
+
+def test_without_waiting_the_summary_is_that_of_the_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("active"))
+    result = operator(wait_for_completion=False).execute(context())
+    assert result["status"] == "active"
+    assert "outcome" not in result
+
+
+# --- In the worker and deferred
+
+
+def test_the_link_is_there_before_the_wait_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("active"))
+    given = context()
+    with pytest.raises(TaskDeferred):
+        operator(deferrable=True).execute(given)
+    assert "batch_1" in given["pushed"]["truedy_campaign_url"]
+
+
+def test_the_result_tells_launch_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("active"), ServerError("broken"), batch("active", 50), batch("completed", 100))
+    result = operator().execute(context())
+    assert (result["name"], result["status"], result["outcome"]) == (batch().name, "completed", "success")
+    assert (result["called"], result["total_contacts"]) == (100, 100)
+    assert json.loads(json.dumps(result)) == result
+    assert len(json.dumps(result)) < 1000
+
+
+def test_what_is_deferred_with_is_plain_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("active"), batch("completed", 100))
+    task = operator(deferrable=True, timeout=3600)
+    with pytest.raises(TaskDeferred) as deferral:
+        task.execute(context())
+    assert json.loads(json.dumps(deferral.value.kwargs)) == deferral.value.kwargs
+    assert deferral.value.timeout == pytest.approx(timedelta(seconds=3600 + 15 * 60), abs=timedelta(seconds=5))
+    assert resumed(task, deferral.value)["outcome"] == "success"
+
+
+@pytest.mark.parametrize("event", [None, {"status": "finished", "version": 9}])
+def test_an_event_that_is_not_understood_fails_the_try_and_not_the_task(
+    monkeypatch: pytest.MonkeyPatch, event: Any
+) -> None:
+    answer(monkeypatch, batch())
+    with pytest.raises(WaitInterruptedError, match="not understood"):
+        operator(deferrable=True).execute_complete(context(), event=event)
+
+
+def test_kwargs_of_another_version_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch())
+    result = operator(deferrable=True).execute_complete(
+        context(), event={"status": "success", "batch_call_id": "b"}, colour="red"
+    )
+    assert result["batch_call_id"] == "b"
+
+
+@pytest.mark.parametrize(("on_retry", "error"), [("attach", AirflowFailException), ("new", StoppedEarlyError)])
+def test_a_campaign_that_failed_is_retried_only_if_a_new_one_may_be_made(
+    monkeypatch: pytest.MonkeyPatch, on_retry: str, error: type[Exception]
+) -> None:
+    answer(monkeypatch, batch("active"), batch("failed", 3))
+    with pytest.raises(error, match="3 of 100 called"):
+        operator(on_retry=on_retry).execute(context())
+
+
+# --- Deadlines
+
+
+def test_the_earlier_of_both_timeouts_counts() -> None:
+    assert deadline_of(1000, None, None, 5000) is None
+    assert deadline_of(1000, 7200, None, 5000) == 8200
+    assert deadline_of(1000, 7200, timedelta(hours=10), 5000) == 8200
+    assert deadline_of(1000, 7200, timedelta(minutes=1), 5000) == 5057
+
+
+def test_the_timeout_is_one_for_all_tries_where_airflow_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("active"))
+    store = Store({"truedy_waiting": {"batch_call_id": "batch_1", "since": time.time() - 500}})
+    with pytest.raises(AirflowFailException, match="did not end within the 500 s"):
+        operator(timeout=400).execute(context(store))
+    with pytest.raises(TaskDeferred) as deferral:
+        operator(timeout=400, deferrable=True).execute(context(Store()))
+    assert deferral.value.trigger.serialize()[1]["watch"]["deadline"] == pytest.approx(time.time() + 400, abs=5)
+
+
+# --- Against the sandbox
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    app = create_app(Settings(rate_limit=0), clock=VirtualClock(speed=0))
+    with SandboxThread(app) as server:
+        connection = {
+            "conn_type": "truedy",
+            "host": server.base_url,
+            "password": app.state.world.settings.api_key,
+            "extra": {"requests_per_minute": 0},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", json.dumps(connection))
+        monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+        yield SimpleNamespace(app=app, base_url=server.base_url)
+
+
+def client_of(sandbox: Any) -> TruedyClient:
+    return TruedyClient(sandbox.app.state.world.settings.api_key, sandbox.base_url, requests_per_minute=0)
+
+
+def the_campaign(sandbox: Any) -> BatchCall:
+    """The one campaign there is; two would be the worst of all bugs."""
+    with client_of(sandbox) as client:
+        (campaign,) = client.pages(endpoints.list_batch_calls())
+    return campaign
+
+
+def launched_and_deferred(task: CreateBatchCallOperator, store: Store) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as deferral:
+        task.execute(context(store))
+    return deferral.value
+
+
+def to_the_end(task: CreateBatchCallOperator, store: Store) -> Any:
+    try:
+        return task.execute(context(store))
+    except TaskDeferred as deferral:
+        return resumed(task, deferral, store)
+
+
+def killed_in_the_triggerer(deferred: TaskDeferred) -> None:
+    asyncio.run(BatchCallTrigger(**json.loads(json.dumps(deferred.trigger.serialize()[1]))).on_kill())
+
+
+def test_a_task_killed_while_deferred_pauses_its_campaign_and_the_next_try_resumes_it(sandbox: Any) -> None:
+    store = Store()
+    deferred = launched_and_deferred(operator(deferrable=True), store)
+    began = time.monotonic()
+    killed_in_the_triggerer(deferred)
+    assert time.monotonic() - began < 10
+    assert the_campaign(sandbox).status == "paused"
+    launched_and_deferred(operator(deferrable=True), store)
+    assert the_campaign(sandbox).status == "active"
+
+
+def test_a_person_who_pauses_a_campaign_that_we_had_resumed_is_obeyed(sandbox: Any) -> None:
+    store = Store()
+    killed_in_the_triggerer(launched_and_deferred(operator(deferrable=True), store))
+    launched_and_deferred(operator(deferrable=True), store)
+    with client_of(sandbox) as client:
+        client.send(endpoints.pause_batch_call(the_campaign(sandbox).id))
+    launched_and_deferred(operator(deferrable=True), store)
+    assert the_campaign(sandbox).status == "paused"
+
+
+def test_the_campaign_is_left_going_if_so_wished(sandbox: Any) -> None:
+    deferred = launched_and_deferred(operator(deferrable=True, on_kill_action="leave"), Store())
+    killed_in_the_triggerer(deferred)
+    assert the_campaign(sandbox).status == "active"
+
+
+def test_a_pause_of_a_person_stays_one_after_a_kill_and_a_retry(sandbox: Any) -> None:
+    store = Store()
+    deferred = launched_and_deferred(operator(deferrable=True), store)
+    with client_of(sandbox) as client:
+        client.send(endpoints.pause_batch_call(the_campaign(sandbox).id))
+    killed_in_the_triggerer(deferred)
+    launched_and_deferred(operator(deferrable=True), store)
+    assert the_campaign(sandbox).status == "paused"
+
+
+def test_a_kill_while_the_server_is_away_says_so_and_ends_in_time(
+    sandbox: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deferred = launched_and_deferred(operator(deferrable=True), Store())
+    gone = {"conn_type": "truedy", "host": "http://127.0.0.1:9", "password": "key_1234"}
+    monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", json.dumps(gone))
+    killed_in_the_triggerer(deferred)
+    assert "could NOT be paused" in capsys.readouterr().out
+
+
+def test_a_task_cleared_while_deferred_is_resumed_even_if_the_kill_comes_after_the_next_launch(sandbox: Any) -> None:
+    store = Store()
+    first = launched_and_deferred(operator(deferrable=True), store)
+    task = operator(deferrable=True)
+    second = launched_and_deferred(task, store)
+    killed_in_the_triggerer(first)
+    event = through_the_trigger(second)
+    assert event["status"] == "held"
+    with pytest.raises(TaskDeferred) as third:
+        task.execute_complete(context(store), event=event, **second.kwargs)
+    assert the_campaign(sandbox).status == "active"
+    sandbox.app.state.world.clock.change(speed=100_000)
+    assert resumed(task, third.value, store)["outcome"] == "success"
+
+
+def test_a_worker_that_is_evicted_pauses_the_campaign_and_stops(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, task = Store(), operator()
+    naps = []
+
+    def killed_in_the_third_nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            task.on_kill()
+
+    monkeypatch.setattr("airflow_truedy.operators.waiting.time.sleep", killed_in_the_third_nap)
+    with pytest.raises(WaitInterruptedError, match="killed"):
+        task.execute(context(store))
+    assert the_campaign(sandbox).status == "paused"
+
+
+def test_a_kill_in_the_middle_of_the_launch_leaves_a_draft(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = operator()
+    sending = TruedyClient.send
+
+    def killed_after_the_create(self: TruedyClient, call: Any) -> Any:
+        answered = sending(self, call)
+        if call.operation == "POST /batch-calls":
+            task.on_kill()
+        return answered
+
+    monkeypatch.setattr(TruedyClient, "send", killed_after_the_create)
+    with pytest.raises(LaunchInterruptedError):
+        task.execute(context(Store()))
+    assert the_campaign(sandbox).status == "draft"
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_kill_in_the_very_schedule_step_pauses_what_it_started(
+    sandbox: Any, monkeypatch: pytest.MonkeyPatch, deferrable: bool
+) -> None:
+    task, store = operator(deferrable=deferrable), Store()
+    sending = TruedyClient.send
+
+    def killed_before_the_schedule(self: TruedyClient, call: Any) -> Any:
+        if call.operation.endswith("/schedule"):
+            task.on_kill()  # It reads a draft; the request goes out all the same.
+        return sending(self, call)
+
+    monkeypatch.setattr(TruedyClient, "send", killed_before_the_schedule)
+    with pytest.raises(WaitInterruptedError, match="killed"):
+        task.execute(context(store))
+    monkeypatch.setattr(TruedyClient, "send", sending)
+    assert the_campaign(sandbox).status == "paused"
+    launched_and_deferred(operator(deferrable=True), store)
+    assert the_campaign(sandbox).status == "active"
+
+
+@pytest.mark.parametrize(("on_timeout", "status"), [("fail", "active"), ("pause", "paused")])
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_timeout_fails_for_good_and_may_pause_for_good(
+    sandbox: Any, on_timeout: str, status: str, deferrable: bool
+) -> None:
+    store, task = Store(), operator(timeout=0.2, on_timeout=on_timeout, deferrable=deferrable)
+    with pytest.raises(AirflowFailException, match="did not end within"):
+        to_the_end(task, store)
+    assert the_campaign(sandbox).status == status
+    with pytest.raises((TaskDeferred, AirflowFailException)):
+        task.execute(context(store))  # cleared
+    assert the_campaign(sandbox).status == status, "a pause after a timeout is no pause of a kill"
+
+
+def test_a_campaign_deleted_while_waited_for_is_not_made_again(sandbox: Any) -> None:
+    store, task = Store(), operator(deferrable=True)
+    deferred = launched_and_deferred(task, store)
+    world = sandbox.app.state.world
+    world.do("delete_batches", {"ids": [the_campaign(sandbox).id], "by_force": True})
+    with pytest.raises(AirflowFailException, match="deleted"):
+        resumed(task, deferred, store)
+    with pytest.raises(AirflowFailException, match="deleted"):
+        operator().execute(context(store))
+    with client_of(sandbox) as client:
+        assert list(client.pages(endpoints.list_batch_calls())) == []
+
+
+def test_a_worker_killed_while_waiting_goes_on_waiting_for_the_same_campaign(sandbox: Any) -> None:
+    launched_and_deferred(operator(deferrable=True), Store())
+    sandbox.app.state.world.clock.change(speed=100_000)
+    # SIGKILL: no handler ran, and this Airflow keeps no state.
+    assert operator().execute(context())["outcome"] == "success"
+    assert the_campaign(sandbox).called == 4
