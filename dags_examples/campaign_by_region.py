@@ -1,0 +1,71 @@
+"""One batch call per time zone, so that everybody is called from 09:30 on by their own clock.
+
+The list is split by a column and each part becomes a mapped task: eight zones, eight batch calls, one task in the code.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import dag
+
+from airflow_truedy.contacts import RegionColumn
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.operators.contacts import SqlSuppression, SqlToContactsOperator
+from airflow_truedy.retry_policy import TruedyRetryPolicy
+
+CUSTOMERS = """
+    SELECT customer_id, phone, first_name, country, time_zone, plan
+    FROM people
+    WHERE time_zone <> ''
+    ORDER BY customer_id
+"""
+
+
+def campaign_of(contacts: dict[str, Any]) -> dict[str, Any]:
+    """What differs from one zone's batch call to the next."""
+    zone = contacts["split"]["value"]
+    run_id = contacts["made_by"]["run_id"]
+    # The key says whom a campaign is for. By default it would hold the position in the list, which moves on to the next
+    # zone when a cleared run finds one zone less.
+    return {"contacts": contacts, "timezone": zone, "campaign_key": f"campaign_by_region {run_id} {zone}"}
+
+
+@dag(
+    schedule=None,
+    tags=["truedy"],
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_policy": TruedyRetryPolicy()},
+)
+def campaign_by_region():
+    parts = SqlToContactsOperator(
+        task_id="extract_contacts",
+        conn_id="people_db",
+        sql=CUSTOMERS,
+        columns={"phone_number": "phone", "first_name": "first_name", "custom_fields": ["plan"]},
+        region=RegionColumn("country"),
+        suppression=SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US"),
+        split_by="time_zone",
+        # A column that turns out to hold rubbish fails here, before it becomes hundreds of batch calls.
+        max_splits=20,
+        output_path="{{ var.value.get('contacts_folder', '/tmp/truedy-contacts') }}",
+    )
+
+    CreateBatchCallOperator.partial(
+        task_id="create_batch_call",
+        name="Spring offer {{ task.timezone }}",
+        agent_id="agt_f9447372",
+        # The same wall time in every zone. Two days ahead: tomorrow 09:30 has come in Sydney before it is evening in
+        # New York.
+        scheduled_at="{{ (dag_run.run_after + macros.timedelta(days=2)).date() }}T09:30",
+        start_time="09:30",
+        end_time="17:00",
+        working_days=[1, 2, 3, 4, 5],
+        map_index_template="{{ task.timezone }}",
+        # The rate limit is the whole organisation's: few at once are as fast as many.
+        max_active_tis_per_dagrun=2,
+    ).expand_kwargs(parts.output.map(campaign_of))
+
+
+campaign_by_region()

@@ -1,0 +1,116 @@
+"""Call, wait until everybody was called, bring the results back, and call those who did not answer again a week later.
+
+Waiting takes no worker slot: the task is deferred until the campaign has ended, hours or days later.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import Param, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_truedy.contacts import RegionColumn
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.operators.contacts import SqlSuppression, SqlToContactsOperator
+from airflow_truedy.operators.results import BatchCallResultsOperator
+from airflow_truedy.retry_policy import TruedyRetryPolicy
+
+FOLDER = "{{ var.value.get('contacts_folder', '/tmp/truedy-contacts') }}"
+
+CUSTOMERS = """
+    SELECT customer_id, phone, first_name, country, plan
+    FROM people
+    WHERE time_zone LIKE 'America/%' AND plan = 'plus'
+    ORDER BY customer_id
+"""
+
+# Noon to 17:00 in New York is daytime from there to Los Angeles.
+CALLING_HOURS = {
+    "agent_id": "agt_f9447372",
+    "timezone": "America/New_York",
+    "start_time": "12:00",
+    "end_time": "17:00",
+    "working_days": [1, 2, 3, 4, 5],
+}
+
+
+# Read again before the second try: who opted out since the first is not called.
+DO_NOT_CALL = SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US")
+
+
+@task
+def find_unanswered(results: dict[str, Any], contacts: dict[str, Any], folder: str, ti: Any) -> dict[str, Any]:
+    """Write the people who were not reached into a new list."""
+    from airflow_truedy.operators.follow_up import failed_contacts
+
+    # Attempts are counted in the table of results, over all campaigns: nobody is called more than three times.
+    unanswered = failed_contacts(
+        results,
+        f"{folder}/{ti.run_id}/unanswered.jsonl.gz",
+        max_attempts=3,
+        contacts=contacts,
+        suppression=DO_NOT_CALL,
+    )
+    if not unanswered["contacts"]:
+        raise AirflowSkipException("Everybody was reached, or called often enough.")
+    return unanswered
+
+
+@dag(
+    schedule=None,
+    tags=["truedy"],
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_policy": TruedyRetryPolicy()},
+    user_defined_macros={"new_york": ZoneInfo("America/New_York")},
+    params={"poll_interval": Param(60, type="number", description="Seconds between two looks at the campaign")},
+)
+def campaign_with_results():
+    contacts = SqlToContactsOperator(
+        task_id="extract_contacts",
+        conn_id="people_db",
+        sql=CUSTOMERS,
+        columns={"phone_number": "phone", "first_name": "first_name", "custom_fields": ["plan"]},
+        region=RegionColumn("country"),
+        suppression=DO_NOT_CALL,
+        output_path=FOLDER,
+    ).output
+
+    campaign = CreateBatchCallOperator(
+        task_id="call_customers",
+        name="Plus customers {{ dag_run.run_after.date() }}",
+        contacts=contacts,
+        scheduled_at="{{ (dag_run.run_after.astimezone(new_york) + macros.timedelta(days=1)).date() }}T12:00",
+        **CALLING_HOURS,
+        wait_for_completion=True,
+        deferrable=True,
+        poll_interval="{{ params.poll_interval }}",
+        # "completed" means that Truedy will call nobody any more, not that everybody was called.
+        min_called=0.95,
+        on_partial="warn",
+        # After five days something is wrong: nobody is called any more, and somebody looks.
+        timeout=timedelta(days=5),
+        on_timeout="pause",
+    ).output
+
+    results = BatchCallResultsOperator(
+        task_id="fetch_results",
+        batch_call_id=campaign,
+        conn_id="people_db",
+        table="call_results",
+        create_table=True,
+    ).output
+
+    CreateBatchCallOperator(
+        task_id="call_again",
+        name="Plus customers {{ dag_run.run_after.date() }}, second try",
+        contacts=find_unanswered(results, contacts, FOLDER),
+        # A week after the run, whenever the first campaign ended: the same moment in each try of this task.
+        scheduled_at="{{ (dag_run.run_after.astimezone(new_york) + macros.timedelta(days=7)).date() }}T12:00",
+        **CALLING_HOURS,
+    )
+
+
+campaign_with_results()

@@ -1,0 +1,73 @@
+"""Every week, call those whose renewal comes up in three to four weeks: on Tuesday from 09:30, New York time.
+
+The week's list is drawn on Monday. Until Tuesday morning anybody can look at the campaign in Truedy and pause it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, dag
+
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.operators.contacts import SqlSuppression, SqlToContactsOperator
+from airflow_truedy.retry_policy import TruedyRetryPolicy
+
+# Each customer falls into exactly one week's list: no gap and no overlap from run to run.
+RENEWALS = """
+    SELECT phone, first_name, last_name, renewal_date
+    FROM people
+    WHERE time_zone = 'America/New_York'
+      AND renewal_date >= '{{ data_interval_end.add(weeks=3) | ds }}'
+      AND renewal_date < '{{ data_interval_end.add(weeks=4) | ds }}'
+    ORDER BY customer_id
+"""
+
+
+@dag(
+    # From Monday 00:00 to Monday 00:00 in New York, also in the weeks when clocks change. A run by hand needs a logical
+    # date (the form in the UI gives one): its interval is the last whole week before that.
+    schedule=CronDataIntervalTimetable("0 0 * * MON", timezone="America/New_York"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    # Weeks in which the Dag was paused are not made up for. And if somebody backfills them: see on_past.
+    catchup=False,
+    max_active_runs=1,
+    tags=["truedy"],
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "retry_policy": TruedyRetryPolicy()},
+)
+def recurring_campaign():
+    contacts = SqlToContactsOperator(
+        task_id="extract_contacts",
+        conn_id="people_db",
+        sql=RENEWALS,
+        columns={
+            "phone_number": "phone",
+            "first_name": "first_name",
+            "last_name": "last_name",
+            "custom_fields": ["renewal_date"],
+        },
+        region="US",
+        suppression=SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US"),
+        output_path="{{ var.value.get('contacts_folder', '/tmp/truedy-contacts') }}",
+    )
+
+    CreateBatchCallOperator(
+        task_id="create_batch_call",
+        name="Renewals, week of {{ data_interval_end | ds }}",
+        agent_id="agt_f9447372",
+        contacts=contacts.output,
+        # A wall time without offset is read in timezone: this is 09:30 in winter and in summer. The interval's end
+        # itself is an instant in UTC: .at(9) on it would be 9 o'clock in UTC, 04:00 or 05:00 in New York.
+        scheduled_at="{{ data_interval_end.in_timezone('America/New_York').add(days=1).date() }}T09:30",
+        timezone="America/New_York",
+        start_time="09:30",
+        end_time="17:00",
+        working_days=[1, 2, 3, 4, 5],
+        # Airflow was down until Wednesday, or somebody clears an old run: that week's calls are not made late.
+        on_past="skip",
+    )
+
+
+recurring_campaign()
