@@ -1,0 +1,53 @@
+"""What all tests share: a private Airflow home, no network but loopback, real services."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+# Before anything imports Airflow, which reads all of this once.
+_AIRFLOW_HOME = tempfile.mkdtemp(prefix="truedy-airflow-home-")
+atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
+    del os.environ[_name]
+os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+# A proxy of the machine is not for the servers that tests start.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+
+from tests import checked_requests, services  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def requests_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check every request that any test sends to the API against the models."""
+    checked_requests.install(monkeypatch)
+
+
+@pytest.fixture
+def postgres_database() -> Iterator[services.Database]:
+    """A PostgreSQL database for this test alone."""
+    with services.temporary_database() as database:
+        yield database
+
+
+@pytest.fixture
+def redis_address() -> str:
+    """Where Redis is, as ``host:port``."""
+    services.require_listening("Redis", services.REDIS_ADDRESS, "TRUEDY_TEST_REDIS")
+    return services.REDIS_ADDRESS
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how many points the crash tests tried; here, because only this conftest is read where xdist reports."""
+    points: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        points.update({name: count for name, count in report.user_properties if name.endswith(" points")})
+    for name, count in points.items():
+        terminalreporter.write_line(f"{name} tried: {count}")

@@ -1,0 +1,158 @@
+"""Random interleavings of two workers, crashes and faults: at the end there is one campaign, each person in it once."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from airflow_truedy.campaigns.errors import CampaignEndedError, CountMismatchError
+from airflow_truedy.campaigns.keys import CampaignKey
+from airflow_truedy.campaigns.launch import Launched
+from airflow_truedy.campaigns.plan import plan_campaign
+from airflow_truedy.contacts.lists import ContactList
+from airflow_truedy.sandbox.app import create_app
+from airflow_truedy.sandbox.clock import VirtualClock
+from airflow_truedy.sandbox.settings import Settings
+from tests.crash.ground import expect_one_campaign, people
+from tests.crash.stage import FAULTS, KILLS, Attempt, FencedStore, Server
+
+NOW = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)
+_MOST_FAULTS = 6
+
+
+def plan_for(contacts: int, chunk_size: int) -> Any:
+    return plan_campaign(
+        key=CampaignKey("renewals 2026-06"),
+        name="Renewals",
+        fields={
+            "agent_id": "agt_f9447372",
+            "timezone": "America/New_York",
+            "start_time": "09:00",
+            "end_time": "17:30",
+        },
+        contacts=ContactList.of(people(contacts)),
+        scheduled_at="2026-06-02T09:30",
+        chunk_size=chunk_size,
+    )
+
+
+class Twins(RuleBasedStateMachine):
+    """At most two workers are alive: a zombie and its successor. Anything may happen to any request of either."""
+
+    dialect: dict[str, Any] = {}
+    with_store = True
+
+    @initialize(contacts=st.integers(1, 7), chunk_size=st.integers(1, 4))
+    def open(self, contacts: int, chunk_size: int) -> None:
+        options = Settings(rate_limit=0, speed=0, **self.dialect)
+        self.app = create_app(options, clock=VirtualClock(NOW, speed=0), state_file=None)
+        self.server = Server(self.app)
+        self.plan = plan_for(contacts, chunk_size)
+        self.numbers = [person["phone_number"] for person in people(contacts)]
+        self.kept: list[dict[str, Any] | None] = [None]
+        self.stores: list[FencedStore] = []
+        self.alive: list[Attempt] = []
+        self.faults = 0
+
+    def begin(self) -> Attempt:
+        for store in self.stores:
+            store.is_stale = True
+        store = FencedStore(self.kept)
+        self.stores.append(store)
+        return Attempt(self.server, self.plan, store if self.with_store else None, lambda: NOW, "truedy_sandbox_key")
+
+    @precondition(lambda self: len(self.alive) < 2)
+    @rule()
+    def a_worker_begins(self) -> None:
+        self.alive.append(self.begin())
+
+    @precondition(lambda self: self.alive)
+    @rule(which=st.integers(0, 1), steps=st.integers(1, 4))
+    def a_worker_goes_on(self, which: int, steps: int) -> None:
+        attempt = self.alive[which % len(self.alive)]
+        for _ in range(steps):
+            if not attempt.is_over:
+                attempt.step()
+        self.bury()
+
+    @precondition(lambda self: self.alive and self.faults < _MOST_FAULTS)
+    @rule(which=st.integers(0, 1), fate=st.sampled_from(FAULTS + KILLS))
+    def something_goes_wrong(self, which: int, fate: Any) -> None:
+        self.faults += 1
+        self.alive[which % len(self.alive)].step(fate)
+        self.bury()
+
+    def bury(self) -> None:
+        self.alive = [attempt for attempt in self.alive if not attempt.is_over]
+
+    def state(self) -> dict[str, Any]:
+        world = self.app.state.world
+        batches = [
+            {"id": b.id, "name": b.name, "status": b.status, "numbers": list(b.roster.numbers())}
+            for b in world.all_batches()
+        ]
+        return {"batch_calls": batches}
+
+    def teardown(self) -> None:
+        if not hasattr(self, "server"):
+            return
+        for attempt in self.alive:
+            attempt.finish()
+        try:
+            self.check_the_end()
+        finally:
+            self.server.close()
+
+    def check_the_end(self) -> None:
+        result = self.begin().finish()
+        if self.dialect.get("allow_duplicates") and isinstance(result, (CountMismatchError, CampaignEndedError)):
+            started = [batch["status"] for batch in self.state()["batch_calls"] if batch["status"] != "draft"]
+            if started or isinstance(result, CampaignEndedError):
+                # On the safe side, for a person to look at: a zombie's chunk came in behind the comparison, and what is
+                # left is paused; or a zombie threw away the draft that its successor was about to start.
+                assert started in ([], ["paused"])
+                return
+            # The draft holds somebody twice: the next try builds it again.
+            result = self.begin().finish()
+        assert isinstance(result, Launched), result
+        gap = self.dialect.get("create_answer") == "scheduled" and not self.with_store
+        expect_one_campaign(self.state(), self.numbers, may_be_paused=gap, may_leave_drafts=self.with_store)
+
+
+class DraftFirst(Twins):
+    """A server as the newest documents describe it: a create makes a draft."""
+
+    @invariant()
+    def never_two_started(self) -> None:
+        if hasattr(self, "app"):
+            started = [batch for batch in self.state()["batch_calls"] if batch["status"] != "draft"]
+            assert len(started) <= 1
+
+
+SERVERS: dict[str, tuple[type[Twins], dict[str, Any]]] = {
+    "drafts": (DraftFirst, {}),
+    "drafts, keys ignored": (DraftFirst, {"ignore_idempotency_keys": True}),
+    "drafts, doubles kept": (DraftFirst, {"ignore_idempotency_keys": True, "allow_duplicates": True}),
+    "started at the create": (Twins, {"create_answer": "scheduled", "live_state": "running"}),
+}
+
+
+@pytest.mark.parametrize("with_store", [True, False], ids=["with a state store", "without a state store"])
+@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+def test_any_interleaving_ends_with_one_campaign(server: tuple[type[Twins], dict[str, Any]], with_store: bool) -> None:
+    base, dialect = server
+    machine: Any = type("Machine", (base,), {"with_store": with_store, "dialect": dialect})
+    machine.TestCase.settings = settings(
+        max_examples=60,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=bool(os.environ.get("CI")),
+    )
+    machine.TestCase("runTest").runTest()

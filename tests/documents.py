@@ -1,0 +1,27 @@
+"""The documents as tests see them: their blocks of code, and their links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    """The blocks of code in one language."""
+    return [text for found, text in _BLOCK.findall(document.read_text(encoding="utf-8")) if found == language]
+
+
+def links(document: Path) -> list[str]:
+    """Where the document's links lead."""
+    return _LINK.findall(document.read_text(encoding="utf-8"))
+
+
+def first_dag() -> str:
+    """The README's first Dag."""
+    return blocks(ROOT / "README.md", "python")[0]

@@ -1,0 +1,216 @@
+"""The examples, and the README's Dag, unchanged through a real scheduler against the sandbox."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_truedy.sandbox.process import SandboxProcess
+from tests import services
+from tests.documents import first_dag
+from tools.example_world import DAGS, DATA, connections, fill_folder
+from tools.local_airflow import LocalAirflow
+
+NOW = datetime.now(timezone.utc)
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass
+class World:
+    """An Airflow with all examples beside a sandbox."""
+
+    airflow: LocalAirflow
+    sandbox: SandboxProcess
+    database: services.Database
+    contacts: Path
+
+    def run(self, dag_id: str, state: str = "success", **how: Any) -> str:
+        """Run a Dag to its end, and return the run's id."""
+        run_id = self.airflow.rest.trigger(dag_id, **how)
+        self.ended(dag_id, run_id, state)
+        return run_id
+
+    def run_week(self, dag_id: str, monday: datetime) -> str:
+        """Run a Dag for the week that ends on a Monday, whatever day it is today."""
+        monday = monday.replace(hour=0, minute=0, second=0, microsecond=0)
+        interval = {"data_interval_start": (monday - timedelta(days=7)), "data_interval_end": monday}
+        body = {name: moment.isoformat() for name, moment in interval.items()}
+        logical_date = datetime.now(timezone.utc).isoformat()
+        answer = self.airflow.rest.request("POST", f"/dags/{dag_id}/dagRuns", {**body, "logical_date": logical_date})
+        self.ended(dag_id, answer["dag_run_id"])
+        return str(answer["dag_run_id"])
+
+    def ended(self, dag_id: str, run_id: str, state: str = "success") -> None:
+        rest = self.airflow.rest
+        assert rest.wait_for_run(dag_id, run_id, seconds=120) == state
+
+    def result(self, dag_id: str, run_id: str, task_id: str = "create_batch_call", map_index: int = -1) -> Any:
+        return self.airflow.rest.xcom(dag_id, run_id, task_id, map_index=map_index)
+
+    def on_server(self, batch_call_id: str) -> dict[str, Any]:
+        (found,) = [batch for batch in self.sandbox.state()["batch_calls"] if batch["id"] == batch_call_id]
+        return found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home = tmp_path_factory.mktemp("examples")
+    dags, people = home / "dags", home / "people"
+    shutil.copytree(DAGS, dags)
+    (dags / "first_campaign.py").write_text(first_dag().replace("/tmp/truedy-contacts", str(people / "contacts")))
+    with services.temporary_database() as database, SandboxProcess(rate_limit=0) as sandbox:
+        fill_folder(sandbox)
+        airflow = LocalAirflow(
+            home / "airflow", dags, database_url=database.sqlalchemy_url, env=connections(sandbox, people)
+        )
+        with airflow:
+            for path in dags.glob("*.py"):
+                airflow.rest.wait_for_dag(path.stem)
+                airflow.rest.set_paused(path.stem, False)
+            yield World(airflow, sandbox, database, people / "contacts")
+        assert airflow.leftovers() == []
+
+
+def next_monday() -> datetime:
+    today = NOW.astimezone(NEW_YORK)
+    return today + timedelta(days=7 - today.weekday())
+
+
+def local(batch: dict[str, Any]) -> datetime:
+    """The start of a batch call on its own wall clock."""
+    instant = datetime.fromisoformat(batch["scheduled_at"].replace("Z", "+00:00"))
+    return instant.astimezone(ZoneInfo(batch["timezone"]))
+
+
+def test_no_example_is_refused_or_warned_of_by_the_dag_processor(world: World) -> None:
+    assert world.airflow.rest.import_errors() == {}
+    assert world.airflow.rest.request("GET", "/dagWarnings")["dag_warnings"] == []
+
+
+def test_contacts_to_batch_call_starts_tomorrow_noon_with_every_contact(world: World) -> None:
+    run_id = world.run("contacts_to_batch_call")
+    manifest = world.result("contacts_to_batch_call", run_id, "extract_contacts")
+    batch = world.result("contacts_to_batch_call", run_id)
+    assert batch["total_contacts"] == manifest["contacts"] == world.on_server(batch["batch_call_id"])["total_contacts"]
+    assert batch["status"] == "scheduled"
+    assert local(batch).strftime("%H:%M") == "12:00"
+    assert timedelta(0) < local(batch) - datetime.now(timezone.utc) < timedelta(days=2)
+
+
+def test_recurring_campaign_starts_on_tuesday_at_half_past_nine_in_new_york(world: World) -> None:
+    run_id = world.run_week("recurring_campaign", next_monday())
+    batch = world.result("recurring_campaign", run_id)
+    assert batch["timezone"] == "America/New_York"
+    assert local(batch).strftime("%A %H:%M") == "Tuesday 09:30"
+
+
+def test_recurring_campaign_calls_nobody_for_a_week_that_is_over(world: World) -> None:
+    before = len(world.sandbox.state()["batch_calls"])
+    run_id = world.run_week("recurring_campaign", next_monday() - timedelta(weeks=3))
+    assert world.airflow.rest.task_instance("recurring_campaign", run_id, "create_batch_call")["state"] == "skipped"
+    assert len(world.sandbox.state()["batch_calls"]) == before
+
+
+def test_folder_campaign_calls_the_folder_on_the_day_that_the_form_asked_for(world: World) -> None:
+    day = (NOW + timedelta(days=3)).date().isoformat()
+    run_id = world.run("folder_campaign", conf={"day": day})
+    batch = world.result("folder_campaign", run_id)
+    assert local(batch).strftime("%Y-%m-%d %H:%M") == f"{day} 09:30"
+    assert batch["total_contacts"] == len(rows("lapsed_customers.csv"))
+
+
+def test_folder_campaign_stops_at_a_folder_that_is_not_there(world: World) -> None:
+    conf = {"day": "2031-01-06", "folder": "Nobody's"}
+    run_id = world.run("folder_campaign", state="failed", conf=conf)
+    assert world.airflow.rest.task_instance("folder_campaign", run_id, "find_folder")["try_number"] == 1
+
+
+def test_campaign_by_region_makes_one_batch_call_for_each_zone(world: World) -> None:
+    run_id = world.run("campaign_by_region")
+    parts = world.result("campaign_by_region", run_id, "extract_contacts")
+    batches = [world.result("campaign_by_region", run_id, map_index=index) for index in range(len(parts))]
+    zones = {person["time_zone"] for person in rows("people.csv")}
+    assert {batch["timezone"] for batch in batches} == zones
+    assert {local(batch).strftime("%H:%M") for batch in batches} == {"09:30"}
+    assert [batch["total_contacts"] for batch in batches] == [part["contacts"] for part in parts]
+
+
+def test_the_first_dag_of_the_readme_runs(world: World) -> None:
+    run_id = world.run("first_campaign", conf={"day": (NOW + timedelta(days=2)).date().isoformat()})
+    assert world.result("first_campaign", run_id)["status"] == "scheduled"
+
+
+def test_campaign_with_results_calls_the_unanswered_again(world: World) -> None:
+    dag_id, rest = "campaign_with_results", world.airflow.rest
+    # The other campaigns would be called too when the clock moves.
+    world.sandbox.admin("POST", "reset")
+    run_id = rest.trigger(dag_id, conf={"poll_interval": 1})
+    rest.wait_for_task(dag_id, run_id, "call_customers", ("deferred",))
+    # Past every night and weekend that may lie between now and the last call.
+    world.sandbox.advance(timedelta(days=4.5).total_seconds())
+    assert rest.wait_for_run(dag_id, run_id, seconds=180) == "success"
+    first, again = (world.result(dag_id, run_id, task_id) for task_id in ("call_customers", "call_again"))
+    results = world.result(dag_id, run_id, "fetch_results")
+    assert first["called"] == results["contacts"] == results["rows_written"] > 20
+    unanswered = sum(results["by_outcome"].get(word, 0) for word in ("no_answer", "busy", "voicemail"))
+    assert again["total_contacts"] == unanswered > 0
+    assert again["batch_call_id"] != first["batch_call_id"]
+
+
+def test_nothing_of_a_person_is_in_any_log_or_in_airflows_database(world: World) -> None:
+    """Comes last: it looks at what all the runs above have left."""
+    people = Leaks()
+    looked_at = 0
+    for path in world.airflow.logs_folder.rglob("*.log"):
+        looked_at += 1
+        assert people.found_in(path.read_text(errors="replace")) == [], path
+    for table, text in every_row(world.database):
+        assert people.found_in(text) == [], table
+    assert looked_at > 15
+    # The search does find people where they belong.
+    (contacts,) = world.contacts.glob("contacts_to_batch_call/*/extract_contacts.jsonl.gz")
+    assert len(people.found_in(gzip.decompress(contacts.read_bytes()).decode())) > 500
+
+
+class Leaks:
+    """Looks for the numbers, names and e-mail addresses of the examples' people."""
+
+    def __init__(self) -> None:
+        everybody = rows("people.csv") + rows("lapsed_customers.csv") + rows("do_not_call.csv")
+        cells = {row[column] for row in everybody for column in ("phone", "phone_number") if column in row}
+        written = {cell for cell in cells if len(set(re.sub(r"\D", "", cell))) > 3}
+        # However it is written, the last nine digits stand in every form of a number.
+        digits = {number[-9:] for cell in written if len(number := re.sub(r"\D", "", cell)) >= 10}
+        emails = {row["email"] for row in everybody if len(row.get("email", "")) > 10}
+        names = {f"{row['first_name']} {row['last_name']}" for row in rows("people.csv")}
+        self._known = written | digits | emails | names | {row["name"] for row in rows("lapsed_customers.csv")}
+
+    def found_in(self, text: str) -> list[str]:
+        return [value for value in self._known if value in text]
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def every_row(database: services.Database) -> Iterator[tuple[str, str]]:
+    """The text of every row of every table."""
+    with database.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        tables = [name for (name,) in cursor.fetchall()]
+        assert {"xcom", "rendered_task_instance_fields", "task_instance"} <= set(tables), json.dumps(tables)
+        for table in tables:
+            cursor.execute(f'SELECT t::text FROM "{table}" t')
+            yield from ((table, text) for (text,) in cursor.fetchall())

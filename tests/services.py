@@ -1,0 +1,85 @@
+"""The real PostgreSQL and Redis that some tests talk to: where they are, a database for one test alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import pytest
+
+POSTGRES_ADDRESS = os.environ.get("TRUEDY_TEST_POSTGRES", "127.0.0.1:5432")
+REDIS_ADDRESS = os.environ.get("TRUEDY_TEST_REDIS", "127.0.0.1:6379")
+
+
+def missing(what: str) -> NoReturn:
+    """Fail in CI, where every service must be there; elsewhere skip and say why."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}; CI has to have it")
+    pytest.skip(what)
+
+
+def require_listening(name: str, address: str, variable: str) -> None:
+    """Make sure that something listens at ``[user[:password]@]host:port``."""
+    place = urlsplit(f"//{address}")
+    try:
+        socket.create_connection((place.hostname or "", place.port or 0), timeout=2).close()
+    except OSError as error:
+        missing(f"no {name} at {place.hostname}:{place.port} ({variable} says where): {error}")
+
+
+@dataclass(frozen=True)
+class Database:
+    """One PostgreSQL database.
+
+    :param server: ``[user[:password]@]host:port``; user ``postgres`` if none is given.
+    :param name: its name.
+    """
+
+    server: str
+    name: str
+
+    @property
+    def _address(self) -> str:
+        server = self.server if "@" in self.server else f"postgres@{self.server}"
+        return f"{server}/{self.name}"
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """For Airflow's metadata database and result backend."""
+        return f"postgresql+psycopg2://{self._address}"
+
+    @property
+    def airflow_uri(self) -> str:
+        """For an ``AIRFLOW_CONN_...`` variable."""
+        return f"postgres://{self._address}"
+
+    def connect(self) -> Any:
+        """Open a psycopg2 connection (commits by itself)."""
+        import psycopg2
+
+        connection = psycopg2.connect(f"postgresql://{self._address}")
+        connection.autocommit = True
+        return connection
+
+
+@contextlib.contextmanager
+def temporary_database() -> Iterator[Database]:
+    """Create a PostgreSQL database with a name of its own, and drop it afterwards."""
+    require_listening("PostgreSQL", POSTGRES_ADDRESS, "TRUEDY_TEST_POSTGRES")
+    database = Database(POSTGRES_ADDRESS, f"truedy_test_{secrets.token_hex(6)}")
+    _on_server(f'CREATE DATABASE "{database.name}"')
+    try:
+        yield database
+    finally:
+        _on_server(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+
+
+def _on_server(statement: str) -> None:
+    with contextlib.closing(Database(POSTGRES_ADDRESS, "postgres").connect()) as connection:
+        connection.cursor().execute(statement)

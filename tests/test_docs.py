@@ -1,0 +1,120 @@
+"""What the documents say is tried: links, commands, snippets and names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from airflow_truedy.api import errors as api_errors
+from airflow_truedy.campaigns import errors as campaign_errors
+from airflow_truedy.campaigns import outcome
+from airflow_truedy.campaigns.times import instant_of
+from airflow_truedy.contacts import errors as contacts_errors
+from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.hooks import settings
+from tests.documents import DOCUMENTS, ROOT, blocks, first_dag, links
+
+NAMES = [document.name for document in DOCUMENTS]
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+CONNECTION_DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "connection.md", ROOT / "docs" / "sandbox.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_link_inside_the_repository_leads_somewhere(document: Path) -> None:
+    inside = [link for link in links(document) if not link.startswith(("http://", "https://", "#"))]
+    assert [link for link in inside if not (document.parent / link.split("#")[0]).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_make_target_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    said = re.findall(r"`(?:[A-Z]+=\S+ )?make ([a-z-]+)", document.read_text(encoding="utf-8"))
+    said += [line.split()[1] for text in blocks(document, "bash") for line in text.splitlines() if line[:5] == "make "]
+    assert set(said) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_python_block_is_python(document: Path) -> None:
+    for text in blocks(document, "python"):
+        ast.parse(text)
+
+
+def test_the_first_dag_has_under_25_lines() -> None:
+    assert len(first_dag().splitlines()) < 25
+
+
+def test_every_connection_in_the_documents_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk import Connection
+
+    values = [
+        match[1]
+        for document in CONNECTION_DOCUMENTS
+        for text in blocks(document, "bash")
+        for match in re.finditer(r"^export AIRFLOW_CONN_TRUEDY_DEFAULT='(.*)'$", text, re.MULTILINE)
+    ]
+    assert len(values) >= 6
+    for value in values:
+        connection = (
+            Connection.from_json(value, "truedy_default")
+            if value[0] == "{"
+            else Connection.from_uri(value, "truedy_default")
+        )
+        read = settings.ClientSettings.read(connection, connection.extra_dejson)
+        assert connection.conn_type == "truedy"
+        assert read.base_url in ("https://api.truedy.ai/api/public/v1", "http://127.0.0.1:8765/api/public/v1")
+
+
+def test_the_error_at_a_clock_change_reads_as_in_the_document() -> None:
+    (said,) = blocks(ROOT / "docs" / "time-zones.md", "text")
+    with pytest.raises(campaign_errors.TimingError) as caught:
+        instant_of("2026-11-01T01:30", "America/New_York")
+    assert " ".join(said.split()) == str(caught.value)
+
+
+def test_the_preview_command_of_the_documents_runs() -> None:
+    (command,) = [text.strip() for text in blocks(ROOT / "docs" / "contacts.md", "bash")]
+    program, *arguments = command.split()
+    assert program == "python"
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "364 rows read" in done.stdout
+
+
+def test_every_operator_in_the_readme_exists() -> None:
+    table = re.findall(r"^\| (`[a-z_.]+\.[A-Za-z_]+`.*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(table) >= 12
+    for cell in table:
+        first, *others = re.findall(r"`([\w.]+)`", cell)
+        module, _, name = first.rpartition(".")
+        for each in (name, *others):
+            assert hasattr(import_module(f"airflow_truedy.{module}"), each), each
+
+
+def test_every_error_in_troubleshooting_exists_and_is_retried_as_it_says() -> None:
+    modules = (api_errors, campaign_errors, outcome, contacts_errors, settings)
+    known = {name: error for module in modules for name, error in vars(module).items() if isinstance(error, type)}
+    by_themselves = TROUBLESHOOTING.split("## Retried by themselves")[1].split("\n## ")[0]
+    for text, retried in ((TROUBLESHOOTING.replace(by_themselves, ""), False), (by_themselves, True)):
+        for line in text.splitlines():
+            if line.startswith("| `"):
+                for name in re.findall(r"`(\w+Error)`", line.split("|")[1]):
+                    expected = retried or "retried" in line or name == "MissingFileError"
+                    assert getattr(known[name], "retryable", False) is expected, name
+
+
+def test_every_error_that_a_task_can_end_with_is_in_troubleshooting() -> None:
+    for module in (api_errors, campaign_errors):
+        for name, error in vars(module).items():
+            is_ours = isinstance(error, type) and issubclass(error, Exception) and error.__module__ == module.__name__
+            if is_ours and name not in ("TruedyError", "CampaignError", "ConflictError"):
+                assert f"`{name}`" in TROUBLESHOOTING, name
+
+
+def test_every_reason_is_in_the_document_of_contacts() -> None:
+    table = (ROOT / "docs" / "contacts.md").read_text(encoding="utf-8")
+    assert [reason.value for reason in Reason if f"`{reason.value}`" not in table] == []

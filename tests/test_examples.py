@@ -1,0 +1,141 @@
+"""The example Dags: they parse without a word from Airflow, and are built as their texts say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+import pendulum
+import pytest
+
+from airflow_truedy.campaigns.times import instant_of
+from airflow_truedy.contacts import Columns, Manifest, RegionColumn
+from airflow_truedy.contacts.lists import ContactList
+from airflow_truedy.contacts.prepare import prepare_contacts
+from airflow_truedy.contacts.rows import read_rows
+from airflow_truedy.contacts.suppression import Suppression
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "dags_examples"
+
+# In an interpreter of its own, as the Dag processor does it: nothing is loaded yet that an import could rely on.
+PARSE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+dags = {
+    dag.dag_id: {
+        "tasks": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
+        "policies": {task.task_id: task.retry_policy.__class__.__name__ for task in dag.tasks},
+        "doc": dag.doc_md,
+        "catchup": dag.catchup,
+    }
+    for dag in bag.dags.values()
+}
+warnings = {path: list(map(str, said)) for path, said in bag.captured_warnings.items()}
+print("RESULT " + json.dumps([dags, bag.import_errors, warnings]))
+"""
+
+TASKS = {
+    "contacts_to_batch_call": {"extract_contacts": ["create_batch_call"], "create_batch_call": []},
+    "recurring_campaign": {"extract_contacts": ["create_batch_call"], "create_batch_call": []},
+    "folder_campaign": {"find_folder": ["create_batch_call"], "create_batch_call": []},
+    "campaign_with_results": {
+        "extract_contacts": ["call_customers", "find_unanswered"],
+        "call_customers": ["fetch_results"],
+        "fetch_results": ["find_unanswered"],
+        "find_unanswered": ["call_again"],
+        "call_again": [],
+    },
+    "campaign_by_region": {"extract_contacts": ["create_batch_call"], "create_batch_call": []},
+}
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    home = tmp_path_factory.mktemp("home")
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", PARSE, str(EXAMPLES)],
+        env={**os.environ, "AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    result = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    assert result, done.stderr
+    return json.loads(result[0].removeprefix("RESULT "))
+
+
+def test_every_example_parses_without_errors_or_warnings(parsed: Any) -> None:
+    dags, errors, warnings = parsed
+    assert errors == {}
+    assert warnings == {}
+    assert sorted(dags) == sorted(path.stem for path in EXAMPLES.glob("*.py")), "a Dag's id is its file's name"
+
+
+def test_every_example_has_the_tasks_that_its_text_tells_of(parsed: Any) -> None:
+    assert {dag_id: dag["tasks"] for dag_id, dag in parsed[0].items()} == TASKS
+
+
+def test_every_task_of_an_example_retries_by_the_policy(parsed: Any) -> None:
+    policies = {policy for dag in parsed[0].values() for policy in dag["policies"].values()}
+    assert policies == {"TruedyRetryPolicy"}
+
+
+def test_every_example_explains_itself_in_the_ui(parsed: Any) -> None:
+    assert all(dag["doc"] and len(dag["doc"]) > 80 for dag in parsed[0].values())
+
+
+def test_no_example_catches_up(parsed: Any) -> None:
+    assert not any(dag["catchup"] for dag in parsed[0].values())
+
+
+@pytest.mark.parametrize("monday", ["2026-03-02", "2026-03-09", "2026-07-06", "2026-10-26", "2026-11-02"])
+def test_the_recurring_campaign_keeps_its_wall_time_over_clock_changes(monday: str) -> None:
+    (wall_time,) = re.findall(r'scheduled_at="(.*)",', (EXAMPLES / "recurring_campaign.py").read_text())
+    midnight = pendulum.parse(monday, tz="America/New_York").in_timezone("UTC")
+    rendered = jinja2.Template(wall_time).render(data_interval_end=midnight)
+    start = instant_of(rendered, "America/New_York").astimezone(ZoneInfo("America/New_York"))
+    assert start.strftime("%A %H:%M") == "Tuesday 09:30"
+    assert start.date() == (midnight.in_timezone("America/New_York").add(days=1)).date()
+
+
+# Numbers that their countries keep for fiction: North America's 555-01XX, Ofcom's, Germany's and Australia's.
+FICTIONAL = re.compile(
+    r"\+1\d{3}55501\d\d|\+44(207946|(113|121|131|161)496)0\d{3}"
+    r"|\+49(3023125|6990009|4066969|8999998)\d{3}|\+61(25550\d{4}|491570\d{3})"
+)
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Manifest:
+    people = read_rows(EXAMPLES / "data" / "people.csv")
+    do_not_call = [row["phone_number"] for row in read_rows(EXAMPLES / "data" / "do_not_call.csv")]
+    return prepare_contacts(
+        people,
+        tmp_path / "people.jsonl.gz",
+        region=RegionColumn("country"),
+        columns=Columns("phone", first_name="first_name", last_name="last_name", email="email"),
+        suppression=[Suppression(do_not_call, region="US")],
+    )
+
+
+def test_the_people_are_about_three_hundred_and_dirty_in_many_ways(prepared: Manifest) -> None:
+    assert 300 <= prepared.rows_read <= 400
+    assert prepared.contacts > 0.75 * prepared.rows_read
+    assert prepared.duplicates > 10
+    assert prepared.suppressed > 5
+    assert len(prepared.rejected_by_reason) >= 15
+
+
+def test_nobody_in_the_examples_can_be_rung(prepared: Manifest) -> None:
+    numbers = list(ContactList.from_manifest(prepared).numbers())
+    imported = [row["phone"] for row in read_rows(EXAMPLES / "data" / "lapsed_customers.csv")]
+    assert [number for number in numbers + imported if not FICTIONAL.fullmatch(number)] == []

@@ -1,0 +1,121 @@
+"""The rules of the house: who may import whom, and what importing an operator costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import airflow_truedy
+
+PACKAGE = Path(airflow_truedy.__file__).parent
+FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+# Rooms whose rules are run without Airflow, and what of the package each may import beside itself.
+FRAMEWORK_FREE = {
+    "api": {"masking", "__init__"},
+    "contacts": {"masking", "__init__"},
+    "campaigns": {"api", "contacts", "masking", "__init__"},
+    "sandbox": {"masking", "__init__"},
+}
+
+
+def room_of(path: Path) -> str:
+    """The first name below the package: a folder, or a module at its root."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports anywhere, also inside functions and for type checking only."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "import_module",
+            "importlib.import_module",
+            "__import__",
+        ):
+            named = node.args[0] if node.args else None
+            if isinstance(named, ast.Constant):
+                yield str(named.value), node.lineno
+
+
+def broken_imports(path: Path) -> list[str]:
+    room = room_of(path)
+    allowed = FRAMEWORK_FREE[room] | {room}
+    broken = []
+    for name, line in imports_of(path):
+        top, _, rest = name.partition(".")
+        inner = rest.split(".")[0]
+        is_ours = top == "airflow_truedy"
+        known = inner if (PACKAGE / inner).exists() or (PACKAGE / f"{inner}.py").exists() else "__init__"
+        if top == "airflow" or (is_ours and known not in allowed):
+            broken.append(f"{path.relative_to(PACKAGE)}:{line} imports {name}")
+    return broken
+
+
+@pytest.mark.parametrize("room", list(FRAMEWORK_FREE))
+def test_imports_go_one_way(room: str) -> None:
+    files = [path for path in FILES if room_of(path) == room]
+    assert files
+    assert [each for path in files for each in broken_imports(path)] == []
+
+
+def test_the_check_would_see_a_wrong_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    (tmp_path / "api").mkdir()
+    (tmp_path / "contacts").mkdir()
+    file = tmp_path / "api" / "x.py"
+    file.write_text("def f():\n    from airflow_truedy.contacts import lists\n    import airflow.sdk\n")
+    assert broken_imports(file) == [
+        "api/x.py:2 imports airflow_truedy.contacts.lists",
+        "api/x.py:3 imports airflow.sdk",
+    ]
+
+
+def test_the_http_library_is_imported_in_one_module_of_the_client_side() -> None:
+    where = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        for name, _ in imports_of(path)
+        if name.split(".")[0] in ("httpx", "requests", "aiohttp", "urllib3") and room_of(path) != "sandbox"
+    }
+    assert where == {"api/client.py"}
+
+
+def modules_after(*statements: str) -> set[str]:
+    program = "; ".join(["import sys", *statements, "print(*sys.modules)"])
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(ended.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def after_the_sdk() -> set[str]:
+    return modules_after("import airflow.sdk")
+
+
+def public_modules() -> list[str]:
+    from airflow_truedy.get_provider_info import get_provider_info
+
+    info = get_provider_info()
+    kinds = ("operators", "sensors")
+    return [module for kind in kinds for entry in info.get(kind, []) for module in entry["python-modules"]]
+
+
+@pytest.mark.parametrize("module", public_modules())
+def test_parsing_a_dag_loads_nothing_heavy(module: str, after_the_sdk: set[str]) -> None:
+    loaded = {name.split(".")[0] for name in modules_after("import airflow.sdk", f"import {module}") - after_the_sdk}
+    heavy = {"httpx", "pydantic", "phonenumbers", "pendulum", "fastapi", "uvicorn", "pyarrow", "sqlalchemy", "tenacity"}
+    assert loaded & heavy == set()
+
+
+def test_the_operators_of_batch_calls_load_no_client_and_no_models() -> None:
+    loaded = modules_after("import airflow.sdk", "import airflow_truedy.operators.batch_calls")
+    heavy = ("api.client", "api.models", "hooks.truedy", "sandbox")
+    assert not [name for name in loaded if name.startswith(tuple(f"airflow_truedy.{each}" for each in heavy))]
