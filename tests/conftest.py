@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 # Before anything imports Airflow, which reads all of this once.
 _AIRFLOW_HOME = tempfile.mkdtemp(prefix="truedy-airflow-home-")
@@ -22,6 +23,10 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 
 from tests import checked_requests, services  # noqa: E402
+
+# A busy machine must fail no example for being slow, and CI tries the same examples every time.
+settings.register_profile("truedy", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("truedy")
 
 
 @pytest.fixture(autouse=True)

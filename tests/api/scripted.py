@@ -5,13 +5,9 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from hypothesis import settings
-
 KEY = "truedy_k3yk3yk3yk3yk3yk3yk3yk3yk3yk3yk3y"
 BASE = "https://truedy.test/api/public/v1"
 NUMBER = "+15555550123"
-# The machine may be busy: what is tested is the result, not how fast one example is.
-UNHURRIED = settings(deadline=None, max_examples=60)
 # Made once: it reads all the machine's certificates, which takes longer than a test may.
 CERTIFICATES = ssl.create_default_context()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.api import models
-from tests.api.scripted import NUMBER, UNHURRIED
+from tests.api.scripted import NUMBER
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -58,7 +58,6 @@ def test_a_time_without_an_offset_is_utc(text: str, offset: int) -> None:
 
 
 @pytest.mark.parametrize("model", [models.BatchCall, models.Contact, models.Call, models.Folder, models.Agent])
-@UNHURRIED
 @given(data=st.data())
 def test_no_value_of_any_field_but_the_id_breaks_us(model: type[models.Answer], data: st.DataObject) -> None:
     fields = st.sampled_from([*model.model_fields, "stats", "phone_number", "first_name", "to"])

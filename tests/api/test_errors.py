@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from airflow_truedy.api import endpoints, errors
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.api.scrub import scrub, scrub_details
-from tests.api.scripted import KEY, NUMBER, UNHURRIED
+from tests.api.scripted import KEY, NUMBER
 
 
 def caught(client: TruedyClient, server: respx.MockRouter, status: int, **answer: Any) -> errors.TruedyError:
@@ -175,7 +175,6 @@ def test_ids_times_and_counts_are_kept_for_the_person_on_call(text: str) -> None
     assert scrub(f"about {text} only") == f"about {text} only"
 
 
-@UNHURRIED
 @given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), st.text(max_size=40), st.text(max_size=40))
 def test_no_number_survives_in_any_text(number: str, before: str, after: str) -> None:
     assert number not in scrub(f"{before}{number}{after}")

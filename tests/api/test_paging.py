@@ -13,7 +13,6 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.call import Envelope
 from airflow_truedy.api.errors import UnreadableAnswerError
 from airflow_truedy.api.paging import Pager
-from tests.api.scripted import UNHURRIED
 
 Answer = dict[str, Any]
 Style = Callable[[list[Any], dict[str, int]], tuple[list[Any], Answer]]
@@ -88,14 +87,12 @@ def read(serve: Callable[[dict[str, int]], tuple[list[Any], Answer]], most_reque
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
-@UNHURRIED
 @given(count=st.integers(0, 330))
 def test_every_object_is_yielded_once_whatever_the_style(style: Style, count: int) -> None:
     rows = [{"id": f"cnt_{number}"} for number in range(count)]
     assert read(lambda query: style(rows, query)) == [row["id"] for row in rows]
 
 
-@UNHURRIED
 @given(
     st.lists(st.lists(st.integers(0, 30), max_size=8), max_size=30),
     st.dictionaries(
@@ -114,7 +111,6 @@ def test_no_server_makes_it_yield_twice_or_go_on_for_ever(pages: list[list[int]]
     assert len(found) == len(set(found))
 
 
-@UNHURRIED
 @given(st.integers(1, 60), st.data())
 def test_rows_that_shift_between_pages_are_not_yielded_twice(count: int, data: st.DataObject) -> None:
     rows = [{"id": f"cnt_{number}"} for number in range(count)]

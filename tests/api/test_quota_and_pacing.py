@@ -16,18 +16,16 @@ from hypothesis import strategies as st
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.pacing import Pacer
 from airflow_truedy.api.quota import quota_reset
-from tests.api.scripted import UNHURRIED, FakeTime, batch
+from tests.api.scripted import FakeTime, batch
 
 NOW = 1_772_000_010.0
 
 
-@UNHURRIED
 @given(st.integers(1, 10**6))
 def test_seconds_are_read(seconds: int) -> None:
     assert quota_reset(str(seconds), None, NOW) == NOW + seconds
 
 
-@UNHURRIED
 @given(st.integers(1, 10**6), st.sampled_from([0, -5, 3]))
 def test_dates_are_read_in_any_zone(seconds: int, hours: int) -> None:
     zone = timezone(timedelta(hours=hours))
@@ -35,7 +33,6 @@ def test_dates_are_read_in_any_zone(seconds: int, hours: int) -> None:
     assert quota_reset(format_datetime(moment), None, NOW) == max(int(NOW) + seconds, NOW + 1)
 
 
-@UNHURRIED
 @given(st.text(), st.none() | st.text() | st.floats() | st.dictionaries(st.just("reset_at"), st.text() | st.floats()))
 def test_whatever_the_server_says_the_wait_is_a_number_between_a_second_and_a_year(text: str, details: Any) -> None:
     wait = quota_reset(text, details, NOW) - NOW
@@ -64,7 +61,6 @@ def run(pacer: Pacer, clock: FakeTime, pauses: list[float]) -> list[float]:
     return moments
 
 
-@UNHURRIED
 @given(st.integers(1, 300), st.lists(st.floats(0, 90), min_size=1, max_size=200))
 def test_no_minute_holds_more_requests_than_the_rate(rate: int, pauses: list[float]) -> None:
     clock = FakeTime(0.0)

@@ -160,7 +160,7 @@ def test_numbers_that_the_server_writes_in_another_way_end_in_no_crash(ground: G
     assert sorted(ground.numbers()) == sorted(numbers(4))
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_was_there_before_in_the_end_each_is_there_once(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 5), label="chunk size")

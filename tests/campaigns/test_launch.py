@@ -815,7 +815,7 @@ def test_nobody_shows_in_logs_or_errors(ground: Ground, caplog: pytest.LogCaptur
         ground.run(plan_of(4, chunk_size=2))
     for text in (caplog.text, str(failed.value), repr(failed.value)):
         assert "Person" not in text
-        assert "55501" not in text
+        assert "2125550" not in text
         assert "truedy_sandbox_key" not in text
 
 

@@ -33,7 +33,7 @@ def test_it_tells_what_would_be_sent_and_writes_nothing(ground: Ground) -> None:
         },
     }
     assert ground.writes == []
-    assert "5550" not in json.dumps(planned)
+    assert "2125550" not in json.dumps(planned)
     assert "Person" not in json.dumps(planned)
 
 

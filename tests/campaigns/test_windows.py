@@ -39,7 +39,7 @@ INSTANTS = st.one_of(
 
 
 @given(window=windows(), instant=INSTANTS)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @example(
     window=CallingWindow("America/New_York", time(2, 30), time(4, 0), frozenset()), instant=at("2026-03-08T06:00+00:00")
 )
@@ -68,7 +68,6 @@ def test_the_next_opening_is_the_earliest_open_instant(window: CallingWindow, in
 
 
 @given(window=windows(), instant=INSTANTS)
-@settings(deadline=None)
 def test_a_window_is_open_exactly_when_the_wall_clock_is_in_it(window: CallingWindow, instant: datetime) -> None:
     wall = instant.astimezone(ZoneInfo(window.zone))
     on_a_day = not window.days or wall.isoweekday() in window.days

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
@@ -54,7 +54,6 @@ def contacts_in(manifest: Manifest) -> list[dict[str, object]]:
     return [json.loads(line) for line in gzip.decompress(Path(manifest.uri).read_bytes()).splitlines()]
 
 
-@settings(deadline=None)
 @given(rows=ROWS, keep=st.sampled_from(["first", "last"]))
 def test_the_account_of_any_rows_adds_up(rows: list[dict[str, object]], keep: Duplicates) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +71,6 @@ def test_the_account_of_any_rows_adds_up(rows: list[dict[str, object]], keep: Du
     assert not {*SUPPRESSED} & {*numbers}
 
 
-@settings(deadline=None)
 @given(data=st.data(), rows=ROWS, keep=st.sampled_from(["first", "last"]))
 def test_any_order_of_the_rows_gives_the_same_numbers(
     data: st.DataObject, rows: list[dict[str, object]], keep: Duplicates
@@ -88,7 +86,6 @@ def test_any_order_of_the_rows_gives_the_same_numbers(
     assert numbers[0] == numbers[1]
 
 
-@settings(deadline=None)
 @given(rows=ROWS)
 def test_the_parts_of_a_split_list_are_the_whole_list(rows: list[dict[str, object]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timezone
 from typing import Any
 
@@ -151,8 +150,6 @@ def test_any_interleaving_ends_with_one_campaign(server: tuple[type[Twins], dict
     machine.TestCase.settings = settings(
         max_examples=60,
         stateful_step_count=30,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
-        derandomize=bool(os.environ.get("CI")),
     )
     machine.TestCase("runTest").runTest()

@@ -64,7 +64,7 @@ def test_a_file_becomes_contacts_and_contacts_a_batch_call(tmp_path: Path) -> No
     assert names(told.inputs) == [f"file {tmp_path}/contacts.jsonl.gz"]
     assert names(told.outputs)[0].endswith(f"batch-calls/{summary['batch_call_id']}")
     assert context["outlet_events"][ASSET].extra["batch_call_id"] == summary["batch_call_id"]
-    assert "212555" not in json.dumps(context["outlet_events"][ASSET].extra)
+    assert "2125550" not in json.dumps(context["outlet_events"][ASSET].extra)
 
 
 def test_inline_people_are_no_dataset() -> None:

@@ -263,7 +263,7 @@ class TestExecute:
         told = caplog.text + capfd.readouterr().out
         assert "with 3 contacts" in told
         assert "Person" not in told
-        assert "55501" not in told
+        assert "2125550" not in told
 
     @pytest.mark.parametrize(("hour", "warns"), [("10:00", False), ("20:00", True)])
     def test_a_start_outside_the_calling_window_is_told(
@@ -306,7 +306,7 @@ class TestDryRun:
         told = caplog.text + capfd.readouterr().out + json.dumps(planned)
         assert "nothing was written" in told
         assert "Person" not in told
-        assert "55501" not in told
+        assert "2125550" not in told
 
     def test_it_refuses_what_the_real_run_would(self, ground: Ground) -> None:
         with pytest.raises(AirflowFailException, match="PastStartError"):
@@ -465,5 +465,5 @@ if __name__ == "__main__":
         ("scheduled", 7),
     ]
     told = ended.stdout + ended.stderr
-    assert "55501" not in told
+    assert "2125550" not in told
     assert "Person" not in told

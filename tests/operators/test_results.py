@@ -74,7 +74,7 @@ def results(batch_call_id: Any, context: Any = None, **options: Any) -> dict[str
     operator = BatchCallResultsOperator(task_id="results", batch_call_id=batch_call_id, **{"settle_time": 0, **options})
     manifest = operator.execute(context or context_of(operator))
     assert len(json.dumps(manifest)) < 2_000
-    assert "55501" not in json.dumps(manifest)
+    assert "2125550" not in json.dumps(manifest)
     return manifest
 
 
@@ -147,8 +147,8 @@ def test_a_refusal_of_the_database_shows_nobody(
     with pytest.raises(ResultsTableError, match="Could not write the table") as caught:
         into_table(batch_call_id)
     assert caught.value.__suppress_context__
-    assert "55501" not in str(caught.value)
-    assert "55501" not in caplog.text
+    assert "2125550" not in str(caught.value)
+    assert "2125550" not in caplog.text
     assert stored() == []
 
 

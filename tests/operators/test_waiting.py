@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
@@ -27,6 +28,7 @@ from airflow_truedy.sandbox.settings import Settings
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.campaigns.watched import batch
 from tests.operators.waiting_world import Store, answer, context, resumed, through_the_trigger
+from tests.sandbox.in_process import MONDAY
 
 AGENT = "agt_f9447372"
 
@@ -120,8 +122,14 @@ def test_what_is_deferred_with_is_plain_json(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(TaskDeferred) as deferral:
         task.execute(context())
     assert json.loads(json.dumps(deferral.value.kwargs)) == deferral.value.kwargs
-    assert deferral.value.timeout == pytest.approx(timedelta(seconds=3600 + 15 * 60), abs=timedelta(seconds=5))
     assert resumed(task, deferral.value)["outcome"] == "success"
+
+
+def test_airflow_ends_a_deferral_only_well_after_our_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("active"))
+    with time_machine.travel(MONDAY, tick=False), pytest.raises(TaskDeferred) as deferral:
+        operator(deferrable=True, timeout=3600).execute(context())
+    assert deferral.value.timeout == timedelta(seconds=3600 + 15 * 60)
 
 
 @pytest.mark.parametrize("event", [None, {"status": "finished", "version": 9}])
@@ -162,12 +170,13 @@ def test_the_earlier_of_both_timeouts_counts() -> None:
 
 def test_the_timeout_is_one_for_all_tries_where_airflow_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("active"))
-    store = Store({"truedy_waiting": {"batch_call_id": "batch_1", "since": time.time() - 500}})
-    with pytest.raises(AirflowFailException, match="did not end within the 500 s"):
-        operator(timeout=400).execute(context(store))
-    with pytest.raises(TaskDeferred) as deferral:
-        operator(timeout=400, deferrable=True).execute(context(Store()))
-    assert deferral.value.trigger.serialize()[1]["watch"]["deadline"] == pytest.approx(time.time() + 400, abs=5)
+    with time_machine.travel(MONDAY, tick=False):
+        store = Store({"truedy_waiting": {"batch_call_id": "batch_1", "since": time.time() - 500}})
+        with pytest.raises(AirflowFailException, match="did not end within the 500 s"):
+            operator(timeout=400).execute(context(store))
+        with pytest.raises(TaskDeferred) as deferral:
+            operator(timeout=400, deferrable=True).execute(context(Store()))
+        assert deferral.value.trigger.serialize()[1]["watch"]["deadline"] == time.time() + 400
 
 
 # --- Against the sandbox
@@ -219,9 +228,7 @@ def killed_in_the_triggerer(deferred: TaskDeferred) -> None:
 def test_a_task_killed_while_deferred_pauses_its_campaign_and_the_next_try_resumes_it(sandbox: Any) -> None:
     store = Store()
     deferred = launched_and_deferred(operator(deferrable=True), store)
-    began = time.monotonic()
     killed_in_the_triggerer(deferred)
-    assert time.monotonic() - began < 10
     assert the_campaign(sandbox).status == "paused"
     launched_and_deferred(operator(deferrable=True), store)
     assert the_campaign(sandbox).status == "active"

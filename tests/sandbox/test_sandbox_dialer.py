@@ -48,7 +48,7 @@ def everything(dialer: Dialer) -> tuple[object, ...]:
 
 
 @given(calling_hours(), st.integers(1, 150), st.integers(1, 6), st.lists(st.floats(0, 3 * WEEK), min_size=1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_it_does_not_matter_in_which_steps_time_passes(hours, contacts, concurrency, moments):
     steps = sorted(moments)
     assert everything(dialled(hours, contacts, concurrency, steps)) == everything(
@@ -57,7 +57,7 @@ def test_it_does_not_matter_in_which_steps_time_passes(hours, contacts, concurre
 
 
 @given(calling_hours(), st.integers(1, 150), st.integers(1, 6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_calls_keep_to_hours_quota_and_concurrency(hours, contacts, concurrency):
     dialer = dialled(hours, contacts, concurrency, [12 * WEEK])
     starts = list(dialer.starts)

@@ -44,7 +44,6 @@ def test_the_document_names_every_endpoint_with_a_known_path():
 @schema.parametrize()
 @settings(
     max_examples=40,
-    deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],

@@ -1,8 +1,6 @@
-"""Large lists: adding costs by the chunk, counters and pages cost next to nothing."""
+"""Large lists and many campaigns come out right. How fast they do is for ``benchmarks/sandbox_size.py``."""
 
 from __future__ import annotations
-
-import time
 
 from airflow_truedy.sandbox.clock import VirtualClock
 from airflow_truedy.sandbox.settings import Settings
@@ -25,40 +23,30 @@ def chunk(start: int, size: int) -> list[dict[str, str]]:
     return [{"phone_number": f"+1{2_120_000_000 + i}", "first_name": f"P{i}"} for i in range(start, start + size)]
 
 
-def test_a_campaign_of_200_000_contacts_is_cheap_to_fill_run_and_read():
+def test_a_campaign_of_200_000_contacts_is_filled_run_and_read():
     world = World(SETTINGS, VirtualClock(MONDAY, speed=0))
     batch = world.do("create_batch", CREATE)["id"]
-    times = []
     for start in range(0, 200_000, 1000):
-        began = time.perf_counter()
         world.do("add_contacts", {"id": batch, "contacts": chunk(start, 1000)})
-        times.append(time.perf_counter() - began)
-    # Adding to a full list costs about what adding to an empty one does.
-    assert min(times[-20:]) < 10 * min(times[:20]) + 0.01
     world.do("schedule_batch", {"id": batch})
     world.move_clock(to=world.clock.now() + 4 * 86400)
-    assert world.batch(batch).called > 60_000
-    began = time.perf_counter()
-    for _ in range(20):
-        found = world.batch(batch)
-        batch_view(found, SETTINGS)
-        places, total = contact_places(found, None, 100, 150_000)
-        rows = batch_contact_views(found, places, SETTINGS)
-    assert time.perf_counter() - began < 1
+    found = world.batch(batch)
+    assert found.called > 60_000
+    assert batch_view(found, SETTINGS)["total_contacts"] == 200_000
+    places, total = contact_places(found, None, 100, 150_000)
+    rows = batch_contact_views(found, places, SETTINGS)
     assert (total, rows[0]["phone_number"], rows[0]["call_status"]) == (200_000, "+12120150000", "scheduled")
     world.move_clock(to=world.clock.now() + 30 * 86400)
     assert world.batch(batch).status == "completed"
     assert world.batch(batch).called == 200_000
 
 
-def test_500_campaigns_are_listed_quickly_while_they_run():
+def test_500_campaigns_are_listed_while_they_run_to_their_end():
     world = World(SETTINGS, VirtualClock(MONDAY, speed=0))
     for start in range(0, 50_000, 100):
         batch = world.do("create_batch", {**CREATE, "contacts": chunk(start, 100)})["id"]
         world.do("schedule_batch", {"id": batch})
-    began = time.perf_counter()
     for _ in range(20):
         world.move_clock(to=world.clock.now() + 60)
         assert len([batch_view(each, SETTINGS) for each in world.all_batches()]) == 500
-    assert time.perf_counter() - began < 4
     assert {each.status for each in world.all_batches()} == {"completed"}

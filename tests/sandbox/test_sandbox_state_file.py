@@ -80,7 +80,7 @@ def carry_out(world: World, step: tuple) -> None:
 
 
 @given(steps, st.integers(0, 25))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_sandbox_reopened_at_any_point_is_the_one_that_never_stopped(tmp_path, todo, reopen_at):
     path = tmp_path / "state"
     path.unlink(missing_ok=True)
