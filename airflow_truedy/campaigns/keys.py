@@ -16,7 +16,8 @@ _LONGEST_NAME = 255
 _PAUSED_MARK = " paused by Airflow"
 DEFAULT_WORD = "airflow"
 _TAG = re.compile(
-    rf"\[(?P<word>[^\s\[\]]+) (?P<key>[0-9a-f]{{{_KEY_DIGITS}}})-(?P<payload>[0-9a-f]+)(?P<mark>{_PAUSED_MARK})?\]"
+    rf"\[(?P<word>[^\s\[\]]+) (?P<key>[0-9a-f]{{{_KEY_DIGITS}}})-"
+    rf"(?P<payload>[0-9a-f]{{{_PAYLOAD_DIGITS}}})(?P<mark>{_PAUSED_MARK})?\]"
 )
 
 
@@ -47,10 +48,9 @@ class CampaignKey:
     text: str
     word: str = DEFAULT_WORD
 
-    def _own_tag(self, name: str) -> re.Match[str] | None:
-        # Only the last tag counts: a batch call's name may have been passed on as the name of the next campaign.
-        last = next(reversed(list(_TAG.finditer(name))), None)
-        return last if last and (last["word"], last["key"]) == (self.word, self.short) else None
+    def _own_tag(self, name: str | None) -> re.Match[str] | None:
+        tag = _last_tag(name)
+        return tag if tag and (tag["word"], tag["key"]) == (self.word, self.short) else None
 
     @cached_property
     def short(self) -> str:
@@ -71,7 +71,7 @@ class CampaignKey:
         tag = f" [{self.word} {self.short}-{fingerprint[:_PAYLOAD_DIGITS]}]"
         # Room for the mark is always kept, so that setting it never changes the rest of the name.
         room = _LONGEST_NAME - len(tag) - len(_PAUSED_MARK)
-        return f"{name if len(name) <= room else name[: room - 1] + '…'}{tag}"
+        return f"{_shortened(name, room)}{tag}"
 
     def with_mark(self, tagged_name: str, *, paused_by_us: bool) -> str:
         """Return the name of a batch call with the mark in its tag set or taken away; without a tag, unchanged."""
@@ -84,32 +84,34 @@ class CampaignKey:
 
     def tag_in(self, name: str | None) -> Tag | None:
         """Return this key's tag in a batch call's name, or ``None`` if the name carries none of ours."""
-        found = self._own_tag(name or "")
+        found = self._own_tag(name)
         return Tag(payload=found["payload"], paused_by_us=bool(found["mark"])) if found else None
 
 
-_ANY_TAG = re.compile(rf"\[\S+ [0-9a-f]{{{_KEY_DIGITS}}}-[0-9a-f]{{{_PAYLOAD_DIGITS}}}(?:{_PAUSED_MARK})?\]$")
-
-
-def any_tag(name: str | None) -> str:
-    """Return the tag at the end of a batch call's name, whichever campaign's it is, or an empty text."""
-    found = _ANY_TAG.search(name or "")
-    return found[0] if found else ""
+def _last_tag(name: str | None) -> re.Match[str] | None:
+    # Only the last one counts: a batch call's name may have been passed on as the name of the next campaign.
+    return next(reversed(list(_TAG.finditer(name or ""))), None)
 
 
 def renamed(old_name: str | None, name: str) -> str:
     """Return ``name`` with the tag of the old name: without it, the task that launched the campaign would lose it."""
-    tag = any_tag(old_name)
-    if not tag or name.endswith(tag):
+    found = _last_tag(old_name)
+    if found is None or name.endswith(found[0]):
         return name
-    room = _LONGEST_NAME - len(tag) - len(_PAUSED_MARK) - 1
-    return f"{name if len(name) <= room else name[: room - 1] + '…'} {tag}"
+    room = _LONGEST_NAME - len(found[0]) - len(_PAUSED_MARK) - 1
+    return f"{_shortened(name, room)} {found[0]}"
 
 
 def unmarked(name: str) -> str:
     """Return a batch call's name without the mark that says that Airflow paused it, whichever campaign's tag it has."""
-    tag = any_tag(name)
-    return name[: len(name) - len(tag)] + tag.replace(_PAUSED_MARK, "")
+    found = _last_tag(name)
+    if found is None or not found["mark"]:
+        return name
+    return name[: found.start("mark")] + name[found.end("mark") :]
+
+
+def _shortened(name: str, room: int) -> str:
+    return name if len(name) <= room else name[: room - 1] + "…"
 
 
 @dataclass(frozen=True)

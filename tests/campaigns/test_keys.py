@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_truedy.campaigns.keys import CampaignKey, default_key, digest
+from airflow_truedy.campaigns.keys import CampaignKey, default_key, digest, renamed, unmarked
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
 KEYS = st.text(min_size=1, max_size=80)
@@ -129,3 +129,30 @@ def test_a_name_passed_on_to_another_campaign_is_that_campaigns() -> None:
     tag = second.tag_in(passed_on)
     assert tag is not None
     assert digest("q").startswith(tag.payload)
+
+
+@given(key=KEYS, old=NAMES, new=NAMES, behind=st.text(max_size=20), paused=st.booleans())
+def test_a_rename_keeps_the_tag_wherever_a_person_left_it(
+    key: str, old: str, new: str, behind: str, paused: bool
+) -> None:
+    campaign = CampaignKey(key)
+    tagged = campaign.with_mark(campaign.tagged(old, digest("p")), paused_by_us=paused)
+    name = renamed(f"{tagged}{behind}", new)
+    assert len(name) <= 255
+    assert name[:30].startswith(new[:20])
+    assert campaign.tag_in(name) == campaign.tag_in(tagged)
+
+
+def test_a_rename_by_a_name_that_has_the_tag_already_adds_no_second_one() -> None:
+    tagged = CampaignKey("k").tagged("Renewals", digest("p"))
+    assert renamed(tagged, tagged) == tagged
+    assert renamed("Renewals", "Other") == renamed(None, "Other") == "Other"
+
+
+@given(key=KEYS, name=NAMES, behind=st.text(max_size=20))
+def test_only_the_mark_is_taken_off_wherever_a_person_left_the_tag(key: str, name: str, behind: str) -> None:
+    campaign = CampaignKey(key)
+    tagged = campaign.tagged(name, digest("p"))
+    marked = campaign.with_mark(tagged, paused_by_us=True)
+    assert unmarked(f"{marked}{behind}") == f"{tagged}{behind}"
+    assert unmarked(tagged) == tagged
