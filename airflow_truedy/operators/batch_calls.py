@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
@@ -16,11 +17,11 @@ from airflow_truedy.campaigns.plan import (
 from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire, zone_of
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.hiding import HidingOperator
 from airflow_truedy.operators.people import contact_list_of
 from airflow_truedy.operators.state_store import store_of
 from airflow_truedy.operators.templating import (
     PrivateValue,
-    hidden,
     is_private,
     is_template,
     number,
@@ -33,7 +34,7 @@ from airflow_truedy.operators.templating import (
 from airflow_truedy.operators.waiting_operator import WAITING_FIELDS, WaitingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from airflow_truedy.campaigns.launch import Launch
     from airflow_truedy.campaigns.plan import OnChange, OnPast, OnRetry
     from airflow_truedy.hooks.truedy import TruedyHook
-    from airflow_truedy.operators.private_mapping import HidingPartial
 
 _TEXT_FIELDS = (
     "agent_id",
@@ -62,7 +62,7 @@ _CHOICES = {
 }
 
 
-class CreateBatchCallOperator(WaitingOperator):
+class CreateBatchCallOperator(HidingOperator, WaitingOperator):
     """
     Create a Truedy batch call and start it, exactly once however often the task runs; wait for its end if asked to.
 
@@ -133,6 +133,7 @@ class CreateBatchCallOperator(WaitingOperator):
         "truedy_conn_id",
         *WAITING_FIELDS,
     )
+    private_fields = ("contacts",)
     template_ext: Sequence[str] = (".json", ".yaml", ".yml")
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "contact_ids": "json",
@@ -178,9 +179,7 @@ class CreateBatchCallOperator(WaitingOperator):
         super().__init__(**kwargs)
         self.name = name
         self.agent_id = agent_id
-        # A list is people: hidden from the serialised Dag too. What the Dag file gives to a mapped task is hidden
-        # already; a list that comes bare is another task's output.
-        self.contacts = hidden(contacts, is_data=getattr(self, "_BaseOperator__from_mapped", False))
+        self.contacts = self._hidden(contacts)
         self.contact_ids = contact_ids
         self.contact_folder_id = contact_folder_id
         self.contact_source = contact_source
@@ -244,25 +243,20 @@ class CreateBatchCallOperator(WaitingOperator):
         return value
 
     @classmethod
-    def partial(cls, **kwargs: Any) -> HidingPartial:
-        """Begin a mapped task, see Airflow's dynamic task mapping."""
-        from airflow_truedy.operators.private_mapping import HidingPartial
+    def hides(cls, value: Any) -> bool:
+        """Hide a list of people; a template, path or URI may be seen."""
+        return isinstance(value, (list, tuple, Mapping))
 
-        return HidingPartial.of(super().partial(**kwargs))
+    @classmethod
+    def hides_rendered(cls, value: Any) -> bool:
+        """Hide people in any form; a path, URI or manifest may be seen."""
+        return is_private(value)
 
     def resolve_template_files(self) -> None:
         """Read template files. Airflow does so while the Dag is parsed, before it stores the Dag."""
         super().resolve_template_files()
         if isinstance(self.contacts, str) and is_private(self.contacts):
             self.contacts = PrivateValue(self.contacts)
-
-    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
-        # Airflow calls this one for mapped tasks too. What comes out of it is stored and shown.
-        try:
-            super()._do_render_template_fields(parent, *args, **kwargs)
-        finally:
-            if parent is self and is_private(self.contacts):
-                self.contacts = PrivateValue(self.contacts, is_data=True)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

@@ -5,21 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
-from airflow.sdk.definitions.xcom_arg import XComArg
-
 from airflow_truedy.campaigns.keys import CampaignKey, default_key
 from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.hiding import HidingOperator
 from airflow_truedy.operators.state_store import store_of
-from airflow_truedy.operators.templating import (
-    PrivateValue,
-    number,
-    restored,
-    restored_text,
-    shown,
-    spare_data,
-    vanished,
-)
+from airflow_truedy.operators.templating import number, restored, restored_text, shown, vanished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,16 +21,13 @@ if TYPE_CHECKING:
     from airflow_truedy.campaigns.single_call import SingleCall
     from airflow_truedy.hooks.truedy import TruedyHook
 
-_PRIVATE = ("phone_number", "call_settings", "variables")
 
-
-class CreateCallOperator(BaseOperator):
+class CreateCallOperator(HidingOperator):
     """
     Ring one person, at most once however often the task runs.
 
     For many people use ``CreateBatchCallOperator``: a batch call is what keeps to a calling window. The number,
-    settings and variables are shown neither in the UI nor in logs; with ``.expand`` give them as the output of a task,
-    because a list written into the Dag file is stored with the Dag. See ``POST /calls`` in Truedy's API reference.
+    settings and variables are shown neither in the UI nor in logs. See ``POST /calls`` in Truedy's API reference.
 
     :param agent_id: the agent that calls.
     :param phone_number: whom to call, E.164.
@@ -71,6 +58,7 @@ class CreateCallOperator(BaseOperator):
         "timeout",
         "truedy_conn_id",
     )
+    private_fields = ("phone_number", "call_settings", "variables")
     ui_color = "#e8f0fe"
     __supports_durable_execution: ClassVar[bool] = True
 
@@ -92,10 +80,10 @@ class CreateCallOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.agent_id = agent_id
-        self.phone_number = _hidden(phone_number)
+        self.phone_number = self._hidden(phone_number)
         self.from_number = from_number
-        self.call_settings = _hidden(call_settings)
-        self.variables = _hidden(variables)
+        self.call_settings = self._hidden(call_settings)
+        self.variables = self._hidden(variables)
         self.call_key = call_key
         self._has_call_key = bool(call_key)
         self.wait_for_completion = wait_for_completion
@@ -105,19 +93,6 @@ class CreateCallOperator(BaseOperator):
         self.truedy_conn_id = truedy_conn_id
         self._call: SingleCall | None = None
         self._stop = threading.Event()
-
-    def _do_render_template_fields(
-        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
-    ) -> None:
-        # Airflow calls this one for mapped tasks too. What comes out of it is stored and shown.
-        if parent is self:
-            spare_data(self, _PRIVATE, seen_oids)
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-        if parent is self:
-            for field in _PRIVATE:
-                value = getattr(self, field)
-                if value is not None and not isinstance(value, PrivateValue):
-                    setattr(self, field, PrivateValue(value))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -185,12 +160,6 @@ class CreateCallOperator(BaseOperator):
         self._stop.set()
         if self._call is not None:
             self._call.interrupt()
-
-
-def _hidden(value: Any) -> Any:
-    """Hide a value from the serialised Dag, unless Airflow must see in it which task it comes from."""
-    comes_from_a_task = value is not None and any(XComArg.iter_xcom_references(value))
-    return value if value is None or comes_from_a_task else PrivateValue(value)
 
 
 def _first_attempt_at(context: Context) -> datetime | None:

@@ -15,7 +15,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow_truedy.api.errors import InvalidPayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from airflow.sdk import Context
 
@@ -58,28 +58,9 @@ class PrivateValue(ResolveMixin):
         return self.serialize()
 
 
-def spare_data(operator: Any, fields: Iterable[str], seen_oids: set[int]) -> None:
-    """
-    Keep what came out of other tasks from being rendered: a name such as ``{{ conn.x.password }}`` is data.
-
-    :param operator: about to be rendered.
-    :param fields: names of its attributes that may hold a :class:`PrivateValue`.
-    :param seen_oids: ids of what Airflow resolved for a mapped task already.
-    """
-    for field in fields:
-        value = getattr(operator, field)
-        if isinstance(value, PrivateValue) and id(value.value) in seen_oids:
-            setattr(operator, field, PrivateValue(value.value, is_data=True))
-
-
 def shown(value: Any) -> Any:
     """Return the value itself, out of its hiding if it is hidden."""
     return value.value if isinstance(value, PrivateValue) else value
-
-
-def hidden(contacts: Any, *, is_data: bool = False) -> Any:
-    """Return a ``contacts`` parameter, hidden if it is a list of people; see :class:`PrivateValue`."""
-    return PrivateValue(contacts, is_data=is_data) if isinstance(contacts, (list, tuple, Mapping)) else contacts
 
 
 def is_template(value: Any) -> bool:

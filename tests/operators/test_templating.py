@@ -511,19 +511,33 @@ class TestMapped:
         assert shown(task_instance.contacts) == evil
         assert "{{" not in json.dumps(_serialize_rendered_fields(task_instance))
 
-    def test_the_same_holds_for_a_single_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("how", ["expand", "expand_kwargs"])
+    def test_the_same_holds_for_a_single_call(self, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
         evil = {"plan": "{{ 6 * 7 }}"}
-        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: [evil])
+        values = [evil] if how == "expand" else [{"variables": evil}]
+        monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: values)
         with a_dag() as dag:
 
             @task
             def variables() -> Any:
-                return [evil]
+                return values
 
-            operator: Any = CreateCallOperator.partial(task_id="t", agent_id="a", phone_number="+12125550100").expand(
-                variables=variables()
+            partial: Any = CreateCallOperator.partial(
+                task_id="t", agent_id="a", phone_number="{{ params.missing | default('+12125550100') }}"
             )
-        assert shown(rendered(operator, dag).variables) == evil
+            output = variables()
+            operator = partial.expand(variables=output) if how == "expand" else partial.expand_kwargs(output)
+        task_instance = rendered(operator, dag)
+        assert shown(task_instance.variables) == evil
+        assert shown(task_instance.phone_number) == "+12125550100"
+        assert shows_somebody(json.dumps(_serialize_rendered_fields(task_instance))) == []
+
+    def test_what_the_dag_file_gives_to_mapped_single_calls_is_not_stored(self) -> None:
+        with a_dag() as dag:
+            CreateCallOperator.partial(task_id="t", agent_id="a", variables={"name": "Zaphod"}).expand(
+                phone_number=["+12125550100", "+12125550101"]
+            )
+        assert shows_somebody(json.dumps(DagSerialization.serialize_dag(dag), default=str)) == []
 
     def test_bad_parameters_are_refused_like_those_of_a_plain_task(self) -> None:
         with a_dag(), pytest.raises(TypeError, match="no_such_parameter"):
