@@ -16,20 +16,20 @@ from airflow_truedy.sandbox.views import batch_view
 
 if TYPE_CHECKING:
     from airflow_truedy.sandbox.contact_book import Contact
-    from airflow_truedy.sandbox.world import World
+    from airflow_truedy.sandbox.state import State
 
 
-def create_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def create_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Make a batch call; a draft, or by dialect one that is scheduled at once."""
     if find_agent(asked["agent_id"]) is None:
         raise invalid("agent_id", "no such agent")
     sending = _sending_numbers(asked["agent_id"], asked.get("phone_number_ids"))
-    copied = _copied_contacts(world, asked)
-    settings = world.settings
-    number = world.batches_made + 1
+    copied = _copied_contacts(state, asked)
+    settings = state.settings
+    number = state.batches_made + 1
     batch = BatchCall(
         number=number,
-        id=_batch_id(world, number),
+        id=_batch_id(state, number),
         name=asked["name"],
         agent_id=asked["agent_id"],
         sending_numbers=sending,
@@ -40,7 +40,7 @@ def create_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, A
         created_at=now,
         changed_at=now,
         roster=Roster(settings.allow_duplicates),
-        dialer=Dialer(number, settings.concurrency, world.fate),
+        dialer=Dialer(number, settings.concurrency, state.fate),
         complete_share=settings.complete_share,
     )
     for contact in copied:
@@ -49,16 +49,16 @@ def create_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, A
     if settings.create_answer == "scheduled" and len(batch.roster):
         _check_ready(batch)
         batch.schedule(now, batch.scheduled_at, None)
-    world.batches_made = number
-    world.batches[batch.id] = world.by_number[number] = batch
+    state.batches_made = number
+    state.batches[batch.id] = state.by_number[number] = batch
     return batch_view(batch, settings)
 
 
-def _batch_id(world: World, number: int) -> str:
-    seed = world.settings.seed
-    if world.settings.id_style == "uuid":
+def _batch_id(state: State, number: int) -> str:
+    seed = state.settings.seed
+    if state.settings.id_style == "uuid":
         return uuid_id("batch", seed, number)
-    prefix = "batch" if world.settings.id_style == "batch" else "camp"
+    prefix = "batch" if state.settings.id_style == "batch" else "camp"
     batch_id = short_id(prefix, seed, number)
     return f"{batch_id}-{number % 16:x}" if prefix == "camp" else batch_id
 
@@ -82,17 +82,17 @@ def _sending_numbers(agent_id: str, number_ids: list[str] | None) -> list[str]:
     return [known[each] for each in number_ids]
 
 
-def _copied_contacts(world: World, asked: dict[str, Any]) -> list[Contact]:
+def _copied_contacts(state: State, asked: dict[str, Any]) -> list[Contact]:
     contacts: list[Contact] = []
     folder_id = asked.get("contact_folder_id")
     if folder_id is not None:
-        if folder_id not in world.book.folders:
+        if folder_id not in state.book.folders:
             raise invalid("contact_folder_id", "no such folder")
-        contacts += world.book.in_folder(folder_id)
+        contacts += state.book.in_folder(folder_id)
     for contact_id in asked.get("contact_ids") or ():
-        if contact_id not in world.book.contacts:
+        if contact_id not in state.book.contacts:
             raise invalid("contact_ids", "no such contact")
-        contacts.append(world.book.contacts[contact_id])
+        contacts.append(state.book.contacts[contact_id])
     return contacts
 
 
@@ -106,9 +106,9 @@ def _check_ready(batch: BatchCall) -> None:
         raise invalid("contacts", "a batch call needs at least one contact before it can be scheduled")
 
 
-def update_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def update_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Edit a batch call; whom it has not called yet is spread over the new schedule."""
-    batch = world.batch_at(asked["id"], now)
+    batch = state.batch_at(asked["id"], now)
     batch.check_editable()
     changes = asked["changes"]
     if "phone_number_ids" in changes:
@@ -123,12 +123,12 @@ def update_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, A
         hours["working_days"] = tuple(changes["working_days"] or ())
     batch.hours = replace(batch.hours, **hours)
     batch.reschedule(now)
-    return batch_view(batch, world.settings)
+    return batch_view(batch, state.settings)
 
 
-def schedule_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def schedule_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Schedule a draft; without a moment it starts at once."""
-    batch = world.batch_at(asked["id"], now)
+    batch = state.batch_at(asked["id"], now)
     if batch.status != "draft":
         raise wrong_state("schedule", batch.status, "draft")
     _check_ready(batch)
@@ -136,36 +136,36 @@ def schedule_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str,
     return {}
 
 
-def pause_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def pause_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Hold future calls."""
-    world.batch_at(asked["id"], now).pause(now)
+    state.batch_at(asked["id"], now).pause(now)
     return {}
 
 
-def resume_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def resume_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Go on with a paused batch call."""
-    world.batch_at(asked["id"], now).resume(now)
+    state.batch_at(asked["id"], now).resume(now)
     return {}
 
 
-def add_contacts(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def add_contacts(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Add contacts to a draft or paused batch call; numbers that are in it already count as failed."""
-    batch = world.batch_at(asked["id"], now)
+    batch = state.batch_at(asked["id"], now)
     added = batch.add(now, asked["contacts"])
     return {"added_count": added, "failed_count": len(asked["contacts"]) - added + asked.get("dropped", 0)}
 
 
-def delete_batches(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def delete_batches(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Delete what may be deleted, and say what was not."""
     deleted, failed = [], []
     for batch_id in asked["ids"]:
-        batch = world.batches.get(batch_id)
+        batch = state.batches.get(batch_id)
         if batch is not None:
             batch.advance(now)
         if batch is None or (batch.status not in DELETABLE and not asked.get("by_force")):
             failed.append(batch_id)
             continue
-        del world.batches[batch_id]
+        del state.batches[batch_id]
         deleted.append(batch_id)
     return {
         "deleted_count": len(deleted),
@@ -175,8 +175,8 @@ def delete_batches(world: World, now: float, asked: dict[str, Any]) -> dict[str,
     }
 
 
-def force_batch(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def force_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """End a batch call by hand (no public endpoint does this)."""
-    batch = world.batch_at(asked["id"], now)
+    batch = state.batch_at(asked["id"], now)
     batch.force(now, asked["status"])
-    return batch_view(batch, world.settings)
+    return batch_view(batch, state.settings)

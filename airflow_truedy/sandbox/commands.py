@@ -15,12 +15,12 @@ from airflow_truedy.sandbox.views import call_receipt, contact_view, folder_view
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_truedy.sandbox.world import World
+    from airflow_truedy.sandbox.state import State
 
-    Command = Callable[[World, float, dict[str, Any]], dict[str, Any]]
+    Command = Callable[[State, float, dict[str, Any]], dict[str, Any]]
 
 
-def create_call(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def create_call(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Place a single call."""
     agent = find_agent(asked["agent_id"])
     if agent is None or agent.status != "active":
@@ -31,10 +31,10 @@ def create_call(world: World, now: float, asked: dict[str, Any]) -> dict[str, An
     sender = asked.get("from_number") or numbers[0]
     if sender not in numbers:
         raise invalid("from_number", "not assigned to the agent")
-    index = world.single_calls_made
-    code, length = world.fate.of(0, index)
+    index = state.single_calls_made
+    code, length = state.fate.of(0, index)
     call = Call(
-        id=call_id(0, index, world.settings.seed),
+        id=call_id(0, index, state.settings.seed),
         agent_id=agent.id,
         to=asked["phone_number"],
         sender=sender,
@@ -42,23 +42,23 @@ def create_call(world: World, now: float, asked: dict[str, Any]) -> dict[str, An
         length=length,
         outcome=OUTCOMES[code],
     )
-    world.single_calls_made += 1
-    world.single_calls[call.id] = call
-    return call_receipt(call, world.settings)
+    state.single_calls_made += 1
+    state.single_calls[call.id] = call
+    return call_receipt(call, state.settings)
 
 
-def delete_calls(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def delete_calls(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Delete finished calls."""
     deleted: list[str] = []
     failed: list[str] = []
     for each in asked["ids"]:
         try:
-            finished = world.call(each, now).ends_at <= now
+            finished = state.call(each, now).ends_at <= now
         except Refusal:
             finished = False
         (deleted if finished else failed).append(each)
-        if finished and world.single_calls.pop(each, None) is None:
-            world.deleted_calls.add(each)
+        if finished and state.single_calls.pop(each, None) is None:
+            state.deleted_calls.add(each)
     return {
         "deleted_count": len(deleted),
         "failed_count": len(failed),
@@ -67,29 +67,29 @@ def delete_calls(world: World, now: float, asked: dict[str, Any]) -> dict[str, A
     }
 
 
-def create_contact(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def create_contact(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Add a contact."""
-    return contact_view(world.book.create(now, asked, asked.get("folder_id")), world)
+    return contact_view(state.book.create(now, asked, asked.get("folder_id")), state)
 
 
-def update_contact(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def update_contact(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Change a contact."""
-    return contact_view(world.book.update(now, asked["id"], asked["changes"]), world)
+    return contact_view(state.book.update(now, asked["id"], asked["changes"]), state)
 
 
-def import_contacts(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def import_contacts(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Import the rows of a CSV file."""
-    return world.book.import_rows(now, asked["rows"], asked.get("folder_id"), asked["overwrite"])
+    return state.book.import_rows(now, asked["rows"], asked.get("folder_id"), asked["overwrite"])
 
 
-def create_folder(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def create_folder(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Make a folder."""
-    return folder_view(world.book.create_folder(now, asked["name"], asked.get("description")), world.settings)
+    return folder_view(state.book.create_folder(now, asked["name"], asked.get("description")), state.settings)
 
 
-def delete_folder(world: World, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+def delete_folder(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
     """Delete a folder and its contacts."""
-    world.book.delete_folder(asked["id"])
+    state.book.delete_folder(asked["id"])
     return {"id": asked["id"], "deleted": True}
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_truedy.sandbox.batches import BatchCall
     from airflow_truedy.sandbox.contact_book import Contact, Folder
-    from airflow_truedy.sandbox.world import World
+    from airflow_truedy.sandbox.state import State
 
 
 def moment(seconds: float | None, settings: Settings, *, micro: bool = False) -> str | None:
@@ -158,9 +158,9 @@ def call_view(call: Call, now: float, settings: Settings) -> dict[str, Any]:
     }
 
 
-def contact_view(contact: Contact, world: World) -> dict[str, Any]:
+def contact_view(contact: Contact, state: State) -> dict[str, Any]:
     """Return the contact object: ``phone`` and ``name``, unlike in requests."""
-    called = sorted(_calls_of(contact, world))
+    called = sorted(_calls_of(contact, state))
     return {
         "id": contact.id,
         "name": contact.name,
@@ -169,16 +169,16 @@ def contact_view(contact: Contact, world: World) -> dict[str, Any]:
         "folder_id": contact.folder_id,
         "custom_fields": contact.custom_fields,
         "call_count": len(called),
-        "last_called_at": moment(called[-1], world.settings) if called else None,
-        "created_at": moment(contact.created_at, world.settings),
-        "updated_at": moment(contact.updated_at, world.settings),
+        "last_called_at": moment(called[-1], state.settings) if called else None,
+        "created_at": moment(contact.created_at, state.settings),
+        "updated_at": moment(contact.updated_at, state.settings),
     }
 
 
-def _calls_of(contact: Contact, world: World) -> Iterator[float]:
+def _calls_of(contact: Contact, state: State) -> Iterator[float]:
     """Return when batch calls that copied this contact called it."""
-    now = world.clock.now()
-    for batch in world.by_number.values():
+    now = state.clock.now()
+    for batch in state.by_number.values():
         place = batch.places.get(contact.id)
         if place is not None:
             batch.advance(now)

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.sandbox.calls import Call, batch_call_to
 from airflow_truedy.sandbox.commands import COMMANDS
-from airflow_truedy.sandbox.contact_book import ContactBook
-from airflow_truedy.sandbox.dialer import Fate
 from airflow_truedy.sandbox.idempotency import KeptAnswers, Remember
-from airflow_truedy.sandbox.ids import read_call_id
 from airflow_truedy.sandbox.journal import Journal
-from airflow_truedy.sandbox.problems import not_found
+from airflow_truedy.sandbox.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_truedy.sandbox.batches import BatchCall
     from airflow_truedy.sandbox.clock import VirtualClock
     from airflow_truedy.sandbox.settings import Settings
 
 
-class World:
+class World(State):
     """
-    Everything that Truedy would know of one organisation.
+    The state, the answers kept for idempotency keys, and the file that both are kept in.
 
     Each change is a command with plain arguments at a moment of virtual time. The same commands at the same
     moments make the same state, so the state file is the list of commands.
@@ -35,22 +30,13 @@ class World:
     """
 
     def __init__(self, settings: Settings, clock: VirtualClock, state_file: Path | None = None) -> None:
-        self.settings = settings
-        self.clock = clock
+        super().__init__(settings, clock)
         self.journal = Journal(state_file)
-        self._clear()
         self._load()
 
-    def _clear(self) -> None:
-        settings = self.settings
-        self.fate = Fate(settings.seed, settings.outcomes)
-        self.batches: dict[str, BatchCall] = {}
-        self.by_number: dict[int, BatchCall] = {}
-        self.batches_made = 0
-        self.book = ContactBook(settings.seed)
-        self.single_calls: dict[str, Call] = {}
-        self.single_calls_made = 0
-        self.deleted_calls: set[str] = set()
+    def clear(self) -> None:
+        """Forget everything but the settings and the time; the state file keeps it until the next :meth:`reset`."""
+        super().clear()
         self.kept_answers = KeptAnswers()
 
     def _load(self) -> None:
@@ -97,39 +83,7 @@ class World:
         self.journal.write({"clock": self.clock.anchor()})
 
     def reset(self) -> None:
-        """Forget everything but the settings and the time."""
+        """Forget everything but the settings and the time, in the state file too."""
         self.journal.clear()
-        self._clear()
+        self.clear()
         self._write_head()
-
-    def batch(self, batch_id: str) -> BatchCall:
-        """Return a batch call as it stands now, or refuse with 404."""
-        return self.batch_at(batch_id, self.clock.now())
-
-    def batch_at(self, batch_id: str, now: float) -> BatchCall:
-        """Return a batch call as it stands at a moment, or refuse with 404."""
-        batch = self.batches.get(batch_id)
-        if batch is None:
-            raise not_found("Batch call")
-        batch.advance(now)
-        return batch
-
-    def all_batches(self) -> list[BatchCall]:
-        """Return all batch calls as they stand now, the newest first."""
-        now = self.clock.now()
-        for batch in self.batches.values():
-            batch.advance(now)
-        return list(reversed(self.batches.values()))
-
-    def call(self, call_id: str, now: float) -> Call:
-        """Return a call placed by a moment, or refuse with 404."""
-        if call_id in self.single_calls:
-            return self.single_calls[call_id]
-        place = read_call_id(call_id, self.settings.seed)
-        batch = self.by_number.get(place[0]) if place else None
-        if place is None or batch is None or call_id in self.deleted_calls:
-            raise not_found("Call")
-        batch.advance(now)
-        if place[1] >= batch.dialer.placed:
-            raise not_found("Call")
-        return batch_call_to(batch, place[1], self.settings.seed)
