@@ -23,6 +23,20 @@ class PastStartError(TimingError):
     """The stated start has passed and ``on_past`` is ``"fail"``."""
 
 
+class WindowClosedError(TimingError):
+    """
+    A campaign that we had paused would go on outside its calling window; it stays paused.
+
+    :param retry_after: seconds until the window opens.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class PayloadChangedError(CampaignError):
     """The campaign of this key exists with another payload (list, agent, window, ...)."""
 

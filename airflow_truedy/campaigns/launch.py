@@ -106,15 +106,17 @@ class Launch:
         :raises TruedyError: if the server refuses or cannot be reached.
         """
         self._recall()
+        last: _StartOver | None = None
         for _ in range(_ROUNDS):
             try:
                 return self._round()
             except _StartOver as change:
+                last = change
                 log.warning("%s Looking again.", change)
         raise UnsettledError(
             f"The launch of campaign {self._plan.name!r} did not settle in {_ROUNDS} rounds: the server's answers "
-            "were lost, or another worker launches it too. The next try reads what is there and goes on."
-        )
+            f"were lost, or another worker launches it too. Last: {last} The next try reads what is there and goes on."
+        ) from last
 
     def look(self) -> BatchCall | None:
         """
@@ -158,11 +160,11 @@ class Launch:
         batch = self._remembered()
         if batch is None or State.of(batch.status).ended_badly:
             found = find(self._client, self._plan.key)
-            ended = found.ended or ((batch,) if batch else ())
-            if found.chosen is None and ended:
-                self._after_bad_end(ended)
-            if found.chosen is None and batch is None:
-                self._after_deletion()
+            if self._would_be_started(found.chosen):
+                # Not even a twin that was left over may be started once its campaign has called.
+                self._check_may_call_again(found.ended or ((batch,) if batch else ()), is_gone=batch is None)
+            if found.chosen is None:
+                self._forget_draft()
             batch = found.chosen
             self._strays = {draft.id for draft in found.drafts} if found.started else set()
         if batch is not None:
@@ -179,27 +181,34 @@ class Launch:
             log.warning("Batch call %s is gone; looking for another of its key.", self._progress.batch_call_id)
             return None
 
-    def _after_deletion(self) -> None:
-        """What the store knows is gone from the server: a draft is made again, a launched campaign only by wish."""
-        progress = self._progress
-        if progress.may_have_called and self._plan.on_retry != "new":
-            raise CampaignEndedError(
-                f"Batch call {progress.batch_call_id} of campaign {self._plan.name!r} may have called and is deleted. "
-                "No new one was made, so nobody is called twice. on_retry='new' makes one that calls everybody."
-            )
-        self._forget_draft()
+    def _would_be_started(self, chosen: BatchCall | None) -> bool:
+        """Whether it takes a step of ours to make ``chosen`` call, or the one that is made where there is none."""
+        if chosen is None or not State.of(chosen.status).may_have_called:
+            return True
+        return holding.is_paused_by_us(self._plan.key, chosen)
 
-    def _after_bad_end(self, ended: Sequence[BatchCall]) -> None:
-        last = ended[-1]
-        if self._plan.on_retry != "new":
+    def _check_may_call_again(self, ended: Sequence[BatchCall], *, is_gone: bool = False) -> None:
+        """
+        Refuse to start a campaign that may have called and is over, unless the author wishes it.
+
+        :param ended: batch calls of this campaign that ended badly.
+        :param is_gone: whether the batch call that the store knows is gone from the server.
+        """
+        progress, plan = self._progress, self._plan
+        if ended:
+            last = ended[-1]
+            what = f"Batch call {last.id} of campaign {plan.name!r} is {last.status!r} after {last.called or 0} calls"
+        elif is_gone and progress.may_have_called:
+            what = f"Batch call {progress.batch_call_id} of campaign {plan.name!r} may have called and is deleted"
+        else:
+            return
+        if plan.on_retry != "new":
             raise CampaignEndedError(
-                f"Batch call {last.id} of campaign {self._plan.name!r} is {last.status!r} after {last.called or 0} "
-                "calls. No new one was made, so nobody is called twice. on_retry='new' makes one that calls "
+                f"{what}. No new one was started, so nobody is called twice. on_retry='new' makes one that calls "
                 "everybody in the list again."
             )
-        log.warning("Batch call %s is %r; making a new one (on_retry='new').", last.id, last.status)
-        self._forget_draft()
-        self._progress.generation = max(self._progress.generation, len(ended))
+        log.warning("%s; another one takes its place (on_retry='new').", what)
+        progress.generation = max(progress.generation, len(ended))
 
     def _same_payload(self, batch: BatchCall) -> bool:
         """
@@ -293,7 +302,7 @@ class Launch:
         self._progress.accepted = self._progress.sent if batch.total_contacts is None else batch.total_contacts - others
         self._progress.may_have_called = State.of(batch.status).may_have_called
         self._progress.save(self._store)
-        log.info("Created batch call %s (%s) with %d contacts.", batch.id, batch.status, self._progress.sent)
+        log.info("Created batch call %s (%s) with %s contacts.", batch.id, batch.status, batch.total_contacts)
         return batch
 
     def _finish_draft(self, batch: BatchCall) -> Launched:
@@ -304,7 +313,8 @@ class Launch:
             self._close()
             return Launched(batch, attached=False)
         at = self._plan.start_at(self._now())
-        self._progress.may_have_called = True
+        # An earlier attempt may have been asked for a draft and have seen that to its end.
+        self._progress.launched, self._progress.may_have_called = False, True
         self._checkpoint()
         try:
             batch = steps.schedule(self._client, batch, at, self._plan.timezone)
@@ -327,6 +337,7 @@ class Launch:
             steps.delete(self._client, {batch.id for batch in found.drafts})
             self._forget_draft()
             raise _StartOver(f"Batch call {found.started[0].id} of this campaign is started already.")
+        self._check_may_call_again(found.ended)
         drafts = [batch.id for batch in found.drafts]
         if ours in drafts and drafts[0] != ours:
             # The elder draft wins, so that two workers never delete each other's.
@@ -366,6 +377,8 @@ class Launch:
             self._close()
             return Launched(batch, attached=False)
         if State.of(batch.status) is State.PAUSED or holding.is_paused_by_us(key, batch):
+            self._plan.check_resume_at(self._now(), has_called=bool(batch.called))
+            self._verify(batch, self._moment_ahead())
             self._progress.launched, self._progress.held = False, True
             self._checkpoint()
             batch = holding.release(self._client, key, batch)
@@ -375,7 +388,7 @@ class Launch:
 
     def _verify(self, batch: BatchCall, at: datetime | None) -> None:
         try:
-            verify_start(self._client, self._plan, batch, at)
+            verify_start(self._client, self._plan, batch, at, self._now())
         except CampaignError:
             # Paused for a person to look at: no later attempt may take it for an interrupted launch.
             self._close()

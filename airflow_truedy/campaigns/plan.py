@@ -10,9 +10,9 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_truedy.campaigns.errors import PastStartError, TimingError
+from airflow_truedy.campaigns.errors import PastStartError, TimingError, WindowClosedError
 from airflow_truedy.campaigns.keys import CampaignKey, digest
-from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire
+from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire, zone_of
 from airflow_truedy.campaigns.windows import CallingWindow
 
 if TYPE_CHECKING:
@@ -159,9 +159,41 @@ class CampaignPlan:
             raise TimingError(
                 f"Campaign {self.name!r} would start at {in_words(now, self.timezone)}, outside its calling window "
                 f"({self.window}). Nothing was started: whether the server waits for the window is not known. "
-                f"Give scheduled_at, such as {in_words(self.window.next_opening(now), self.timezone)}."
+                f"Give scheduled_at, such as '{self._on_its_clock(self.window.next_opening(now)):%Y-%m-%dT%H:%M}'."
             )
         return None
+
+    def check_resume_at(self, now: datetime, *, has_called: bool) -> None:
+        """
+        Refuse to let a campaign go on that we had paused, where that would call at an hour that nobody stated.
+
+        Until its start has come a resume only puts it back in its place. On the day of its start it is no late start,
+        and a campaign that has called goes on on any day.
+
+        :param now: the present instant.
+        :param has_called: whether it called somebody before it was paused.
+        :raises WindowClosedError: outside the stated window or days.
+        :raises PastStartError: after the day of the start, with ``on_past="fail"``.
+        :raises PastStartSkip: the same with ``on_past="skip"``.
+        """
+        if self.moment is not None and self.moment > now:
+            return
+        if not self.window.is_open(now):
+            opening = self.window.next_opening(now)
+            raise WindowClosedError(
+                f"Campaign {self.name!r}, which Airflow had paused, stays paused: {in_words(now, self.timezone)} is "
+                f"outside its calling window, which opens {in_words(opening, self.timezone)}. Run the task again "
+                "then, or resume the campaign in the Truedy dashboard.",
+                retry_after=(opening - now).total_seconds(),
+            )
+        if self.moment is not None and not has_called and not self._is_day_of_start(now):
+            self.start_at(now)
+
+    def _is_day_of_start(self, now: datetime) -> bool:
+        return self.moment is not None and self._on_its_clock(self.moment).date() == self._on_its_clock(now).date()
+
+    def _on_its_clock(self, instant: datetime) -> datetime:
+        return instant.astimezone(zone_of(self.timezone))
 
     def request(self, contacts: list[dict[str, Any]] | None, at: datetime | None) -> BatchCallRequest:
         """
@@ -243,6 +275,8 @@ def plan_campaign(
     _check_name(name)
     _check_word(key.word)
     _check_folder_and_contacts(plan)
+    if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
+        raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; skip the task in such a run")
     plan.request(first, moment)
     return plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_truedy.campaigns import steps
@@ -20,34 +21,43 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How far the server's clock and ours may be apart.
+_CLOCK_SKEW = timedelta(minutes=2)
 
-def verify_start(client: TruedyClient, plan: CampaignPlan, batch: BatchCall, at: datetime | None) -> None:
+
+def verify_start(
+    client: TruedyClient, plan: CampaignPlan, batch: BatchCall, at: datetime | None, now: datetime
+) -> None:
     """
     Compare start, zone and contacts of a started campaign with the plan; pause it if they differ.
 
     :param batch: the batch call, read after the schedule step.
     :param at: the instant that was sent; ``None`` for an immediate start.
-    :raises ReadBackError: if start or zone differ.
+    :param now: the present instant.
+    :raises ReadBackError: if start or zone differ, or it calls before its start.
     :raises CountMismatchError: if contacts came in between the comparison and the schedule step.
     """
-    compare_start(client, batch, at, plan.timezone)
+    compare_start(client, batch, at, plan.timezone, now)
     try:
         check_count(client, plan, batch)
     except CountMismatchError as mismatch:
         _stop(client, batch, mismatch)
 
 
-def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str) -> None:
+def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str, now: datetime) -> None:
     """
     Compare start and zone of a started campaign with what was sent; pause it if they differ.
 
     :param batch: the batch call, read after the schedule step.
     :param at: the instant that was sent; ``None`` for an immediate start.
-    :raises ReadBackError: if start or zone differ.
+    :param now: the present instant.
+    :raises ReadBackError: if start or zone differ, or it calls before its start.
     """
     differences = start_differences(batch, at, timezone)
+    if at is not None and at - now > _CLOCK_SKEW and State.of(batch.status) in (State.ACTIVE, State.COMPLETED):
+        differences.append(f"start sent {in_words(at, timezone)}, but it is {batch.status!r} now")
     if differences:
-        story = f"The server stored another start for batch call {batch.id} ({batch.name!r}) than was sent"
+        story = f"The server has another start for batch call {batch.id} ({batch.name!r}) than was sent"
         _stop(client, batch, ReadBackError(f"{story}: {'; '.join(differences)}."))
 
 

@@ -82,15 +82,15 @@ def schedule(client: TruedyClient, batch_call_id: str, start: Start, now: dateti
     :raises PastStartError: if the start has passed and ``on_past`` is not ``"start_now"``.
     :raises ReadBackError: if the server stored another start; the campaign is paused then.
     """
-    moment = start.moment
+    moment, now = start.moment, now or datetime.now(UTC)
     batch = steps.read(client, batch_call_id)
     state = State.of(batch.status)
     if state is not State.DRAFT:
         return _scheduled_already(batch, moment, start)
     zone = start.timezone or batch.timezone or "UTC"
-    at = _not_past(moment, start, batch, now or datetime.now(UTC))
+    at = _not_past(moment, start, batch, now)
     batch = steps.schedule(client, batch, at, zone)
-    compare_start(client, batch, at, zone)
+    compare_start(client, batch, at, zone, now)
     return batch
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -311,24 +312,28 @@ class CreateBatchCallOperator(HidingOperator, WaitingOperator):
     def _bring_about(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
         from airflow_truedy.campaigns.launch import Launch
 
-        if plan.moment is not None and not plan.window.is_open(plan.moment):
-            # The API's documents let calls begin with the next window; nobody has seen a server do it.
-            start, opening = (
-                in_words(at, plan.timezone) for at in (plan.moment, plan.window.next_opening(plan.moment))
-            )
-            self.log.warning("The start %s is outside the calling window; it opens %s.", start, opening)
+        self.log.info(
+            "Campaign %r, %s contacts, by connection %r (%s).",
+            plan.tagged_name,
+            "Truedy's own" if plan.expected_contacts is None else plan.expected_contacts,
+            self.truedy_conn_id,
+            hook.client.base_url,
+        )
         watch_settings = self._prepare_waiting(hook, plan)
         self._launch = Launch(hook.client, plan, store_of(context, durable=self.durable))
         launched = self._launch.run()
         batch = launched.batch
         context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(batch.id))
-        self.log.info(
+        begins, is_open = _start_in_words(batch, plan)
+        # The API's documents let calls begin with the next window; nobody has seen a server do it.
+        self.log.log(
+            logging.INFO if is_open else logging.WARNING,
             "Batch call %s (%s) is %r with %s contacts; %s.",
             batch.id,
             plan.name,
             batch.status,
             "unknown" if batch.total_contacts is None else batch.total_contacts,
-            _start_in_words(batch, plan),
+            begins,
         )
         summary = summary_of(batch)
         if not self._waits or not plan.start:
@@ -363,10 +368,18 @@ class CreateBatchCallOperator(HidingOperator, WaitingOperator):
             self._stop_waiting(self._launch.batch_call_id)
 
 
-def _start_in_words(batch: BatchCall, plan: CampaignPlan) -> str:
+def _start_in_words(batch: BatchCall, plan: CampaignPlan) -> tuple[str, bool]:
+    """Say when it starts, and whether the calling window is open then."""
     if not plan.start:
-        return "it was not started, as asked"
-    return f"starts {in_words(batch.scheduled_at, plan.timezone)}" if batch.scheduled_at else "starts at once"
+        return "it was not started, as asked", True
+    at = batch.scheduled_at or plan.moment
+    if at is None:
+        return "starts at once", True
+    begins = f"starts {in_words(at, plan.timezone)}"
+    opening = plan.window.next_opening(at)
+    if opening == at:
+        return begins, True
+    return f"{begins}, outside the calling window, which opens {in_words(opening, plan.timezone)}", False
 
 
 def summary_of(batch: BatchCall) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from airflow_truedy.campaigns.errors import (
     UnsettledError,
 )
 from tests.campaigns.ground import Ground, Memory, Send, refused
-from tests.campaigns.plans import STARTS_AT, people, plan_of
+from tests.campaigns.plans import MONDAY, STARTS_AT, people, plan_of
 
 LOOK = "GET /batch-calls"
 READ = "GET /batch-calls/{id}"
@@ -437,6 +437,48 @@ class TestReadBack:
         ground.alter_data("GET", "/batch-calls/[^/]+", timezone="UTC")
         with pytest.raises(ReadBackError):
             ground.run(plan_of(3), store)
+        assert ground.only.status == "paused"
+
+    def test_a_schedule_step_that_calls_at_once_is_no_success(self, ground: Ground) -> None:
+        def forgets_the_moment(_: httpx.Request, __: Send) -> httpx.Response:
+            ground.do("schedule_batch", ground.only, timezone="America/New_York")
+            return httpx.Response(200, json={"data": {}})
+
+        ground.alter("POST", ".*/schedule", forgets_the_moment)
+        with pytest.raises(ReadBackError, match="it is 'active' now"):
+            ground.run(plan_of(3))
+        assert ground.only.status == "paused"
+
+    def test_a_crash_behind_the_schedule_step_of_a_draft_of_an_earlier_attempt_is_read_back(
+        self, ground: Ground
+    ) -> None:
+        store = Memory()
+        ground.run(plan_of(3, start=False), store)
+
+        def goes_wrong_and_dies(_: httpx.Request, __: Send) -> httpx.Response:
+            ground.do("schedule_batch", ground.only, timezone="America/New_York", scheduled_at=MONDAY.timestamp() + 60)
+            raise KeyboardInterrupt
+
+        ground.alter("POST", ".*/schedule", goes_wrong_and_dies)
+        with pytest.raises(KeyboardInterrupt):
+            ground.run(plan_of(3), store)
+        ground.heal()
+        with pytest.raises(ReadBackError, match="start sent"):
+            ground.run(plan_of(3), store)
+        assert ground.only.status == "paused"
+
+    def test_a_campaign_held_while_it_is_filled_is_compared_before_it_goes_on(self, make_ground: MakeGround) -> None:
+        ground = make_ground(create_answer="scheduled")
+
+        def mixes_up_the_zone(_: httpx.Request, send: Send) -> httpx.Response:
+            answer = send()
+            ground.do("update_batch", ground.only, changes={"scheduled_at": MONDAY.timestamp() + 3600})
+            return answer
+
+        ground.alter("POST", "/batch-calls", mixes_up_the_zone)
+        with pytest.raises(ReadBackError, match="start sent"):
+            ground.run(plan_of(5, chunk_size=2))
+        assert "POST /batch-calls/{id}/resume" not in ground.requests
         assert ground.only.status == "paused"
 
     def test_a_server_that_tells_neither_start_nor_zone_is_not_blamed(

@@ -114,9 +114,10 @@ class TestWhatIsRefusedBeforeAnyRequest:
         assert "…" in plan.tagged_name
 
     def test_nobody_to_call(self) -> None:
-        for nobody in (None, []):
-            with pytest.raises(InvalidPayloadError, match="someone to call"):
-                plan_of(nobody)
+        with pytest.raises(InvalidPayloadError, match="someone to call"):
+            plan_of(None)
+        with pytest.raises(InvalidPayloadError, match=r"contacts = '0 contacts': is empty.*nobody to call"):
+            plan_of([])
 
     def test_a_time_that_does_not_exist(self) -> None:
         with pytest.raises(TimingError, match="does not exist"):
@@ -157,7 +158,7 @@ class TestOnPast:
         assert plan_of(on_past="start_now").start_at(STARTS_AT + timedelta(hours=1)) is None
 
     def test_a_late_start_outside_the_window_is_refused_with_the_next_opening(self) -> None:
-        with pytest.raises(TimingError, match="2026-06-03T13:00:00Z"):
+        with pytest.raises(TimingError, match="such as '2026-06-03T09:00'"):
             plan_of(on_past="start_now").start_at(STARTS_AT + timedelta(hours=10))
 
     def test_an_immediate_start_outside_window_or_days_is_refused(self) -> None:

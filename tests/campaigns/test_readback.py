@@ -9,7 +9,7 @@ from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
 from airflow_truedy.campaigns.readback import verify_start
 from tests.campaigns.ground import Ground
-from tests.campaigns.plans import STARTS_AT, plan_of
+from tests.campaigns.plans import MONDAY, STARTS_AT, plan_of
 
 PLAN = plan_of(3)
 
@@ -21,36 +21,51 @@ def stored(ground: Ground, **changes: Any) -> BatchCall:
 
 @pytest.mark.parametrize("moment", [STARTS_AT, STARTS_AT + timedelta(microseconds=999_999)])
 def test_the_same_second_is_the_same_start(ground: Ground, moment: Any) -> None:
-    verify_start(ground.client, PLAN, stored(ground, scheduled_at=moment), STARTS_AT)
+    verify_start(ground.client, PLAN, stored(ground, scheduled_at=moment), STARTS_AT, MONDAY)
     assert ground.only.status == "scheduled"
 
 
 @pytest.mark.parametrize("off", [timedelta(seconds=1), timedelta(seconds=-1), timedelta(hours=4)])
 def test_a_second_off_is_another_start(ground: Ground, off: timedelta) -> None:
     with pytest.raises(ReadBackError, match="start sent"):
-        verify_start(ground.client, PLAN, stored(ground, scheduled_at=STARTS_AT + off), STARTS_AT)
+        verify_start(ground.client, PLAN, stored(ground, scheduled_at=STARTS_AT + off), STARTS_AT, MONDAY)
     assert ground.only.status == "paused"
 
 
 def test_an_immediate_start_has_no_moment_to_compare(ground: Ground) -> None:
-    verify_start(ground.client, PLAN, stored(ground), None)
+    verify_start(ground.client, PLAN, stored(ground), None, MONDAY)
 
 
 def test_both_differences_are_told_at_once(ground: Ground) -> None:
     batch = stored(ground, scheduled_at=STARTS_AT + timedelta(hours=1), timezone="UTC")
     with pytest.raises(ReadBackError, match=r"start sent .*; timezone sent America/New_York, stored UTC"):
-        verify_start(ground.client, PLAN, batch, STARTS_AT)
+        verify_start(ground.client, PLAN, batch, STARTS_AT, MONDAY)
 
 
 def test_a_campaign_that_is_over_is_not_paused_but_told(ground: Ground) -> None:
     batch = stored(ground, timezone="UTC", status="completed")
     with pytest.raises(ReadBackError) as failed:
-        verify_start(ground.client, PLAN, batch, STARTS_AT)
+        verify_start(ground.client, PLAN, batch, STARTS_AT, MONDAY)
     assert "paused" not in str(failed.value)
     assert ground.only.status == "scheduled"
 
 
 def test_missing_contacts_pause_a_started_campaign(ground: Ground) -> None:
     with pytest.raises(CountMismatchError, match=r"holds 2 contacts, 3 were sent.*It is 'scheduled'.*paused"):
-        verify_start(ground.client, PLAN, stored(ground, total_contacts=2), STARTS_AT)
+        verify_start(ground.client, PLAN, stored(ground, total_contacts=2), STARTS_AT, MONDAY)
     assert ground.only.status == "paused"
+
+
+@pytest.mark.parametrize("told", [STARTS_AT, None], ids=["its start is told", "its start is not told"])
+@pytest.mark.parametrize("status", ["active", "running"])
+def test_a_campaign_that_calls_before_its_start_is_paused(ground: Ground, status: str, told: Any) -> None:
+    batch = stored(ground, status=status, scheduled_at=told)
+    with pytest.raises(ReadBackError, match=f"start sent Tue 2026-06-02 10:00.*it is '{status}' now.*is paused"):
+        verify_start(ground.client, PLAN, batch, STARTS_AT, MONDAY)
+    assert ground.only.status == "paused"
+
+
+def test_a_servers_clock_may_be_a_little_ahead(ground: Ground) -> None:
+    batch = stored(ground, status="active")
+    verify_start(ground.client, PLAN, batch, STARTS_AT, STARTS_AT - timedelta(minutes=1))
+    assert ground.only.status == "scheduled"
