@@ -2,8 +2,8 @@
 Every endpoint of the Truedy API that this project uses, once: method, path, body, how to read the answer, and
 whether it may be repeated. Both clients send these values. Rests on the API notes, section (b).
 
-Only reads, and creates with an idempotency key, are repeatable. Ids are opaque and quoted; a bad value raises
-:class:`~airflow_truedy.api.errors.InvalidPayloadError` here, before there is anything to send.
+Only reads, and ``POST /batch-calls`` with an idempotency key, are repeatable. Ids are opaque and quoted; a bad value
+raises :class:`~airflow_truedy.api.errors.InvalidPayloadError` here, before there is anything to send.
 """
 
 from __future__ import annotations
@@ -230,12 +230,13 @@ def import_contacts(
 
 def create_call(request: models.CallRequest, *, idempotency_key: str | None = None) -> Call[models.Call]:
     """
-    ``POST /calls``: rings one person at once.
+    ``POST /calls``: rings one person at once. Never repeated while it is unknown whether the phone rang.
 
     :param request: whom, by which agent.
-    :param idempotency_key: as for :func:`create_batch_call`.
+    :param idempotency_key: sent along. It does not make the call repeatable: a server that forgets keys would ring
+        with every repeat.
     """
-    return create("/calls", request, models.Call, idempotency_key)
+    return create("/calls", request, models.Call, idempotency_key).once()
 
 
 def get_call(call_id: str) -> Call[models.Call]:

@@ -208,13 +208,16 @@ async def test_lists_page_by_themselves_with_an_explicit_limit(
         assert dict(call.request.url.params) == {**query, "limit": "100", "offset": "0"}
 
 
-@pytest.mark.parametrize("create", [endpoints.create_batch_call, endpoints.create_call])
-def test_only_reads_and_creates_with_a_key_are_repeatable(create: Callable[..., Call[Any]]) -> None:
-    request = BATCH_REQUEST if create is endpoints.create_batch_call else CALL_REQUEST
-    assert create(request, idempotency_key="key-1").repeatable
-    assert not create(request, idempotency_key="key-1").once().repeatable
-    assert not create(request).repeatable
+def test_only_reads_and_batch_calls_with_a_key_are_repeatable() -> None:
+    assert endpoints.create_batch_call(BATCH_REQUEST, idempotency_key="key-1").repeatable
+    assert not endpoints.create_batch_call(BATCH_REQUEST, idempotency_key="key-1").once().repeatable
     assert all(make().repeatable == (method == "GET") for make, method, *_ in ONE)
+
+
+def test_a_single_call_carries_its_key_and_is_never_repeatable() -> None:
+    call = endpoints.create_call(CALL_REQUEST, idempotency_key="key-1")
+    assert ("X-Idempotency-Key", "key-1") in call.headers
+    assert not call.repeatable
 
 
 def test_once_changes_nothing_that_is_sent() -> None:
