@@ -253,6 +253,8 @@ def plan_campaign(
         scheduled_at=scheduled_at,
         **{part: given.get(part) for part in ("timezone", "start_time", "end_time", "working_days")},
     )
+    if given.get("timezone"):
+        zone_of(given["timezone"])
     _check_shapes(extra_fields, max_rejected)
     moment = instant_of(scheduled_at, given.get("timezone")) if scheduled_at else None
     stated = {**_STATED_DEFAULTS, "contact_source": _source_of(given), **given}

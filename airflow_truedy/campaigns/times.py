@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,13 +12,22 @@ from airflow_truedy.campaigns.errors import TimingError
 
 UTC = timezone.utc
 
+#: In the zone directory, but fixed offsets: where there is daylight saving time, an hour beside the clock on the wall.
+_FIXED = ("EST", "HST", "MST")
+_MONTH_OR_WEEK = re.compile(r"\d{4}-\d{2}|\d{4}-?W\d{2}")
+
 
 def zone_of(name: str) -> ZoneInfo:
     """
     Return the IANA zone ``name``.
 
-    :raises TimingError: if there is no such zone.
+    :raises TimingError: if there is no such zone, or it is ``EST``, ``HST`` or ``MST``.
     """
+    if name in _FIXED:
+        raise TimingError(
+            f"timezone={name!r} knows no daylight saving time, so it is no region's clock. Write the IANA zone of a "
+            "place, such as 'America/New_York', 'America/Phoenix' or 'Pacific/Honolulu'."
+        )
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
@@ -34,12 +44,14 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
 
     :param value: a datetime (pendulum's are datetimes) or ISO 8601 text with date and time of day.
     :param zone: IANA zone in which a naive value is read.
-    :raises TimingError: if the text is no moment, the zone is missing, or the wall time does not exist or
-        exists twice in that zone (clock changes).
+    :raises TimingError: if the text is no moment or leaves the day open, there is no such zone or none where one is
+        needed, or the wall time does not exist or exists twice in that zone (clock changes).
     """
+    if zone is not None:
+        zone_of(zone)
     moment = _parsed(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
-        raise TimingError(_unreadable(value, moment))
+        raise TimingError(_unreadable(value, kind=_kind_of(moment)))
     if moment.utcoffset() is not None:
         try:
             return moment.astimezone(UTC)
@@ -51,18 +63,24 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
 
 
 def _parsed(text: str) -> datetime:
+    written = text.strip().upper()
+    if _MONTH_OR_WEEK.fullmatch(re.split(r"[T ]", written)[0]):
+        raise TimingError(_unreadable(text, kind="a month or week without a day"))
     try:
-        moment = parse(text.strip().upper(), exact=True)
+        moment = parse(written, exact=True)
     except ValueError:
         raise TimingError(_unreadable(text)) from None
     if not isinstance(moment, datetime):
-        raise TimingError(_unreadable(text, moment))
+        raise TimingError(_unreadable(text, kind=_kind_of(moment)))
     return moment
 
 
-def _unreadable(shown: object, moment: object = None) -> str:
+def _kind_of(moment: object) -> str:
     # A date alone would silently mean midnight.
-    kind = "a date without a time of day" if isinstance(moment, date) else "not a moment"
+    return "a date without a time of day" if isinstance(moment, date) else "not a moment"
+
+
+def _unreadable(shown: object, kind: str = "not a moment") -> str:
     return (
         f"scheduled_at={shown!s} is {kind}. Write ISO 8601 with date and time of day, such as '2026-03-20T09:30' "
         "(wall time in timezone) or '2026-03-20T09:30-04:00' (an instant)."

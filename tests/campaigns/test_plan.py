@@ -123,6 +123,13 @@ class TestWhatIsRefusedBeforeAnyRequest:
         with pytest.raises(TimingError, match="does not exist"):
             plan_of(scheduled_at="2026-03-08T02:30")
 
+    @pytest.mark.parametrize("start", [{"scheduled_at": START}, {"scheduled_at": None, "schedule_type": "immediate"}])
+    def test_a_zone_that_is_no_regions_clock(self, start: dict[str, Any]) -> None:
+        with pytest.raises(TimingError, match="'EST' knows no daylight saving time"):
+            plan_of(timezone="EST", **start)
+        with pytest.raises(TimingError, match="'EST' knows no daylight saving time"):
+            plan_of(timezone="EST", scheduled_at="2026-06-02T14:00:00Z")
+
     def test_an_extra_field_that_has_its_own_parameter(self) -> None:
         with pytest.raises(InvalidPayloadError, match="own parameter"):
             plan_of(extra_fields={"timezone": "UTC"})

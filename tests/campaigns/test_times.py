@@ -12,7 +12,7 @@ from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire, zone_of
 
 UTC = timezone.utc
-ZONES = sorted(available_timezones() - {"localtime", "posixrules", "Factory"})
+ZONES = sorted(available_timezones() - {"localtime", "posixrules", "Factory", "EST", "HST", "MST"})
 WALL_TIMES = st.datetimes(min_value=datetime(1970, 1, 3), max_value=datetime(2037, 12, 30))
 
 
@@ -177,6 +177,19 @@ def test_a_date_alone_is_not_silently_midnight(value: object) -> None:
         instant_of(value, "UTC")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "text", ["2026-03T09:30", "2026-03 09:30", "2026-W12T09:30", "2026w12T09:30", " 2026-03t09:30Z "]
+)
+def test_a_month_or_week_is_not_silently_its_first_day(text: str) -> None:
+    with pytest.raises(TimingError, match="a month or week without a day"):
+        instant_of(text, "UTC")
+
+
+@pytest.mark.parametrize("text", ["2026-W12-5T09:30", "2026W125T0930", "2026-079T09:30", "20260320T0930"])
+def test_other_ways_to_state_a_day_are_read(text: str) -> None:
+    assert instant_of(text, "UTC") == datetime(2026, 3, 20, 9, 30, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"])
 def test_an_instant_outside_the_calendar_is_refused_like_any_other(text: str) -> None:
     with pytest.raises(TimingError):
@@ -192,6 +205,18 @@ def test_a_naive_value_without_a_zone_is_refused() -> None:
 def test_what_is_no_zone_is_refused_by_name(name: object) -> None:
     with pytest.raises(TimingError, match="IANA"):
         zone_of(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["EST", "HST", "MST"])
+@pytest.mark.parametrize("moment", ["2026-07-01T09:00", "2026-07-01T09:00:00Z"])
+def test_shorthand_without_daylight_saving_time_is_no_zone_of_a_start(name: str, moment: str) -> None:
+    with pytest.raises(TimingError, match=rf"'{name}' knows no daylight saving time.*'America/New_York'"):
+        instant_of(moment, name)
+
+
+@pytest.mark.parametrize("name", ["EST5EDT", "US/Eastern", "CET"])
+def test_old_names_that_follow_a_regions_clock_are_zones(name: str) -> None:
+    assert zone_of(name).key == name
 
 
 def test_words_for_a_person_show_local_time_and_utc() -> None:
