@@ -55,6 +55,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("contact_folder_id", {"contact_source": "folder"}, "(not given)", "required when contact_source is folder"),
     ("contact_folder_id", {"contact_folder_id": ""}, "''", "at least 1 character"),
     ("contact_ids", {"contact_ids": "ctc_1"}, "'ctc_1'", "must be a list"),
+    ("contact_ids", {"contact_ids": ["ctc_1", "ctc_2", "ctc_1"]}, "['ctc_1', ", "must not repeat a contact"),
     ("contacts", {"contacts": []}, "(0 items)", "someone to call must be given"),
     ("contacts", {"contacts": None}, "(not given)", "someone to call must be given"),
     ("contacts.0", {"contacts": ["ctc_1"]}, "(hidden)", "must be a mapping"),

@@ -119,6 +119,10 @@ class TestWhatIsRefusedBeforeAnyRequest:
         with pytest.raises(InvalidPayloadError, match=r"contacts = '0 contacts': is empty.*nobody to call"):
             plan_of([])
 
+    def test_a_contact_named_twice(self) -> None:
+        with pytest.raises(InvalidPayloadError, match=r"contact_ids.*must not repeat a contact"):
+            plan_of(None, contact_ids=["ctc_1", "ctc_1"])
+
     def test_a_time_that_does_not_exist(self) -> None:
         with pytest.raises(TimingError, match="does not exist"):
             plan_of(scheduled_at="2026-03-08T02:30")

@@ -18,6 +18,7 @@ from airflow_truedy.api.models.base import Request, RuleBroken
 from airflow_truedy.api.models.fields import (
     CampaignName,
     ClockTime,
+    ContactIds,
     ContactSource,
     Count,
     Id,
@@ -44,7 +45,7 @@ class BatchCallRequest(Request):
     :param phone_rotation_strategy: ``random``, ``sequential`` or ``round_robin``.
     :param contact_source: ``csv``, ``folder`` or ``manual``; ``folder`` needs ``contact_folder_id``.
     :param contact_folder_id: a folder whose contacts are copied into the batch call.
-    :param contact_ids: contacts that the server already has.
+    :param contact_ids: contacts that the server already has, none twice.
     :param contacts: people to call, inline. One of the three ways to name people must be used.
     :param schedule_type: ``immediate`` or ``scheduled``; ``scheduled`` and ``scheduled_at`` need each other.
     :param scheduled_at: an aware moment; sent as UTC.
@@ -65,7 +66,7 @@ class BatchCallRequest(Request):
     phone_rotation_strategy: RotationStrategy | None = None
     contact_source: ContactSource | None = None
     contact_folder_id: Id | None = None
-    contact_ids: list[Id] | None = None
+    contact_ids: ContactIds | None = None
     contacts: list[ContactInput] | None = None
     schedule_type: ScheduleType | None = None
     scheduled_at: Moment | None = None

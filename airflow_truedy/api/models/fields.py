@@ -65,6 +65,12 @@ def _no_repeats(days: list[int]) -> list[int]:
     return days
 
 
+def _each_once(ids: list[str]) -> list[str]:
+    if len(set(ids)) != len(ids):
+        raise RuleBroken("must not repeat a contact: a server that keeps both would call this person twice")
+    return ids
+
+
 def _date_time_or_text(value: Any) -> Any:
     # pydantic would read any number as seconds since 1970: a start in the past, by surprise.
     if isinstance(value, datetime) or (isinstance(value, str) and _DATE_TIME.fullmatch(value)):
@@ -104,6 +110,8 @@ Email = Annotated[str, AfterValidator(_like_an_email)]
 Seconds = Annotated[str, AfterValidator(_seconds)]
 #: An opaque id: any text but none.
 Id = Annotated[str, Field(min_length=1)]
+#: Contacts of the server, none twice.
+ContactIds = Annotated[list[Id], AfterValidator(_each_once)]
 #: A person's first or last name.
 PersonName = Annotated[str, Field(max_length=100)]
 #: A campaign's name.
