@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_truedy.campaigns.results import COMPLETED, ResultsError, call_status
+from airflow_truedy.campaigns.results import COMPLETED, UNCALLED, ResultsError, call_status
 from airflow_truedy.contacts.manifest import Manifest
 from airflow_truedy.contacts.numberset import NumberSet
 from airflow_truedy.contacts.output import ContactsFile
@@ -52,8 +52,8 @@ class AttemptsBook:
     """
     Attempts counted from results files, on disk. A context manager.
 
-    One row of results with a ``called_at`` counts as one attempt: how often the server itself tried again inside a
-    campaign is not told by the API.
+    A row of results counts as one attempt, unless it is pending or cancelled and has neither ``called_at`` nor a call:
+    how often the server itself tried again inside a campaign is not told by the API.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class AttemptsBook:
         """
         Count the calls in these rows.
 
-        :param since: ISO 8601 instant in UTC with ``Z``; calls before it do not count.
+        :param since: ISO 8601 instant in UTC with ``Z``; calls before it do not count. One without ``called_at`` does.
         """
         self._db.executemany(
             "INSERT INTO attempt VALUES (?, 1, ?) "
@@ -82,7 +82,7 @@ class AttemptsBook:
             (
                 (row["phone_number"], int(call_status(row["call_status"]) == COMPLETED))
                 for row in rows
-                if row.get("phone_number") and row.get("called_at") and (since is None or row["called_at"] >= since)
+                if row.get("phone_number") and _is_attempt(row, since)
             ),
         )
 
@@ -91,6 +91,13 @@ class AttemptsBook:
         marks = ", ".join("?" * len(numbers))
         query = f"SELECT number, calls, reached FROM attempt WHERE number IN ({marks})"  # noqa: S608 - only marks
         return {number: Attempts(calls, reached) for number, calls, reached in self._db.execute(query, numbers)}
+
+
+def _is_attempt(row: Row, since: str | None) -> bool:
+    # A server may leave out when it called. Too few calls are better than too many: such a row counts.
+    if row.get("called_at"):
+        return since is None or row["called_at"] >= since
+    return bool(row.get("call_id")) or call_status(row["call_status"]) not in UNCALLED
 
 
 def follow_up(

@@ -29,9 +29,11 @@ COLUMNS = (
     "details",
 )
 
-PENDING, IN_PROGRESS, COMPLETED = "pending", "in_progress", "completed"
+PENDING, IN_PROGRESS, COMPLETED, CANCELLED = "pending", "in_progress", "completed", "cancelled"
 #: Words that end a call. A word that no page of the API lists is kept as it is; counts call it ``other``.
-ENDED = (COMPLETED, "no_answer", "busy", "voicemail", "failed", "cancelled")
+ENDED = (COMPLETED, "no_answer", "busy", "voicemail", "failed", CANCELLED)
+#: Words of people who were not called, unless their row has a call. Every other one counts as an attempt.
+UNCALLED = (PENDING, CANCELLED)
 OTHER = "other"
 _KNOWN = frozenset({PENDING, IN_PROGRESS, *ENDED})
 _ALIASES = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HistoryError(CampaignError, ValueError):
-    """Nobody said where earlier attempts are counted."""
+    """Nobody said where, or from which instant on, earlier attempts are counted."""
 
 
 def failed_contacts(
@@ -43,18 +43,19 @@ def failed_contacts(
 
     :param results: the manifest that ``BatchCallResultsOperator`` returned.
     :param to: path or URI of the contacts file, ending in ``.jsonl.gz``.
-    :param max_attempts: whoever was called in so many campaigns is not called again.
+    :param max_attempts: whoever was called in so many campaigns is not called again. A result that does not say when
+        the call was counts too, unless it is pending or cancelled and there was no call.
     :param history: for results in files: those of the earlier campaigns (manifests, paths or URIs), ``[]`` if this was
         the first. For results in a table attempts are counted there, over all its batch calls, and this must be left
         out.
-    :param since: calls before this instant do not count as attempts. Default: all count.
+    :param since: calls before this instant, a datetime with its zone, do not count as attempts. Default: all count.
     :param contacts: the list that the campaign was made from (a manifest or file): last name, e-mail address and custom
         fields come from there. Default: number and first name, which is all that results have.
     :param outcomes: which outcomes are called again. Default ``no_answer``, ``busy`` and ``voicemail``: every other
         word, such as one for an opt-out or an invalid number, means that this person is not called again.
     :param suppression: do-not-call lists: who opted out since the first campaign is not called again.
     :param to_conn_id: Airflow connection of the object storage.
-    :raises HistoryError: if it is not said where attempts are counted.
+    :raises HistoryError: if it is not said where attempts are counted, or ``since`` has no zone.
     :raises ResultsError: if the results are not what the manifest says.
     """
     from airflow.sdk import ObjectStoragePath
@@ -70,6 +71,7 @@ def failed_contacts(
     manifest = checked_manifest(results)
     in_table = bool(manifest.get("table"))
     _check_history(history, in_table=in_table)
+    _check_since(since)
     earliest = moment_text(since)
     with AttemptsBook() as book:
         if not in_table:
@@ -94,6 +96,14 @@ def _check_history(history: Sequence[Any] | None, *, in_table: bool) -> None:
         raise HistoryError(
             "Where are earlier attempts counted? Give history: the results of the earlier campaigns, or [] if this was "
             "the first."
+        )
+
+
+def _check_since(since: datetime | None) -> None:
+    if since is not None and since.utcoffset() is None:
+        raise HistoryError(
+            f"since={since} has no zone, so each worker would read it on its own clock. Give an aware datetime, such "
+            "as datetime(2026, 3, 1, tzinfo=timezone.utc) or data_interval_start."
         )
 
 

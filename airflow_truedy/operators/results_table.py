@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.scrub import scrub
-from airflow_truedy.campaigns.results import COLUMNS, ResultsError
+from airflow_truedy.campaigns.results import COLUMNS, UNCALLED, ResultsError
 from airflow_truedy.campaigns.results_spool import Known
 
 if TYPE_CHECKING:
@@ -102,20 +102,21 @@ class ResultsTable:
 
     def attempts(self, numbers: Sequence[str], since: str | None) -> Iterator[tuple[str, int, int]]:
         """
-        Count how often people were called, over all batch calls in the table.
+        Count how often people were called, over all batch calls in the table, as ``AttemptsBook`` does.
 
-        :param since: ISO 8601 instant; calls before it do not count.
+        :param since: ISO 8601 instant; calls before it do not count. One without ``called_at`` does.
         :return: number, calls, and how many of them are counted from a row whose status is ``completed``.
         """
         for first in range(0, len(numbers), _IDS_AT_ONCE):
             piece = numbers[first : first + _IDS_AT_ONCE]
-            later = f"AND called_at >= {self._mark} " if since else ""
+            timed = f"called_at >= {self._mark}" if since else "called_at IS NOT NULL"
+            untimed = f"called_at IS NULL AND (call_id IS NOT NULL OR call_status NOT IN ({self._marks(UNCALLED)}))"
             query = (
                 "SELECT phone_number, count(*), sum(CASE WHEN call_status = 'completed' THEN 1 ELSE 0 END) "  # noqa: S608
-                f"FROM {self._table} WHERE called_at IS NOT NULL {later}"
+                f"FROM {self._table} WHERE ({timed} OR {untimed}) "
                 f"AND phone_number IN ({self._marks(piece)}) GROUP BY phone_number"
             )
-            yield from self._select(query, (*([since] if since else []), *piece))
+            yield from self._select(query, (*([since] if since else []), *UNCALLED, *piece))
 
     def _known(self, batch_call_id: str, contact_ids: list[str]) -> Iterator[Known]:
         query = (

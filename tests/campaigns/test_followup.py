@@ -82,6 +82,33 @@ def test_attempts_before_a_moment_do_not_count(tmp_path: Path) -> None:
     assert number(1) in numbers(followed(tmp_path, [earlier], since="2026-05-01T00:00:00Z", max_attempts=2))
 
 
+@pytest.mark.parametrize("since", [None, "2026-05-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    ("earlier", "counts"),
+    [
+        ({"call_status": "no_answer"}, True),
+        ({"call_status": "No-Answer"}, True),
+        ({"call_status": "skipped"}, True),
+        ({"call_status": "in_progress"}, True),
+        ({"call_status": "cancelled", "call_id": "call_1"}, True),
+        ({"call_status": "cancelled", "call_id": ""}, False),
+        ({"call_status": "pending"}, False),
+    ],
+)
+def test_an_attempt_counts_although_nobody_says_when_it_was(
+    tmp_path: Path, earlier: dict[str, Any], counts: bool, since: str | None
+) -> None:
+    before = [{**results("batch_0", ["busy"])[0], "called_at": None, **earlier}]
+    manifest = followed(tmp_path, [before], since=since, rows=results(words=["no_answer"]), max_attempts=2)
+    assert manifest.rejected_by_reason == ({"max_attempts": 1} if counts else {})
+
+
+def test_who_was_reached_nobody_knows_when_is_left_alone(tmp_path: Path) -> None:
+    before = [{**row, "called_at": None} for row in results("batch_0", ["completed"])]
+    manifest = followed(tmp_path, [before], rows=results(words=["no_answer"]))
+    assert manifest.rejected_by_reason == {"reached_before": 1}
+
+
 def test_who_was_reached_before_is_left_alone(tmp_path: Path) -> None:
     manifest = followed(tmp_path, [results("batch_0", ["no_answer", "completed"])])
     assert number(1) not in numbers(manifest)

@@ -13,13 +13,15 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Asset
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.results import ResultsError
+from airflow_truedy.campaigns.results import Contacted, ResultsError
 from airflow_truedy.campaigns.results_files import read_results
+from airflow_truedy.campaigns.results_spool import Spool
 from airflow_truedy.contacts.reading import read_contacts
 from airflow_truedy.hooks.truedy import TruedyHook
+from airflow_truedy.operators.databases import hook_of
 from airflow_truedy.operators.follow_up import HistoryError, failed_contacts
 from airflow_truedy.operators.results import BatchCallResultsOperator
-from airflow_truedy.operators.results_table import ResultsTableError
+from airflow_truedy.operators.results_table import ResultsTable, ResultsTableError
 from airflow_truedy.sandbox.process import SandboxProcess
 from tests import services
 from tests.operators.contexts import context_of
@@ -83,8 +85,6 @@ def into_table(batch_call_id: Any, **options: Any) -> dict[str, Any]:
 
 
 def stored() -> list[tuple[Any, ...]]:
-    from airflow_truedy.operators.databases import hook_of
-
     with closing(hook_of("warehouse").get_conn()) as connection, closing(connection.cursor()) as cursor:
         cursor.execute(
             "SELECT contact_id, phone_number, call_status, call_id, duration_seconds, cost_credits, summary, "
@@ -230,6 +230,29 @@ def test_the_unanswered_of_a_table_are_the_contacts_of_the_next_campaign(
     assert fresh["contacts"] == len(unanswered)
     with pytest.raises(HistoryError, match="leave history out"):
         failed_contacts(manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2, history=[])
+
+
+@pytest.mark.parametrize("since", [None, "2026-05-01T00:00:00Z"])
+def test_a_table_counts_attempts_that_do_not_say_when_they_were(database: str, since: str | None) -> None:
+    table = ResultsTable(hook_of("warehouse"), TABLE)
+    table.create()
+    words = [("no_answer", None), ("completed", None), ("cancelled", "call_1"), ("cancelled", None), ("pending", None)]
+    with Spool() as spool:
+        spool.add(
+            Contacted(f"cnt_{i}", f"+1212555010{i}", None, status, call_id, None)
+            for i, (status, call_id) in enumerate(words)
+        )
+        table.write(spool, "batch_1")
+    attempts = table.attempts([f"+1212555010{i}" for i in range(len(words))], since)
+    assert sorted(attempts) == [("+12125550100", 1, 0), ("+12125550101", 1, 1), ("+12125550102", 1, 0)]
+
+
+def test_a_moment_without_zone_says_not_since_when(batch_call_id: str, tmp_path: Path) -> None:
+    manifest = results(batch_call_id, to=str(tmp_path / "results.csv"))
+    with pytest.raises(HistoryError, match="has no zone"):
+        failed_contacts(
+            manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2, history=[], since=datetime(2026, 5, 1)
+        )
 
 
 def test_the_history_of_files_must_be_stated(sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path) -> None:
