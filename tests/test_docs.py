@@ -13,7 +13,7 @@ import pytest
 
 from airflow_truedy.api import errors as api_errors
 from airflow_truedy.campaigns import errors as campaign_errors
-from airflow_truedy.campaigns import outcome
+from airflow_truedy.campaigns import outcome, single_call
 from airflow_truedy.campaigns.times import instant_of
 from airflow_truedy.contacts import errors as contacts_errors
 from airflow_truedy.contacts.reasons import Reason
@@ -96,7 +96,7 @@ def test_every_operator_in_the_readme_exists() -> None:
 
 
 def test_every_error_in_troubleshooting_exists_and_is_retried_as_it_says() -> None:
-    modules = (api_errors, campaign_errors, outcome, contacts_errors, settings)
+    modules = (api_errors, campaign_errors, outcome, single_call, contacts_errors, settings)
     known = {name: error for module in modules for name, error in vars(module).items() if isinstance(error, type)}
     by_themselves = TROUBLESHOOTING.split("## Retried by themselves")[1].split("\n## ")[0]
     for text, retried in ((TROUBLESHOOTING.replace(by_themselves, ""), False), (by_themselves, True)):

@@ -2,8 +2,9 @@
 One call, placed at most once.
 
 A call carries no tag by which it could be found again, and the idempotency key is best effort (API facts, a.9). So the
-intent is kept before the request; after a lost answer, or on a later attempt, the agent's calls to this number since
-then are looked through before anything is sent again. What stays undecided fails: rather no call than two.
+intent is kept before the request, and the agent's calls to this number are looked through: after a lost answer, on a
+later attempt, and before the first where another task may have placed it. After a request that may have left nothing is
+sent again: either its call is found, or it stays undecided and fails. Rather no call than two.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.errors import NotFoundError, OutcomeUnknownError
+from airflow_truedy.api.errors import NotFoundError, OutcomeUnknownError, TruedyError
 from airflow_truedy.api.paging import Pager
 from airflow_truedy.campaigns.errors import CampaignError, LaunchInterruptedError, PayloadChangedError
 from airflow_truedy.campaigns.keys import CampaignKey, digest
@@ -63,8 +64,9 @@ class SingleCall:
 
     :param key: what makes two attempts the same call.
     :param store: where intent and call id outlive the attempt.
-    :param since: set on a retry or a cleared task: when the first attempt can have begun, so that calls since then are
-        looked through even if the store knows nothing.
+    :param since: the agent's calls to this number since then count as this one and are looked for before anything is
+        sent, even if the store knows nothing. ``None``: what is sent is the first.
+    :param settle: whether an earlier attempt's request may still be on its way, so that one look is not enough.
     :param sleep: how to wait between looks.
     :param now: the clock, in UTC.
     """
@@ -77,6 +79,7 @@ class SingleCall:
         store: Store,
         *,
         since: datetime | None = None,
+        settle: bool = True,
         sleep: Callable[[float], Any] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -85,6 +88,7 @@ class SingleCall:
         self._request = request
         self._store = store
         self._since = since
+        self._settle = settle
         self._sleep = sleep
         self._now = now
         self._interrupted = False
@@ -107,15 +111,17 @@ class SingleCall:
             except NotFoundError as gone:
                 raise CallOutcomeUnknownError(
                     f"Call {kept['call_id']} was placed by an earlier attempt and is gone from the server. It was not "
-                    "placed again. Give another call_key to call once more."
+                    "placed again. Another call_key or a new Dag run calls once more."
                 ) from gone
-        since = datetime.fromisoformat(kept["intent_at"]) if kept.get("intent_at") else self._since
-        if since is not None:
-            log.info("An earlier attempt may have placed this call; looking for it first.")
-            found = self._look_until_sure(since)
+        if kept.get("intent_at"):
+            log.info("An earlier attempt may have placed this call; looking for it.")
+            return self._found(datetime.fromisoformat(kept["intent_at"]), "an earlier attempt was cut off")
+        if self._since is not None:
+            log.info("Looking for a call of this agent to this number since %s first.", on_the_wire(self._since))
+            found = self._look_until_sure(self._since) if self._settle else self._look(self._since)
             if found is not None:
                 return self._attach(found)
-        return self._send(since or self._now())
+        return self._send(self._since or self._now())
 
     def _kept(self) -> dict[str, Any]:
         kept = self._store.get() or {}
@@ -124,7 +130,7 @@ class SingleCall:
         if kept.get("fingerprint") != self._fingerprint:
             raise PayloadChangedError(
                 "An earlier attempt of this task placed, or tried to place, a call with another number, agent or "
-                "variables. Nothing was sent. Restore them, or give another call_key to make another call."
+                "variables. Nothing was sent. Restore them, or start a new Dag run to make another call."
             )
         return kept
 
@@ -134,28 +140,35 @@ class SingleCall:
 
     def _send(self, intent_at: datetime) -> Placed:
         idempotency_key = self._key.idempotency_key(self._request.to_json(), 0)
-        call = endpoints.create_call(self._request, idempotency_key=idempotency_key).once()
+        call = endpoints.create_call(self._request, idempotency_key=idempotency_key)
         self._keep(intent_at)
-        for last_try in (False, True):
+        try:
             if self._interrupted:
                 raise LaunchInterruptedError("The task was stopped before the call was placed; nothing was sent.")
-            try:
-                placed = self._client.send(call)
-            except OutcomeUnknownError as lost:
-                log.warning("%s Looking through the agent's calls before anything is sent again.", lost)
-                found = self._look_until_sure(intent_at)
-                if found is not None:
-                    return self._attach(found)
-                if last_try:
-                    raise
-                log.warning("No such call was placed. Sending it once more, with the same idempotency key.")
-            else:
-                self._keep(intent_at, placed.id)
-                return Placed(placed, attached=False)
-        raise AssertionError("unreachable")
+            placed = self._client.send(call)
+        except OutcomeUnknownError as lost:
+            log.warning("%s Looking for it among the agent's calls.", lost)
+            return self._found(intent_at, "its answer was lost")
+        except (TruedyError, LaunchInterruptedError):
+            # Refused, or never sent: there is nothing that the next attempt would have to find.
+            self._store.set({})
+            raise
+        self._keep(intent_at, placed.id)
+        return Placed(placed, attached=False)
+
+    def _found(self, since: datetime, why: str) -> Placed:
+        """
+        Attach to the call of a request that may have been carried out.
+
+        :raises CallOutcomeUnknownError: if it is not to be found. It may be placed late, so it is not sent again.
+        """
+        found = self._look_until_sure(since)
+        if found is None:
+            raise CallOutcomeUnknownError(_undecided(f"{why} and the server lists no such call", since))
+        return self._attach(found)
 
     def _attach(self, call: Call) -> Placed:
-        log.info("Call %s was placed already; nothing was sent.", call.id)
+        log.info("Call %s to this number counts as this one; nothing was sent.", call.id)
         self._keep(self._now(), call.id)
         return Placed(call, attached=True)
 
@@ -230,8 +243,9 @@ def _may_be_the_same(listed: str, asked: str) -> bool:
 
 def _undecided(why: str, since: datetime) -> str:
     return (
-        f"Whether the call was placed cannot be told: {why}. Nothing was sent again. Look for a call to this number "
-        f"since {on_the_wire(since)} in the Truedy dashboard; give another call_key to place it once more."
+        f"Whether the call was placed cannot be told: {why}. It was not sent again. Look for a call to this number "
+        f"since {on_the_wire(since)} in the Truedy dashboard; if there is none, another call_key or "
+        "a new Dag run places it."
     )
 
 

@@ -26,8 +26,14 @@ class CreateCallOperator(HidingOperator):
     """
     Ring one person, at most once however often the task runs.
 
-    For many people use ``CreateBatchCallOperator``: a batch call is what keeps to a calling window. The number,
-    settings and variables are shown neither in the UI nor in logs. See ``POST /calls`` in Truedy's API reference.
+    For many people use ``CreateBatchCallOperator``: a batch call is what keeps to a calling window. A single call has
+    none: it rings when the task runs, a retry at whatever hour that is. The number, settings and variables are shown
+    neither in the UI nor in logs. See ``POST /calls`` in Truedy's API reference.
+
+    A call has no name to carry a tag, so an earlier one is known by agent, number and time alone. With a stated
+    ``call_key``, and in a mapped task, every try looks first: whatever call this agent made to this number since the
+    Dag run was due counts as this one, under whatever key it was made, and nobody is rung again. That costs one request
+    for every 100 calls that the agent made since. Without either, only later tries of the same task instance look.
 
     :param agent_id: the agent that calls.
     :param phone_number: whom to call, E.164.
@@ -35,12 +41,13 @@ class CreateCallOperator(HidingOperator):
     :param call_settings: ``recording_enabled``, ``transcription_enabled``, ``greeting``, ``max_duration``
         (``"3600s"``), ``join_timeout`` (``"30s"``).
     :param variables: values for the agent's prompt, text to text.
-    :param call_key: what makes two runs the same call; by default Dag id, task id, run id and map index.
+    :param call_key: what makes two tries the same call, within one Dag run: a later run rings again under an equal key.
+        Default: Dag id, task id, run id and map index.
     :param wait_for_completion: wait in the worker until the call has ended. Default: no.
     :param poll_interval: seconds between two reads while waiting. Default: 15.
     :param timeout: seconds to wait at most; then the task fails and the call goes on. Default: 3600.
-    :param durable: keep the intent in Airflow's task state store (3.3). Without it, a retry looks through the agent's
-        calls since the Dag run began.
+    :param durable: keep the intent in Airflow's task state store (3.3). Without it, a later try looks through the calls
+        of ``agent_id`` since the Dag run began and rings if there is none: let ``agent_id`` render alike in every try.
     :param truedy_conn_id: connection of type ``truedy``.
     :raises AirflowFailException: for errors that no retry can help; also if it cannot be told whether the call was
         placed.
@@ -117,7 +124,8 @@ class CreateCallOperator(HidingOperator):
             self._key(context),
             self._request(),
             store_of(context, durable=self.durable),
-            since=_first_attempt_at(context),
+            since=self._looks_since(context),
+            settle=context["ti"].try_number > 1,
         )
         placed = self._call.place()
         call = placed.call
@@ -133,6 +141,13 @@ class CreateCallOperator(HidingOperator):
             )
             self.log.info("Call %s ended: %r after %s s.", call.id, call.status, call.duration_seconds)
         return _summary_of(call, attached=placed.attached)
+
+    def _looks_since(self, context: Context) -> datetime | None:
+        """From when on a call to this number counts as this one; ``None`` if nobody can have placed it."""
+        # This person's call may have been another task instance's: a list may have changed since it was mapped.
+        if self._has_call_key or context["ti"].map_index not in (None, -1):
+            return _due_at(context)
+        return _first_attempt_at(context)
 
     def _key(self, context: Context) -> CampaignKey:
         ti = context["ti"]
@@ -170,7 +185,12 @@ def _first_attempt_at(context: Context) -> datetime | None:
     if getattr(run, "clear_number", None) == 0:
         started: datetime | None = run.start_date
         return started
-    # A cleared run starts anew: its start is after the first attempt. What never moves is when it was due.
+    return _due_at(context)
+
+
+def _due_at(context: Context) -> datetime | None:
+    """When the Dag run was due. A run that is cleared, or deleted and made again, starts anew; this never moves."""
+    run: Any = context["dag_run"]
     return min((moment for moment in (run.start_date, getattr(run, "run_after", None)) if moment), default=None)
 
 

@@ -85,11 +85,60 @@ def test_a_stated_key_that_renders_to_nothing_is_refused(sandbox: SandboxProcess
     assert sandbox.requests() == []
 
 
-def test_another_key_is_another_call(sandbox: SandboxProcess) -> None:
-    for key in ("one", "two"):
-        operator = operator_of(call_key=key)
+@pytest.mark.parametrize("other", [{}, {"call_key": "two"}, {"variables": {"name": "Bob"}}])
+def test_with_a_stated_key_the_first_try_looks_too(sandbox: SandboxProcess, other: dict[str, Any]) -> None:
+    summaries = []
+    for options in ({}, other):
+        operator = operator_of(**{"call_key": "one", **options})
+        summaries.append(operator.execute(context_of(operator, store=Kept())))
+    assert [summary["attached"] for summary in summaries] == [False, True]
+    assert summaries[0]["call_id"] == summaries[1]["call_id"]
+    assert placed() == 1
+
+
+def test_a_key_holds_for_its_dag_run_and_not_for_a_later_one(sandbox: SandboxProcess) -> None:
+    operator = operator_of(call_key="one")
+    operator.execute(context_of(operator))
+    # Made again after it was deleted: it starts later, and was due when it was.
+    again = context_of(operator)
+    later = datetime(2100, 1, 1, tzinfo=timezone.utc)
+    again["dag_run"] = SimpleNamespace(start_date=later, run_after=again["dag_run"].start_date, clear_number=0)
+    assert operator.execute(again)["attached"] is True
+    again["dag_run"] = SimpleNamespace(start_date=later, run_after=later, clear_number=0)
+    assert operator.execute(again)["attached"] is False
+
+
+def test_without_a_key_another_task_rings_again(sandbox: SandboxProcess) -> None:
+    for task_id in ("one", "two"):
+        operator = operator_of(task_id=task_id)
         operator.execute(context_of(operator))
-    assert placed() == 2
+    assert [request["method"] for request in sandbox.requests()] == ["POST", "POST"]
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_mapped_list_that_changed_rings_nobody_twice(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, keyed: bool
+) -> None:
+    monkeypatch.setattr("airflow_truedy.campaigns.single_call._LOOKS", ())
+    stores: dict[int, Kept] = {}
+
+    def run(*people: str) -> list[str]:
+        ends = []
+        for i, person in enumerate(people):
+            is_new = i not in stores
+            operator = operator_of(phone_number=f"{NUMBER}{person}", call_key=f"reminder {person}" if keyed else None)
+            context = context_of(operator, try_number=1 if is_new else 2, store=stores.setdefault(i, Kept()))
+            context["ti"].map_index = i
+            try:
+                ends.append("found" if operator.execute(context)["attached"] else "rung")
+            except AirflowFailException as error:
+                ends.append(str(error).split(":")[0])
+        return ends
+
+    assert run("1", "2") == ["rung", "rung"]
+    changed = "PayloadChangedError"
+    assert run("3", "1", "2") == (["rung", "found", "found"] if keyed else [changed, changed, "found"])
+    assert placed() == (3 if keyed else 2)
 
 
 def test_waiting_brings_how_the_call_ended(sandbox: SandboxProcess) -> None:
