@@ -15,6 +15,7 @@ from airflow_truedy.api.errors import ConflictError, InvalidRequestError, Outcom
 from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import NotHeldError
+from airflow_truedy.campaigns.keys import unmarked
 from airflow_truedy.campaigns.states import State
 
 if TYPE_CHECKING:
@@ -24,11 +25,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_TRIES = 3
+
 
 def is_paused_by_us(key: CampaignKey, batch: BatchCall) -> bool:
     """Whether the batch call's name says that Airflow paused it (also just before or after the pause itself)."""
     tag = key.tag_in(batch.name)
     return tag is not None and tag.paused_by_us
+
+
+def is_marked(batch: BatchCall) -> bool:
+    """Whether the batch call's name says that Airflow paused it, whichever campaign's tag it has."""
+    name = batch.name or ""
+    return unmarked(name) != name
 
 
 def hold(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCall:
@@ -63,17 +72,49 @@ def release(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCa
     would make a person's later pause look like ours. Who dies between the two leaves a pause that looks like a
     person's: the store tells (a launch not seen to its end); without one the campaign stays paused, the safe side.
     """
-    _rename(client, batch, key.with_mark(batch.name or "", paused_by_us=False))
-    # Read afresh: the kill handler that set the mark may have paused it only now.
-    resumed = steps.resume(client, steps.read(client, batch.id))
+    if is_paused_by_us(key, batch):
+        # Returned as read afresh: the kill handler that set the mark may have paused it only now.
+        batch = unmark(client, batch)
+    resumed = steps.resume(client, batch)
     log.info("Batch call %s goes on (%s).", batch.id, resumed.status)
     return resumed
 
 
 def hand_over(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCall:
     """Leave a campaign that we paused for a person to resume: no attempt of ours touches it any more."""
-    _rename(client, batch, key.with_mark(batch.name or "", paused_by_us=False))
-    return steps.read(client, batch.id)
+    return unmark(client, batch) if is_paused_by_us(key, batch) else batch
+
+
+def hold_for_good(client: TruedyClient, batch: BatchCall) -> BatchCall:
+    """
+    Pause a started campaign like a person would, also one that we paused before: no attempt of ours resumes it.
+
+    :return: the batch call as read last; see :func:`is_marked` for whether the mark could be taken away.
+    """
+    # Paused first: some servers rename no active one.
+    return unmark(client, steps.pause(client, batch))
+
+
+def unmark(client: TruedyClient, batch: BatchCall) -> BatchCall:
+    """
+    Take the mark out of a batch call's name, if it is there, and return the batch call as read after that.
+
+    Read back and repeated (the same name twice does no harm): one lost request would leave a mark behind, and with it
+    a person's later pause looks like ours and is undone.
+    """
+    for _ in range(_TRIES):
+        if not is_marked(batch):
+            return batch
+        _rename(client, batch, unmarked(batch.name or ""))
+        batch = steps.read(client, batch.id)
+    if is_marked(batch):
+        log.warning(
+            "Batch call %s (%r) keeps the words 'paused by Airflow' in its name: the next try of its task would resume "
+            "it, whoever pauses it. Take these words out of the name in the Truedy dashboard, not the rest of the tag.",
+            batch.id,
+            batch.name,
+        )
+    return batch
 
 
 def _rename(client: TruedyClient, batch: BatchCall, name: str) -> None:

@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.api import endpoints
-from airflow_truedy.api.errors import ConflictError, InvalidRequestError, NotFoundError, OutcomeUnknownError
-from airflow_truedy.api.models import BatchCallUpdate
-from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.errors import CampaignError, PastStartError, TimingError
-from airflow_truedy.campaigns.keys import unmarked
+from airflow_truedy.api.errors import NotFoundError
+from airflow_truedy.campaigns import holding, steps
+from airflow_truedy.campaigns.errors import CampaignError, PastStartError, TimingError, UnsettledError
 from airflow_truedy.campaigns.plan import OnPast, PastStartSkip
 from airflow_truedy.campaigns.readback import compare_start, start_differences
 from airflow_truedy.campaigns.states import State
@@ -126,14 +123,23 @@ def pause(client: TruedyClient, batch_call_id: str) -> BatchCall:
     """
     Hold all future calls; calls already placed run to their end. What dials nobody any more, or not yet, is left alone.
 
-    :raises UnsettledError: if the server accepts the pause and the campaign goes on.
+    One that a kill had paused is paused for good from now on: no next try of its task resumes it.
+
+    :raises UnsettledError: if the server accepts the pause and the campaign goes on, or its next try would resume it.
     """
     batch = steps.read(client, batch_call_id)
     state = State.of(batch.status)
     if state is State.DRAFT or state.is_terminal:
         log.warning("Batch call %s is %r: there is nothing to pause.", batch.id, batch.status)
         return batch
-    return steps.pause(client, batch)
+    paused = holding.hold_for_good(client, batch)
+    if holding.is_marked(paused):
+        raise UnsettledError(
+            f"Batch call {paused.id} ({paused.name!r}) is paused, but the words 'paused by Airflow' could not be taken "
+            "out of its name: the next try of the task that launched it would resume it. Run this again, or take them "
+            "out in the Truedy dashboard."
+        )
+    return paused
 
 
 def resume(client: TruedyClient, batch_call_id: str) -> BatchCall:
@@ -151,15 +157,8 @@ def resume(client: TruedyClient, batch_call_id: str) -> BatchCall:
     if state is not State.PAUSED:
         log.info("Batch call %s is %r; nothing was sent.", batch.id, batch.status)
         return batch
-    name = unmarked(batch.name or "")
-    if name != (batch.name or ""):
-        # While it is paused, because some servers rename no active one: with the mark left, a later pause by a person
-        # would look like one of ours.
-        try:
-            client.send(endpoints.update_batch_call(batch.id, BatchCallUpdate(name=name)))
-        except (InvalidRequestError, ConflictError, OutcomeUnknownError) as refused:
-            log.warning("%s Batch call %s keeps its mark.", refused, batch.id)
-    return steps.resume(client, batch)
+    # While it is paused, because some servers rename no active one.
+    return steps.resume(client, holding.unmark(client, batch))
 
 
 @dataclass

@@ -23,6 +23,8 @@ def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -
     :raises TruedyError: if it cannot be reached.
     """
     batch = steps.read(client, batch_call_id)
+    if State.of(batch.status) is State.PAUSED:
+        return f"Batch call {batch.id} is paused already; it was left as it is. To let it go on, {_RESUME}."
     if (left_alone := _left_alone(batch.id, batch.status)) is not None:
         return left_alone
     holding.hold(client, key, batch)
@@ -36,13 +38,15 @@ def pause_for_good(client: TruedyClient, batch_call_id: str) -> str:
     """
     Pause a campaign that took too long, like a person would: a retry or a cleared task does not resume it.
 
+    That holds for one that a kill had paused before, too.
+
     :return: what was done and how to undo it.
     :raises TruedyError: if the server refuses or cannot be reached.
     """
     batch = steps.read(client, batch_call_id)
     if (left_alone := _left_alone(batch.id, batch.status)) is not None:
         return left_alone
-    steps.pause(client, batch)
+    holding.hold_for_good(client, batch)
     return f"Batch call {batch_call_id} is paused; to let it go on, {_RESUME}."
 
 
@@ -51,8 +55,6 @@ def _left_alone(batch_call_id: str, status: str) -> str | None:
     state = State.of(status)
     if state is State.DRAFT:
         return f"Batch call {batch_call_id} is a draft and dials nobody; it was left as it is."
-    if state is State.PAUSED:
-        return f"Batch call {batch_call_id} is paused already; it was left as it is. To let it go on, {_RESUME}."
     if state.is_terminal:
         return f"Batch call {batch_call_id} has ended ({status}); there is nothing to pause."
     return None

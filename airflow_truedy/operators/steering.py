@@ -153,7 +153,7 @@ class PauseBatchCallOperator(_OneBatchCall):
     Hold all future calls of a batch call; calls already placed run to their end.
 
     A draft, and one that has ended, dial nobody and are left alone. ``CreateBatchCallOperator`` does not resume what
-    was paused here.
+    was paused here, also not one that was paused before because its task was killed.
     """
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
@@ -166,7 +166,8 @@ class ResumeBatchCallOperator(_OneBatchCall):
     """
     Let a paused batch call go on, whoever paused it. Fails for a draft and for one that ended ``failed``.
 
-    A campaign whose start is still ahead goes back to ``scheduled``; one whose start has passed calls at once.
+    A campaign whose start is still ahead goes back to ``scheduled``; one whose start has passed calls at once. The API
+    does not tell its window: see to it yourself that the task runs inside it.
     """
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:

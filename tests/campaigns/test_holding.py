@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 import httpx
 import pytest
 
@@ -105,3 +107,38 @@ def test_a_release_resumes_what_the_kill_handler_paused_a_moment_ago(ground: Gro
     # As it was read between the handler's mark and its pause.
     seen = held.model_copy(update={"status": "scheduled"})
     assert holding.release(ground.client, PLAN.key, seen).status == ground.only.status == "scheduled"
+
+
+@pytest.mark.parametrize("kind", ["drop", "lost_answer"])
+def test_one_lost_rename_leaves_no_mark_behind(ground: Ground, scheduled: BatchCall, kind: str) -> None:
+    held = holding.hold(ground.client, PLAN.key, scheduled)
+    ground.fault(kind, "PATCH", "batch-calls")
+    assert holding.release(ground.client, PLAN.key, held).status == "scheduled"
+    assert ground.only.name == PLAN.tagged_name
+
+
+def test_a_release_of_which_nothing_is_lost_reads_once_between_rename_and_resume(
+    ground: Ground, scheduled: BatchCall
+) -> None:
+    held = holding.hold(ground.client, PLAN.key, scheduled)
+    before = len(ground.requests)
+    holding.release(ground.client, PLAN.key, held)
+    assert [each.split()[0] for each in ground.requests[before:]] == ["PATCH", "GET", "POST", "GET"]
+
+
+def test_a_mark_that_cannot_be_taken_away_is_told_with_what_to_do(
+    ground: Ground, scheduled: BatchCall, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = holding.hold(ground.client, PLAN.key, scheduled)
+    ground.alter("PATCH", ".*", refused())
+    with caplog.at_level(logging.WARNING):
+        assert holding.release(ground.client, PLAN.key, held).status == "scheduled"
+    assert f"{scheduled.id} ({held.name!r}) keeps the words" in caplog.text
+    assert "dashboard" in caplog.text
+
+
+def test_what_is_held_for_good_is_resumed_by_no_attempt(ground: Ground, scheduled: BatchCall) -> None:
+    held = holding.hold(ground.client, PLAN.key, scheduled)
+    kept = holding.hold_for_good(ground.client, held)
+    assert (kept.status, kept.name) == ("paused", PLAN.tagged_name)
+    assert ground.run(PLAN).batch.status == "paused"

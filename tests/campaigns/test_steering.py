@@ -12,7 +12,7 @@ from airflow_truedy.campaigns import holding, steering, steps
 from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, UnsettledError
 from airflow_truedy.campaigns.plan import PastStartSkip
 from airflow_truedy.campaigns.steering import Start, WrongStateError
-from tests.campaigns.ground import Ground
+from tests.campaigns.ground import Ground, refused
 from tests.campaigns.plans import START, STARTS_AT, plan_of
 
 NEW_YORK = "America/New_York"
@@ -121,6 +121,20 @@ def test_what_dials_nobody_has_nothing_to_pause(ground: Ground, draft: str) -> N
 def test_a_pause_that_has_no_effect_is_an_error(ground: Ground, scheduled: str) -> None:
     ground.alter("POST", "/batch-calls/.*/pause", lambda *_: httpx.Response(204))
     with pytest.raises(UnsettledError, match="still 'scheduled'"):
+        steering.pause(ground.client, scheduled)
+
+
+def test_a_persons_pause_on_top_of_a_kill_is_for_good(ground: Ground, scheduled: str) -> None:
+    plan = plan_of(3)
+    holding.hold(ground.client, plan.key, steps.read(ground.client, scheduled))
+    assert steering.pause(ground.client, scheduled).status == "paused"
+    assert ground.run(plan).batch.status == "paused"
+
+
+def test_a_pause_that_the_next_try_would_undo_is_an_error(ground: Ground, scheduled: str) -> None:
+    holding.hold(ground.client, plan_of(3).key, steps.read(ground.client, scheduled))
+    ground.alter("PATCH", ".*", refused())
+    with pytest.raises(UnsettledError, match=r"is paused, but .*next try .* would resume it.*dashboard"):
         steering.pause(ground.client, scheduled)
 
 

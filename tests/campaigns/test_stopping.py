@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_truedy.campaigns.stopping import pause_for_good, pause_for_kill
+from tests.campaigns.ground import Ground, Memory
+from tests.campaigns.plans import plan_of
+
+PLAN = plan_of(3)
+MARK = "paused by Airflow"
+
+
+@pytest.fixture
+def scheduled(ground: Ground) -> str:
+    return ground.run(PLAN).batch.id
+
+
+def test_the_next_try_resumes_what_a_kill_paused(ground: Ground, scheduled: str) -> None:
+    assert "because its task was killed" in pause_for_kill(ground.client, PLAN.key, scheduled)
+    assert (ground.only.status, MARK in ground.only.name) == ("paused", True)
+    assert ground.run(PLAN).batch.status == "scheduled"
+
+
+def test_a_kill_leaves_a_persons_pause_alone(ground: Ground, scheduled: str) -> None:
+    ground.do("pause_batch", ground.only)
+    assert "paused already" in pause_for_kill(ground.client, PLAN.key, scheduled)
+    assert MARK not in ground.only.name
+
+
+@pytest.mark.parametrize("killed_before", [False, True])
+def test_no_try_resumes_what_took_too_long(ground: Ground, scheduled: str, killed_before: bool) -> None:
+    if killed_before:
+        pause_for_kill(ground.client, PLAN.key, scheduled)
+    assert "is paused" in pause_for_good(ground.client, scheduled)
+    assert ground.run(PLAN).batch.status == ground.only.status == "paused"
+
+
+def test_a_mark_that_one_lost_rename_left_behind_does_not_undo_a_later_pause(ground: Ground, scheduled: str) -> None:
+    store = Memory()
+    ground.run(PLAN, store)
+    pause_for_kill(ground.client, PLAN.key, scheduled)
+    ground.fault("drop", "PATCH", "batch-calls", times=3)
+    assert ground.run(PLAN, store).batch.status == "scheduled"
+    assert MARK in ground.only.name
+    pause_for_good(ground.client, scheduled)
+    assert ground.run(PLAN, store).batch.status == "paused"
+
+
+def test_what_has_ended_is_left_alone(ground: Ground, scheduled: str) -> None:
+    ground.force(ground.only, "completed")
+    for said in (pause_for_good(ground.client, scheduled), pause_for_kill(ground.client, PLAN.key, scheduled)):
+        assert "nothing to pause" in said
+    assert ground.only.status == "completed"
