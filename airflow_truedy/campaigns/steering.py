@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.errors import NotFoundError
 from airflow_truedy.campaigns import holding, steps
-from airflow_truedy.campaigns.errors import CampaignError, PastStartError, TimingError, UnsettledError
+from airflow_truedy.campaigns.errors import CampaignError, PastStartError, ReadBackError, TimingError, UnsettledError
 from airflow_truedy.campaigns.plan import OnPast, PastStartSkip
 from airflow_truedy.campaigns.readback import compare_start, start_differences
 from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.stopping import pause_and_raise
 from airflow_truedy.campaigns.times import UTC, in_words, instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _IDS_AT_ONCE = 100
+# A stored start so near is a start at once: the server's clock may differ from ours.
+_AT_ONCE = timedelta(minutes=5)
 
 
 class WrongStateError(CampaignError):
@@ -36,7 +39,8 @@ class Start:
     When a draft is to start, as asked for.
 
     :param scheduled_at: ISO 8601 text or datetime; a naive value is wall time in ``timezone``. ``None``: at once.
-    :param timezone: IANA zone of start, window and days; ``None``: the batch call's own, for a start at once only.
+    :param timezone: IANA zone of start, window and days, which must be the draft's; ``None``: the draft's own, for a
+        start at once only.
     :param on_past: what a start in the past means.
     """
 
@@ -69,26 +73,67 @@ def check_start_is_stated(scheduled_at: object, schedule_type: object, timezone:
         raise TimingError("scheduled_at needs timezone: the IANA zone on whose wall clock it is read.")
 
 
-def schedule(client: TruedyClient, batch_call_id: str, start: Start, now: datetime | None = None) -> BatchCall:
+def check_same_zone(batch: BatchCall, timezone: str | None) -> None:
+    """
+    Refuse to read a batch call's window and days in another zone than its own: they would move by hours.
+
+    :raises TimingError: naming both zones. Not if either is not known.
+    """
+    if batch.timezone and timezone and batch.timezone != timezone:
+        raise TimingError(
+            f"The window and days of batch call {batch.id} ({batch.name!r}) are read in {batch.timezone}; "
+            f"timezone={timezone!r} was stated. Nothing was changed. State timezone={batch.timezone!r}; a scheduled_at "
+            "with its offset is the same instant in every zone."
+        )
+
+
+def schedule(
+    client: TruedyClient,
+    batch_call_id: str,
+    start: Start,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> BatchCall:
     """
     Start a draft, once.
 
     A batch call that is scheduled or started already is only compared.
 
-    :raises WrongStateError: if it ended badly, or is scheduled for another moment.
+    :param now: the clock, in UTC.
+    :raises WrongStateError: if it ended badly, is scheduled for another moment, or calls before the one asked for.
+    :raises TimingError: if another zone is stated than the draft's.
     :raises PastStartError: if the start has passed and ``on_past`` is not ``"start_now"``.
     :raises ReadBackError: if the server stored another start; the campaign is paused then.
     """
-    moment, now = start.moment, now or datetime.now(UTC)
+    moment = start.moment
     batch = steps.read(client, batch_call_id)
-    state = State.of(batch.status)
-    if state is not State.DRAFT:
-        return _scheduled_already(batch, moment, start)
-    zone = start.timezone or batch.timezone or "UTC"
-    at = _not_past(moment, start, batch, now)
+    if State.of(batch.status) is not State.DRAFT:
+        return _scheduled_already(batch, moment, start, now())
+    check_same_zone(batch, start.timezone)
+    at = _not_past(moment, start, batch, now())
+    zone = start.timezone or batch.timezone
+    log.warning(
+        "Batch call %s: the API does not tell its calling window. A draft that was made without start_time and "
+        "end_time has none and may call at any hour.",
+        batch.id,
+    )
     batch = steps.schedule(client, batch, at, zone)
-    compare_start(client, batch, at, zone, now)
+    if at is None and (kept := _date_ahead(batch, now())) is not None:
+        story = f"Batch call {batch.id} ({batch.name!r}) was to start at once; the server stored the start"
+        pause_and_raise(client, batch, ReadBackError(f"{story} {in_words(kept, start.timezone)}."))
+    # Without a stated zone none was sent, so any that is told is the draft's own.
+    compare_start(client, batch, at, zone or batch.timezone or "UTC", now())
     return batch
+
+
+def _has_begun(batch: BatchCall) -> bool:
+    return State.of(batch.status) in (State.ACTIVE, State.COMPLETED)
+
+
+def _date_ahead(batch: BatchCall, now: datetime) -> datetime | None:
+    """Return the start that a campaign waits for; ``None`` if it waits for none or does not tell it."""
+    if _has_begun(batch) or batch.scheduled_at is None or batch.scheduled_at <= now + _AT_ONCE:
+        return None
+    return batch.scheduled_at
 
 
 def _not_past(moment: datetime | None, start: Start, batch: BatchCall, now: datetime) -> datetime | None:
@@ -102,14 +147,21 @@ def _not_past(moment: datetime | None, start: Start, batch: BatchCall, now: date
     )
 
 
-def _scheduled_already(batch: BatchCall, moment: datetime | None, start: Start) -> BatchCall:
-    state = State.of(batch.status)
-    if state.ended_badly:
+def _scheduled_already(batch: BatchCall, moment: datetime | None, start: Start, now: datetime) -> BatchCall:
+    if State.of(batch.status).ended_badly:
         raise WrongStateError(f"Batch call {batch.id} is {batch.status!r} and cannot be started. Make a new one.")
-    # A late start (on_past="start_now") was sent without a moment, so there is none to compare with.
-    differences = (
-        start_differences(batch, moment, start.timezone) if moment and start.timezone and batch.scheduled_at else []
-    )
+    if moment is not None and moment > now and _has_begun(batch):
+        raise WrongStateError(
+            f"Batch call {batch.id} ({batch.name!r}) is {batch.status!r} already, before the start that was asked for, "
+            f"{in_words(moment, start.timezone)}. Nothing was changed. PauseBatchCallOperator stops one that calls."
+        )
+    if moment is None and (waits_for := _date_ahead(batch, now)) is not None:
+        differences = [f"start asked for at once, stored {in_words(waits_for, start.timezone)}"]
+    elif moment and start.timezone and batch.scheduled_at:
+        differences = start_differences(batch, moment, start.timezone)
+    else:
+        # A late start (on_past="start_now") was sent without a moment, so there is none to compare with.
+        differences = []
     if differences:
         raise WrongStateError(
             f"Batch call {batch.id} is {batch.status!r} already, with another start: {'; '.join(differences)}. "

@@ -28,12 +28,13 @@ def read(client: TruedyClient, batch_call_id: str) -> BatchCall:
     return client.send(endpoints.get_batch_call(batch_call_id))
 
 
-def schedule(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str) -> BatchCall:
+def schedule(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str | None) -> BatchCall:
     """
     Take the one step that starts a campaign.
 
     :param batch: the batch call, just read as ``draft``.
     :param at: the instant to start at; ``None`` starts now.
+    :param timezone: zone of window and days; ``None`` sends none, so that the draft keeps its own.
     :return: the batch call read back.
     """
     call = endpoints.schedule_batch_call(batch.id, scheduled_at=at, timezone=timezone)

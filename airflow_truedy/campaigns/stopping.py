@@ -1,14 +1,16 @@
-"""Pause a campaign because its task was killed or took too long. Never raises the state of anybody else's pause."""
+"""Pause a campaign because its task was killed, took too long, or found another start than was asked for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow_truedy.campaigns import holding, steps
+from airflow_truedy.campaigns.errors import CampaignError, NotHeldError
 from airflow_truedy.campaigns.states import State
 
 if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.keys import CampaignKey
 
 _RESUME = "resume it in the Truedy dashboard or with ResumeBatchCallOperator"
@@ -48,6 +50,23 @@ def pause_for_good(client: TruedyClient, batch_call_id: str) -> str:
         return left_alone
     holding.hold_for_good(client, batch)
     return f"Batch call {batch_call_id} is paused; to let it go on, {_RESUME}."
+
+
+def pause_and_raise(client: TruedyClient, batch: BatchCall, why: CampaignError) -> NoReturn:
+    """
+    Pause a campaign that would call at another time than was asked for, like a person would, and raise ``why``.
+
+    :raises CampaignError: ``why``, and that the campaign is paused. A draft and an ended one need no pause.
+    :raises NotHeldError: if it could not be paused.
+    """
+    state = State.of(batch.status)
+    if state is State.DRAFT or state.is_terminal:
+        raise why
+    try:
+        holding.hold_for_good(client, batch)
+    except Exception as failure:
+        raise NotHeldError(f"{why} It could NOT be paused ({failure}): stop it in the Truedy dashboard.") from why
+    raise type(why)(f"{why} The campaign is paused. Correct it and resume it, or delete it.")
 
 
 def _left_alone(batch_call_id: str, status: str) -> str | None:

@@ -70,16 +70,21 @@ class ScheduleBatchCallOperator(_OneBatchCall):
     """
     Start a draft, at a moment or at once.
 
-    One that is scheduled or started already is compared and left alone. What the server stored is read back; if it
-    differs, the campaign is paused and the task fails. The daily calling window was set when the batch call was made
-    and cannot be read: for a start at once, see to it yourself that the task runs inside it.
+    One that is scheduled or started already is compared and left alone: the task fails if it has another start, or
+    calls although the one asked for is ahead. What the server stored is read back; if it differs, the campaign is
+    paused and the task fails.
+
+    The daily calling window **cannot** be seen from here: it is set when the draft is made, and the API does not tell
+    it back. A draft that was made without ``start_time`` and ``end_time`` has none and may call at any hour. For a
+    start at once, a late one with ``on_past="start_now"`` too, see to it yourself that the task runs inside it.
 
     :param scheduled_at: when calls may begin: ISO 8601 text, a datetime or a template; a naive value is wall time in
         ``timezone``.
-    :param timezone: IANA zone of ``scheduled_at``, window and days. Required with ``scheduled_at``; otherwise the batch
-        call's own stays.
+    :param timezone: IANA zone of ``scheduled_at``, window and days. Required with ``scheduled_at``; otherwise the
+        draft's own stays. Another zone than the draft's is an error, because it would move the draft's window.
     :param schedule_type: ``immediate`` starts when the task runs, instead of ``scheduled_at``.
-    :param on_past: what a start in the past means: ``fail`` (default), ``start_now`` or ``skip`` the task.
+    :param on_past: what a start in the past means: ``fail`` (default), ``start_now`` whatever the hour, or ``skip`` the
+        task.
     :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
     """
 
@@ -113,7 +118,7 @@ class ScheduleBatchCallOperator(_OneBatchCall):
         from airflow_truedy.campaigns.times import instant_of, zone_of
 
         if not is_template(self.schedule_type):
-            # The rule of CreateBatchCallOperator without its window, which a draft has already.
+            # The rule of CreateBatchCallOperator without its window: the schedule step takes none.
             check_timing_is_stated(
                 start=True,
                 schedule_type=self.schedule_type,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from airflow_truedy.campaigns import holding, steering, steps
 from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, UnsettledError
 from airflow_truedy.campaigns.plan import PastStartSkip
 from airflow_truedy.campaigns.steering import Start, WrongStateError
-from tests.campaigns.ground import Ground, refused
+from tests.campaigns.ground import Ground, Rule, refused
 from tests.campaigns.plans import START, STARTS_AT, plan_of
 
 NEW_YORK = "America/New_York"
@@ -30,7 +32,7 @@ def scheduled(ground: Ground) -> str:
 
 
 def schedule(ground: Ground, batch_call_id: str, start: Start = TUESDAY) -> Any:
-    return steering.schedule(ground.client, batch_call_id, start, ground.now())
+    return steering.schedule(ground.client, batch_call_id, start, ground.now)
 
 
 def sent(ground: Ground, *actions: str) -> int:
@@ -58,6 +60,68 @@ def test_another_start_than_the_one_that_is_scheduled_is_refused(ground: Ground,
 def test_a_start_at_once_keeps_the_zone_that_the_draft_has(ground: Ground, draft: str) -> None:
     batch = schedule(ground, draft, Start(None, None))
     assert (batch.status, batch.timezone, ground.only.hours.zone) == ("active", NEW_YORK, NEW_YORK)
+
+
+def test_a_draft_whose_zone_nobody_tells_keeps_it(ground: Ground, draft: str) -> None:
+    ground.alter_data("GET", "/batch-calls/.*", timezone=...)
+    schedule(ground, draft, Start(None, None))
+    assert (ground.only.status, ground.only.hours.zone) == ("active", NEW_YORK)
+
+
+@pytest.mark.parametrize("start", [Start("2026-06-02T09:00Z", "UTC"), Start(None, "UTC")])
+def test_a_zone_that_would_move_the_drafts_window_is_refused(ground: Ground, draft: str, start: Start) -> None:
+    with pytest.raises(TimingError, match=r"read in America/New_York; timezone='UTC' was stated"):
+        schedule(ground, draft, start)
+    assert (ground.only.status, ground.only.hours.zone) == ("draft", NEW_YORK)
+
+
+def test_an_instant_is_the_same_in_the_drafts_own_zone(ground: Ground, draft: str) -> None:
+    assert schedule(ground, draft, Start("2026-06-02T14:00Z", NEW_YORK)).scheduled_at == STARTS_AT
+
+
+def test_that_nobody_knows_the_window_is_said(ground: Ground, draft: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    schedule(ground, draft)
+    assert f"{draft}: the API does not tell its calling window" in caplog.text
+
+
+@pytest.mark.parametrize("days_later", [0, 7])
+def test_what_calls_before_the_start_that_is_asked_for_is_no_success(
+    ground: Ground, draft: str, days_later: int
+) -> None:
+    schedule(ground, draft, Start(None, None))
+    ground.advance(days_later * 86_400)
+    with pytest.raises(WrongStateError, match=r"already, before the start that was asked for, Tue 2026-06-09 10:00"):
+        schedule(ground, draft, Start("2026-06-09T10:00", NEW_YORK))
+
+
+def stores(ground: Ground, moment: datetime) -> Rule:
+    """A rule that schedules for another moment than the one that was sent."""
+
+    def rule(*_: Any) -> httpx.Response:
+        ground.do("schedule_batch", ground.only, scheduled_at=moment.timestamp())
+        return httpx.Response(200, json={"data": {}})
+
+    return rule
+
+
+def test_a_start_at_once_that_the_server_keeps_for_later_is_paused(ground: Ground, draft: str) -> None:
+    ground.alter("POST", ".*/schedule", stores(ground, STARTS_AT))
+    with pytest.raises(ReadBackError, match=r"was to start at once; .*2026-06-02T14:00:00Z.*paused"):
+        schedule(ground, draft, Start(None, None))
+    assert ground.only.status == "paused"
+
+
+def test_a_start_at_once_of_what_waits_for_a_date_is_refused(ground: Ground, scheduled: str) -> None:
+    with pytest.raises(WrongStateError, match="start asked for at once, stored 2026-06-02T14:00:00Z"):
+        schedule(ground, scheduled, Start(None, None))
+    assert ground.only.status == "scheduled"
+
+
+def test_a_server_whose_clock_is_a_little_ahead_starts_at_once(ground: Ground, draft: str) -> None:
+    ground.alter("POST", ".*/schedule", stores(ground, ground.now() + timedelta(seconds=30)))
+    for _ in range(2):
+        assert schedule(ground, draft, Start(None, None)).status == "scheduled"
 
 
 def test_a_started_campaign_is_not_started_again(ground: Ground, draft: str) -> None:

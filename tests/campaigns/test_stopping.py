@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_truedy.campaigns.stopping import pause_for_good, pause_for_kill
-from tests.campaigns.ground import Ground, Memory
+from airflow_truedy.campaigns import steps
+from airflow_truedy.campaigns.errors import NotHeldError, ReadBackError
+from airflow_truedy.campaigns.stopping import pause_and_raise, pause_for_good, pause_for_kill
+from tests.campaigns.ground import Ground, Memory, refused
 from tests.campaigns.plans import plan_of
 
 PLAN = plan_of(3)
@@ -51,3 +53,23 @@ def test_what_has_ended_is_left_alone(ground: Ground, scheduled: str) -> None:
     for said in (pause_for_good(ground.client, scheduled), pause_for_kill(ground.client, PLAN.key, scheduled)):
         assert "nothing to pause" in said
     assert ground.only.status == "completed"
+
+
+def test_another_start_than_asked_for_is_paused_for_good(ground: Ground, scheduled: str) -> None:
+    pause_for_kill(ground.client, PLAN.key, scheduled)
+    with pytest.raises(ReadBackError, match=r"Too early\. The campaign is paused"):
+        pause_and_raise(ground.client, steps.read(ground.client, scheduled), ReadBackError("Too early."))
+    assert ground.run(PLAN).batch.status == "paused"
+
+
+def test_what_cannot_be_paused_is_named_with_the_reason_for_pausing_it(ground: Ground, scheduled: str) -> None:
+    ground.alter("POST", ".*/pause", refused(message="too late"))
+    with pytest.raises(NotHeldError, match=r"Too early\. It could NOT be paused .*too late.*dashboard"):
+        pause_and_raise(ground.client, steps.read(ground.client, scheduled), ReadBackError("Too early."))
+
+
+def test_a_draft_needs_no_pause(ground: Ground) -> None:
+    draft = ground.run(plan_of(3, start=False)).batch
+    with pytest.raises(ReadBackError, match=r"^Too early\.$"):
+        pause_and_raise(ground.client, draft, ReadBackError("Too early."))
+    assert ground.only.status == "draft"
