@@ -46,7 +46,7 @@ class CountMismatchError(CampaignError):
 
 
 class ReadBackError(CampaignError):
-    """The server stored another start or zone than was sent; the campaign was paused."""
+    """The server stored another start or zone than was sent; the campaign was paused, or kept the start it had."""
 
 
 class CampaignEndedError(CampaignError):

@@ -111,7 +111,7 @@ def schedule(
     check_same_zone(batch, start.timezone)
     at = _not_past(moment, start, batch, now())
     zone = start.timezone or batch.timezone
-    log.warning(
+    log.info(
         "Batch call %s: the API does not tell its calling window. A draft that was made without start_time and "
         "end_time has none and may call at any hour.",
         batch.id,

@@ -11,10 +11,11 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, InvalidRequestError, OutcomeUnknownError
 from airflow_truedy.api.models import BatchCallUpdate, checked
 from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.errors import PastStartError, TimingError, UnsettledError
+from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, UnsettledError
 from airflow_truedy.campaigns.keys import renamed
 from airflow_truedy.campaigns.states import State
-from airflow_truedy.campaigns.steering import WrongStateError
+from airflow_truedy.campaigns.steering import WrongStateError, check_same_zone
+from airflow_truedy.campaigns.stopping import pause_and_raise
 from airflow_truedy.campaigns.times import UTC, in_words, instant_of, zone_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TRIES = 3
-_READABLE = ("name", "scheduled_at", "schedule_type")
+_READABLE = ("name", "scheduled_at")
 _NEEDS_ZONE = ("scheduled_at", "start_time", "end_time", "working_days")
 
 
@@ -37,7 +38,7 @@ class Updated:
 
     :param batch: as read back.
     :param sent: fields that were sent.
-    :param not_taken: of them, those that the server holds otherwise.
+    :param not_taken: of them, those that the server holds otherwise; never the start, which is an error.
     :param unreadable: of them, those that the API does not show, so that nobody knows.
     """
 
@@ -71,8 +72,11 @@ def update(
     :param fields: fields of ``PATCH /batch-calls/{id}``; ``None`` leaves a field as it is.
     :param timezone: zone of a naive ``scheduled_at``, of window and days; the API cannot change a batch call's zone,
         so for window and days it must be the one that the batch call has.
-    :raises TimingError: if a zone is missing or another than the batch call's.
+    :raises TimingError: if a zone is missing, or another than the batch call's, or for window and days if the server
+        does not tell the batch call's.
     :raises PastStartError: if ``scheduled_at`` has passed: that would start it at once.
+    :raises ReadBackError: if the server did not take ``scheduled_at``. If it holds neither the old nor the new start,
+        the batch call is paused.
     :raises WrongStateError: if the server does not change a batch call in this state.
     :raises InvalidPayloadError: if a value breaks a rule of the API.
     """
@@ -88,11 +92,17 @@ def update(
     if "name" in asked:
         asked["name"] = renamed(batch.name, asked["name"])
     changes = {name: value for name, value in asked.items() if name not in _READABLE or _differs(batch, name, value)}
+    if "scheduled_at" in changes and batch.schedule_type != "scheduled":
+        # An immediate one would stay immediate, and start at once in spite of its date.
+        changes["schedule_type"] = "scheduled"
     if not changes:
         log.info("Batch call %s is as asked for already; nothing was sent.", batch.id)
         return Updated(batch, [], [], [])
-    batch = _send(client, batch, checked(BatchCallUpdate, changes))
-    return _compared(batch, changes)
+    updated = _send(client, batch, checked(BatchCallUpdate, changes))
+    done = _compared(updated, changes)
+    if "scheduled_at" in changes:
+        _check_start(client, batch, updated, changes["scheduled_at"], timezone)
+    return done
 
 
 def _ahead(moment: str | datetime, timezone: str | None, now: datetime) -> datetime:
@@ -106,18 +116,27 @@ def _ahead(moment: str | datetime, timezone: str | None, now: datetime) -> datet
 
 def _same_zone(batch: BatchCall, asked: Mapping[str, Any], timezone: str | None) -> None:
     clocked = [name for name in ("start_time", "end_time", "working_days") if name in asked]
-    if clocked and batch.timezone and batch.timezone != timezone:
+    if not clocked:
+        return
+    if not batch.timezone:
         raise TimingError(
-            f"{', '.join(clocked)} would be read in {batch.timezone}, the zone of batch call {batch.id}, which the API "
-            f"cannot change; timezone={timezone!r} was stated. Nothing was changed."
+            f"The server does not tell the zone of batch call {batch.id} ({batch.name!r}), in which it would read "
+            f"{', '.join(clocked)}. Nothing was changed. Change them in the Truedy dashboard."
         )
+    check_same_zone(batch, timezone)
 
 
 def _differs(batch: BatchCall, name: str, value: Any) -> bool:
-    held = getattr(batch, name)
-    if isinstance(value, datetime) and held is not None:
-        return bool(held.replace(microsecond=0) != value.replace(microsecond=0))
-    return bool(held != value)
+    if name == "scheduled_at":
+        return not _starts_at(batch, value)
+    return bool(getattr(batch, name) != value)
+
+
+def _starts_at(batch: BatchCall, moment: datetime) -> bool:
+    """Whether the batch call has this start, as far as the server tells."""
+    held = batch.scheduled_at
+    same = held is not None and held.replace(microsecond=0) == moment.replace(microsecond=0)
+    return same and batch.schedule_type in (None, "scheduled")
 
 
 def _send(client: TruedyClient, batch: BatchCall, request: BatchCallUpdate) -> BatchCall:
@@ -144,7 +163,7 @@ def _send(client: TruedyClient, batch: BatchCall, request: BatchCallUpdate) -> B
 
 def _compared(batch: BatchCall, changes: Mapping[str, Any]) -> Updated:
     not_taken = [name for name, value in changes.items() if name in _READABLE and _differs(batch, name, value)]
-    unreadable = [name for name in changes if name not in _READABLE]
+    unreadable = [name for name in changes if name not in (*_READABLE, "schedule_type")]
     if not_taken:
         log.warning("Batch call %s did not take: %s. The server holds another value.", batch.id, ", ".join(not_taken))
     if unreadable:
@@ -154,3 +173,24 @@ def _compared(batch: BatchCall, changes: Mapping[str, Any]) -> Updated:
             ", ".join(unreadable),
         )
     return Updated(batch, list(changes), not_taken, unreadable)
+
+
+def _check_start(
+    client: TruedyClient, before: BatchCall, batch: BatchCall, moment: datetime, timezone: str | None
+) -> None:
+    """Fail unless the new start was taken. Nobody has asked for a third one, so it is not left to call."""
+    if _starts_at(batch, moment):
+        return
+    error = ReadBackError(
+        f"Batch call {batch.id} ({batch.name!r}, {batch.status!r}) did not take the new start. Asked for: "
+        f"{in_words(moment, timezone)}; before: {_start_in_words(before, timezone)}; now: "
+        f"{_start_in_words(batch, timezone)}. Set it in the Truedy dashboard."
+    )
+    if (batch.scheduled_at, batch.schedule_type) == (before.scheduled_at, before.schedule_type):
+        raise error
+    pause_and_raise(client, batch, error)
+
+
+def _start_in_words(batch: BatchCall, timezone: str | None) -> str:
+    date = in_words(batch.scheduled_at, timezone) if batch.scheduled_at else "no date"
+    return f"{date} (immediate)" if batch.schedule_type == "immediate" else date

@@ -11,7 +11,7 @@ from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.batch_call_ids import batch_call_id_of, batch_call_ids_of
 from airflow_truedy.operators.batch_calls import summary_of
 from airflow_truedy.operators.failing import failing_fast
-from airflow_truedy.operators.templating import is_template, restored, restored_text
+from airflow_truedy.operators.templating import is_template, restored, restored_text, vanished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,20 +185,22 @@ class UpdateBatchCallOperator(_OneBatchCall):
     """
     Change a batch call that is a draft, scheduled or paused. Only what differs is sent.
 
-    Name and start are read back, and a warning says what the server did not take. Numbers, limits, window and days
-    **cannot** be read back: the API does not show them, so the log says which ones nobody knows about. They are
-    sent each time, which does no harm. A tag that ``CreateBatchCallOperator`` put into the name stays in it.
+    Start and name are read back. A start that the server did not take fails the task; if it stored a third one, neither
+    the old nor the new, the batch call is paused first. For a name that it did not take there is a warning. Numbers,
+    limits, window and days **cannot** be read back: the API does not show them, so the log says which ones nobody knows
+    about. They are sent each time, which does no harm. A tag that ``CreateBatchCallOperator`` put into the name stays
+    in it. A parameter whose template renders to nothing is an error: leave it out if nothing is to change.
 
     :param name: new name, 1 to 255 characters.
     :param phone_number_ids: numbers to call from.
     :param phone_rotation_strategy: ``random``, ``sequential`` or ``round_robin``.
     :param scheduled_at: new start: ISO 8601 text, a datetime or a template; a naive value is wall time in ``timezone``.
-        A moment in the past is refused.
+        A moment in the past is refused. An ``immediate`` batch call becomes a ``scheduled`` one.
     :param start_time: daily begin of the calling window, HH:MM wall time.
     :param end_time: daily end of the calling window, HH:MM wall time.
     :param working_days: 1 = Monday to 7 = Sunday.
     :param timezone: IANA zone of these four, required with them. For window and days it must be the batch call's own,
-        which the API cannot change.
+        which the API cannot change; if the server does not tell it, they cannot be changed from here.
     :param max_calls_per_day: at most so many calls a day.
     :param retry_failed: only older servers know it.
     """
@@ -232,6 +234,9 @@ class UpdateBatchCallOperator(_OneBatchCall):
         self.timezone = timezone
         self.max_calls_per_day = max_calls_per_day
         self.retry_failed = retry_failed
+        self._stated = [
+            name for name in (*_UPDATE_TEXTS, *_UPDATE_OTHERS, "timezone") if getattr(self, name) is not None
+        ]
         self._check_what_is_stated()
 
     def _check_what_is_stated(self) -> None:
@@ -248,7 +253,13 @@ class UpdateBatchCallOperator(_OneBatchCall):
 
         fields = {name: restored_text(getattr(self, name)) for name in _UPDATE_TEXTS}
         fields.update({name: restored(getattr(self, name)) for name in _UPDATE_OTHERS})
-        done = update(client, batch_call_id, fields, restored_text(self.timezone))
+        timezone = restored_text(self.timezone)
+        values = {**fields, "timezone": timezone}
+        for name in self._stated:
+            if values[name] is None:
+                # Left out, the old value would stay, and the task be green.
+                raise vanished(name)
+        done = update(client, batch_call_id, fields, timezone)
         return done.batch, {"sent": done.sent, "not_taken": done.not_taken, "unreadable": done.unreadable}
 
 

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.errors import PastStartError, TimingError
+from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError
 from airflow_truedy.campaigns.lookup import find
 from airflow_truedy.campaigns.steering import WrongStateError
 from airflow_truedy.campaigns.updates import Updated, update
-from tests.campaigns.ground import Ground
+from tests.campaigns.ground import Ground, Rule, Send
 from tests.campaigns.plans import START, STARTS_AT, plan_of
 
 NEW_YORK = "America/New_York"
@@ -76,6 +76,70 @@ def test_times_without_a_zone_or_in_another_are_refused(ground: Ground, schedule
 def test_a_start_in_another_zone_is_the_instant_that_it_means(ground: Ground, scheduled: str) -> None:
     done = change(ground, scheduled, "Europe/Berlin", scheduled_at="2026-06-03T16:00")
     assert done.batch.scheduled_at == STARTS_AT + timedelta(days=1)
+
+
+def test_times_in_a_zone_that_the_server_does_not_tell_are_refused(ground: Ground, scheduled: str) -> None:
+    ground.alter_data("GET", "/batch-calls/.*", timezone=...)
+    with pytest.raises(TimingError, match=r"does not tell the zone .* start_time, end_time.*dashboard"):
+        change(ground, scheduled, start_time="10:00", end_time="16:00")
+    assert patches(ground) == 0
+
+
+WEDNESDAY = "2026-06-03T10:00"
+
+
+def stores(ground: Ground, moment: datetime) -> Rule:
+    """A rule that stores another start than the one that was sent."""
+
+    def rule(*_: Any) -> httpx.Response:
+        ground.do("update_batch", ground.only, changes={"scheduled_at": moment.timestamp()})
+        return httpx.Response(200, json={"data": {"id": ground.only.id}})
+
+    return rule
+
+
+def test_a_start_that_stays_fails_and_pauses_nobody(ground: Ground, scheduled: str) -> None:
+    ground.alter("PATCH", ".*", stores(ground, STARTS_AT))
+    with pytest.raises(ReadBackError, match=r"not take the new start. Asked for: Wed .*; before: Tue .*; now: Tue"):
+        change(ground, scheduled, scheduled_at=WEDNESDAY)
+    assert ground.only.status == "scheduled"
+
+
+def test_a_third_start_is_paused_and_fails_with_all_three(ground: Ground, scheduled: str) -> None:
+    ground.alter("PATCH", ".*", stores(ground, STARTS_AT - timedelta(hours=7)))
+    story = r"Asked for: Wed 2026-06-03 10:00.*; before: Tue 2026-06-02 10:00.*; now: Tue 2026-06-02 03:00.*is paused"
+    with pytest.raises(ReadBackError, match=story):
+        change(ground, scheduled, scheduled_at=WEDNESDAY)
+    assert ground.only.status == "paused"
+    assert ground.run(plan_of(3)).batch.status == "paused"
+
+
+def test_a_start_that_is_gone_is_paused(ground: Ground, scheduled: str) -> None:
+    def forgets_it(_: httpx.Request, send: Send) -> httpx.Response:
+        ground.alter_data("GET", "/batch-calls/.*", scheduled_at=None)
+        return send()
+
+    ground.alter("PATCH", ".*", forgets_it)
+    with pytest.raises(ReadBackError, match=r"now: no date.*is paused"):
+        change(ground, scheduled, scheduled_at=WEDNESDAY)
+    assert ground.only.status == "paused"
+
+
+def test_an_immediate_draft_that_gets_a_start_is_scheduled_for_it(ground: Ground) -> None:
+    draft = ground.run(plan_of(3, start=False, scheduled_at=None)).batch
+    assert draft.schedule_type == "immediate"
+    done = change(ground, draft.id, scheduled_at=WEDNESDAY)
+    assert (done.batch.schedule_type, done.batch.scheduled_at) == ("scheduled", STARTS_AT + timedelta(days=1))
+    assert (done.sent, done.not_taken, done.unreadable) == (["scheduled_at", "schedule_type"], [], [])
+    assert change(ground, draft.id, scheduled_at=WEDNESDAY).sent == []
+
+
+def test_a_draft_that_stays_immediate_in_spite_of_its_new_start_fails(ground: Ground) -> None:
+    draft = ground.run(plan_of(3, start=False, scheduled_at=None)).batch
+    ground.alter("PATCH", ".*", stores(ground, STARTS_AT + timedelta(days=1)))
+    with pytest.raises(ReadBackError, match=r"before: no date \(immediate\); now: Wed .* \(immediate\)"):
+        change(ground, draft.id, scheduled_at=WEDNESDAY)
+    assert ground.only.status == "draft"
 
 
 def test_a_start_in_the_past_would_call_at_once_and_is_refused(ground: Ground, scheduled: str) -> None:

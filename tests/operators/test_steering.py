@@ -148,6 +148,35 @@ def test_templates_are_left_to_the_run(draft: dict[str, Any]) -> None:
         assert operator.execute(context)["scheduled_at"] == "2026-06-03T14:00:00Z"
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "name",
+        "phone_number_ids",
+        "phone_rotation_strategy",
+        "scheduled_at",
+        "start_time",
+        "end_time",
+        "working_days",
+        "max_calls_per_day",
+        "retry_failed",
+        "timezone",
+    ],
+)
+@pytest.mark.parametrize("nothing", ["{{ params.get('a', '') }}", "{{ none }}"])
+def test_an_update_of_which_a_part_renders_to_nothing_changes_nothing(
+    sandbox: SandboxProcess, draft: dict[str, Any], field: str, nothing: str
+) -> None:
+    stated = {"name": "Other", "timezone": "America/New_York", field: nothing}
+    with DAG("dag"):
+        operator = UpdateBatchCallOperator(task_id="steer", **draft, **stated)
+    context = {**context_of(operator), "params": {}}
+    operator.render_template_fields(context)
+    with pytest.raises(AirflowFailException, match=f"{field}.*rendered to nothing"):
+        operator.execute(context)
+    assert all(each["method"] != "PATCH" for each in sandbox.requests())
+
+
 def test_what_may_not_be_deleted_is_listed_after_the_rest_is_gone(
     sandbox: SandboxProcess, draft: dict[str, Any]
 ) -> None:
