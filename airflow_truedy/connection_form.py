@@ -1,4 +1,4 @@
-"""The connection form of type ``truedy``, as data: Airflow 3.3 builds the form from it without importing the hook."""
+"""The connection form of type ``truedy``, as data: from 3.2 on Airflow builds it without importing the hook."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def contacts_lineage(
     if source_uri:
         lineage.inputs.append(_file(source_uri))
     if sql is not None:
-        lineage = lineage.merge(_of_sql(*sql))
+        lineage.inputs += _of_sql(*sql).inputs
     return lineage
 
 

@@ -1,14 +1,17 @@
-"""A retry policy for tasks that talk to Truedy (Airflow 3.3 and newer)."""
+"""A retry policy for tasks that talk to Truedy. Airflow asks it from 3.3 on."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow.sdk import RetryDecision, RetryPolicy
-
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, RetryDecision, RetryPolicy
+else:
+    try:
+        from airflow.sdk import RetryDecision, RetryPolicy
+    except ImportError:  # Before 3.3, which asks no policy: among default_args it is passed over.
+        RetryDecision, RetryPolicy = None, object
 
 
 class TruedyRetryPolicy(RetryPolicy):
@@ -20,6 +23,10 @@ class TruedyRetryPolicy(RetryPolicy):
 
     Use it as ``default_args={"retries": 5, "retry_policy": TruedyRetryPolicy()}``.
     """
+
+    def __repr__(self) -> str:
+        """Return the same text in every process: Airflow keeps it in the Dag, and would see a new Dag version."""
+        return "TruedyRetryPolicy()"
 
     def evaluate(
         self,

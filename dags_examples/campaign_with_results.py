@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import Param, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_truedy.contacts import RegionColumn
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
@@ -41,7 +41,8 @@ CALLING_HOURS = {
 DO_NOT_CALL = SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US")
 
 
-@task
+# One XCom, not one for each key of the manifest.
+@task(multiple_outputs=False)
 def find_unanswered(results: dict[str, Any], contacts: dict[str, Any], folder: str, ti: Any) -> dict[str, Any]:
     """Write the people who were not reached into a new list."""
     from airflow_truedy.operators.follow_up import failed_contacts

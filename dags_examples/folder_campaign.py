@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.retry_policy import TruedyRetryPolicy

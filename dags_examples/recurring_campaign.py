@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, dag
+from airflow.sdk import dag
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.contacts import SqlSuppression, SqlToContactsOperator

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import importlib
+import sys
+import types
 from datetime import timedelta
 from typing import Any
 
@@ -71,7 +74,23 @@ def test_it_is_one_of_airflows_policies() -> None:
 
 
 def test_every_error_of_ours_says_whether_a_retry_can_help() -> None:
-    listed = {*HOPELESS, *WORTH_ANOTHER_TRY, errors.RateLimitedError}
+    listed = {*HOPELESS, *WORTH_ANOTHER_TRY, errors.RateLimitedError, campaign_errors.WindowClosedError}
     for module, root in ((errors, errors.TruedyError), (campaign_errors, campaign_errors.CampaignError)):
         kinds = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, root)}
         assert kinds - {root} <= listed
+
+
+def test_a_closed_window_is_waited_for() -> None:
+    closed = campaign_errors.WindowClosedError("stays paused", retry_after=3600)
+    decision = TruedyRetryPolicy().evaluate(closed, 1, 5)
+    assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(hours=1))
+
+
+def test_airflow_before_3_3_imports_it_and_stores_the_same_text_at_each_parse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.sdk", types.ModuleType("airflow.sdk"))
+    monkeypatch.delitem(sys.modules, "airflow_truedy.retry_policy")
+    older = importlib.import_module("airflow_truedy.retry_policy")
+    assert older.TruedyRetryPolicy is not TruedyRetryPolicy
+    assert str(older.TruedyRetryPolicy()) == str(TruedyRetryPolicy()) == "TruedyRetryPolicy()"

@@ -6,10 +6,10 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.errors import CampaignError, CountMismatchError, NotHeldError, ReadBackError
+from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
 from airflow_truedy.campaigns.filling import check_count
 from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.stopping import pause_and_raise
 from airflow_truedy.campaigns.times import in_words
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def verify_start(
     try:
         check_count(client, plan, batch)
     except CountMismatchError as mismatch:
-        _stop(client, batch, mismatch)
+        pause_and_raise(client, batch, mismatch)
 
 
 def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str, now: datetime) -> None:
@@ -58,7 +58,7 @@ def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, t
         differences.append(f"start sent {in_words(at, timezone)}, but it is {batch.status!r} now")
     if differences:
         story = f"The server has another start for batch call {batch.id} ({batch.name!r}) than was sent"
-        _stop(client, batch, ReadBackError(f"{story}: {'; '.join(differences)}."))
+        pause_and_raise(client, batch, ReadBackError(f"{story}: {'; '.join(differences)}."))
 
 
 def start_differences(batch: BatchCall, at: datetime | None, timezone: str) -> list[str]:
@@ -76,15 +76,3 @@ def start_differences(batch: BatchCall, at: datetime | None, timezone: str) -> l
 
 def _same_second(one: datetime, other: datetime) -> bool:
     return one.replace(microsecond=0) == other.replace(microsecond=0)
-
-
-def _stop(client: TruedyClient, batch: BatchCall, why: CampaignError) -> None:
-    state = State.of(batch.status)
-    if state.is_terminal:
-        raise why
-    try:
-        # Paused like a person would: the next attempt must not resume a campaign that starts at a wrong time.
-        steps.pause(client, batch)
-    except Exception as failure:
-        raise NotHeldError(f"{why} It could NOT be paused ({failure}): stop it in the Truedy dashboard.") from why
-    raise type(why)(f"{why} The campaign is paused. Correct it and resume it, or delete it.")

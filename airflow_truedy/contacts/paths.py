@@ -21,14 +21,16 @@ Opener = Callable[[str], Any]
 
 def local_path(path: Any) -> Path | None:
     """The path as a local one, or ``None`` when it is on an object store."""
-    if isinstance(path, Path):
-        return path
     if isinstance(path, str):
         parts = urlsplit(path)
         if parts.scheme in ("", "file"):
             return Path(unquote(parts.path) if parts.scheme else path)
         return None
-    return Path(path.path) if getattr(path, "protocol", None) in ("", "file", "local") else None
+    # Asked first: with universal-pathlib before 0.3 (Airflow 3.0 and 3.1) a path in an object store is a Path too.
+    protocol = getattr(path, "protocol", None)
+    if protocol is None:
+        return path if isinstance(path, Path) else None
+    return Path(path.path) if protocol in ("", "file", "local") else None
 
 
 def open_local(uri: str) -> Path:

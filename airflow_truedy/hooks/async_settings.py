@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import Connection
@@ -24,6 +23,12 @@ async def settings_of(hook: BaseHook | type[BaseHook], truedy_conn_id: str) -> C
     if hasattr(Connection, "aextra_dejson"):
         connection = await hook.aget_connection(truedy_conn_id)
         return ClientSettings.read(connection, await connection.aextra_dejson())
-    # Before Airflow 3.3.2 the async API masks secrets with a sync call; a thread of its own may block.
-    connection = await asyncio.to_thread(hook.get_connection, truedy_conn_id)
-    return ClientSettings.read(connection, await asyncio.to_thread(lambda: connection.extra_dejson))
+    from asgiref.sync import sync_to_async
+
+    def read() -> ClientSettings:
+        connection = hook.get_connection(truedy_conn_id)
+        return ClientSettings.read(connection, connection.extra_dejson)
+
+    # Before Airflow 3.3.2 the async API masks secrets with a sync call, which may block in a thread. Not in any thread:
+    # the triggerer of Airflow 3.0 comes back to its event loop only out of asgiref's, and dies in another.
+    return await sync_to_async(read)()

@@ -80,7 +80,7 @@ def test_an_instant_is_the_same_in_the_drafts_own_zone(ground: Ground, draft: st
 
 
 def test_that_nobody_knows_the_window_is_said(ground: Ground, draft: str, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.INFO)
     schedule(ground, draft)
     assert f"{draft}: the API does not tell its calling window" in caplog.text
 
