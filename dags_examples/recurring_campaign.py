@@ -31,7 +31,8 @@ RENEWALS = """
     # date (the form in the UI gives one): its interval is the last whole week before that.
     schedule=CronDataIntervalTimetable("0 0 * * MON", timezone="America/New_York"),
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
-    # Weeks in which the Dag was paused are not made up for. And if somebody backfills them: see on_past.
+    # Weeks in which the Dag was paused are not made up for, but the last one: unpausing the Dag runs it. And if
+    # somebody backfills them: see on_past.
     catchup=False,
     max_active_runs=1,
     tags=["truedy"],
@@ -58,6 +59,8 @@ def recurring_campaign():
         task_id="create_batch_call",
         name="Renewals, week of {{ data_interval_end | ds }}",
         agent_id="agt_f9447372",
+        # One campaign a week, whichever run makes it: a run by hand beside the scheduled one attaches to its campaign.
+        campaign_key="renewals {{ data_interval_end | ds }}",
         contacts=contacts.output,
         # A wall time without offset is read in timezone: this is 09:30 in winter and in summer. The interval's end
         # itself is an instant in UTC: .at(9) on it would be 9 o'clock in UTC, 04:00 or 05:00 in New York.

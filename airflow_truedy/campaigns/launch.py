@@ -377,7 +377,7 @@ class Launch:
             self._close()
             return Launched(batch, attached=False)
         if State.of(batch.status) is State.PAUSED or holding.is_paused_by_us(key, batch):
-            self._plan.check_resume_at(self._now(), has_called=bool(batch.called))
+            self._plan.check_resume_at(self._now(), batch.scheduled_at, has_called=bool(batch.called))
             self._verify(batch, self._moment_ahead())
             self._progress.launched, self._progress.held = False, True
             self._checkpoint()

@@ -163,7 +163,7 @@ class CampaignPlan:
             )
         return None
 
-    def check_resume_at(self, now: datetime, *, has_called: bool) -> None:
+    def check_resume_at(self, now: datetime, starts_at: datetime | None, *, has_called: bool) -> None:
         """
         Refuse to let a campaign go on that we had paused, where that would call at an hour that nobody stated.
 
@@ -171,12 +171,14 @@ class CampaignPlan:
         and a campaign that has called goes on on any day.
 
         :param now: the present instant.
+        :param starts_at: the start that the server tells, which a person may have moved; ``None`` if it tells none.
         :param has_called: whether it called somebody before it was paused.
         :raises WindowClosedError: outside the stated window or days.
         :raises PastStartError: after the day of the start, with ``on_past="fail"``.
         :raises PastStartSkip: the same with ``on_past="skip"``.
         """
-        if self.moment is not None and self.moment > now:
+        starts_at = starts_at or self.moment
+        if starts_at is not None and starts_at > now:
             return
         if not self.window.is_open(now):
             opening = self.window.next_opening(now)
@@ -186,11 +188,11 @@ class CampaignPlan:
                 "then, or resume the campaign in the Truedy dashboard.",
                 retry_after=(opening - now).total_seconds(),
             )
-        if self.moment is not None and not has_called and not self._is_day_of_start(now):
+        if starts_at is not None and not has_called and not self._is_one_day(starts_at, now):
             self.start_at(now)
 
-    def _is_day_of_start(self, now: datetime) -> bool:
-        return self.moment is not None and self._on_its_clock(self.moment).date() == self._on_its_clock(now).date()
+    def _is_one_day(self, one: datetime, other: datetime) -> bool:
+        return self._on_its_clock(one).date() == self._on_its_clock(other).date()
 
     def _on_its_clock(self, instant: datetime) -> datetime:
         return instant.astimezone(zone_of(self.timezone))

@@ -110,7 +110,7 @@ def next_look(settings: WatchSettings, seen: Seen, batch: BatchCall, *, moved: b
 def _wait(settings: WatchSettings, seen: Seen, batch: BatchCall, moved: bool, now: float) -> float:
     usual = settings.interval
     state = State.of(batch.status)
-    if state in (State.SCHEDULED, State.ACTIVE):
+    if state in (State.SCHEDULED, State.ACTIVE, State.PAUSED):
         begins = batch.scheduled_at.timestamp() if state is State.SCHEDULED and batch.scheduled_at else now
         idle = opening(settings.window, max(begins, now)) - now
         # Counters that move say more than any window: calls run on after its end.

@@ -87,7 +87,7 @@ class Watch:
             seen.missing += 1
             seen.due = now + usual / _SOONER
             if seen.missing >= _READS_TO_BE_GONE:
-                return Look(self._failure(Reason.DELETED, f"It was deleted: {error}", now))
+                return Look(self._failure(Reason.DELETED, self._is_gone(error), now))
             notes.append(Note(logging.WARNING, f"{error} Looking once more before it counts as deleted."))
         else:
             if seen.failing_at is None:
@@ -103,6 +103,11 @@ class Watch:
         if self.settings.deadline is not None:
             seen.due = min(seen.due, self.settings.deadline)
         return Look(None, tuple(notes))
+
+    def _is_gone(self, error: NotFoundError) -> str:
+        if self.seen.at is None:
+            return f"It is not there: deleted, a mistyped id, or another organization's. {error}"
+        return f"It was deleted (404, request id {error.request_id}) and calls nobody any more."
 
     def _notes_before(self, batch: BatchCall) -> list[Note]:
         """Say what a reading tells besides its counters."""
@@ -154,8 +159,10 @@ class Watch:
         settings, seen = self.settings, self.seen
         is_paused = seen.paused_at is not None
         if is_paused and settings.key is not None and holding.is_paused_by_us(settings.key, batch):
-            message = f"Batch call {batch.id} was paused by the kill handler of an earlier attempt; resuming it."
-            return self._outcome(Kind.HELD, Reason.PAUSED, message, now)
+            if self._may_go_on(batch, now):
+                message = f"Batch call {batch.id} was paused by the kill handler of an earlier attempt; resuming it."
+                return self._outcome(Kind.HELD, Reason.PAUSED, message, now)
+            return self._timeout(now) if self._is_late(now) else None
         paused_for = 0.0 if seen.paused_at is None else now - seen.paused_at
         if is_paused and settings.max_paused is not None and paused_for >= settings.max_paused:
             story = f"It has been paused for {paused_for:.0f} s (max_paused={settings.max_paused:.0f})."
@@ -165,11 +172,18 @@ class Watch:
             return self._failure(Reason.STALLED, f"{story} (stall_after={settings.stall_after:.0f}).", now)
         return self._timeout(now) if self._is_late(now) else None
 
+    def _may_go_on(self, batch: BatchCall, now: float) -> bool:
+        """Whether the launch would resume it: before its start, or in its calling window."""
+        is_ahead = batch.scheduled_at is not None and batch.scheduled_at.timestamp() > now
+        return is_ahead or is_open(self.settings.window, now)
+
     def _is_late(self, now: float) -> bool:
         return self.settings.deadline is not None and now >= self.settings.deadline
 
     def _timeout(self, now: float) -> Outcome:
         waited = f"It did not end within the {now - self.seen.since:.0f} s that this task was to wait."
+        if self.seen.failing_at is not None:
+            waited += f" It could not be read for the last {now - self.seen.failing_at:.0f} s."
         return self._failure(Reason.TIMEOUT, waited, now)
 
     def _failure(self, reason: Reason, story: str, now: float) -> Outcome:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.campaigns.errors import WindowClosedError
 from airflow_truedy.campaigns.keys import DEFAULT_WORD, CampaignKey, default_key
 from airflow_truedy.campaigns.plan import (
     CampaignPlan,
@@ -321,8 +322,7 @@ class CreateBatchCallOperator(HidingOperator, WaitingOperator):
         )
         watch_settings = self._prepare_waiting(hook, plan)
         self._launch = Launch(hook.client, plan, store_of(context, durable=self.durable))
-        launched = self._launch.run()
-        batch = launched.batch
+        batch = self._launched(hook, self._launch)
         context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(batch.id))
         begins, is_open = _start_in_words(batch, plan)
         # The API's documents let calls begin with the next window; nobody has seen a server do it.
@@ -339,6 +339,15 @@ class CreateBatchCallOperator(HidingOperator, WaitingOperator):
         if not self._waits or not plan.start:
             return self._conclude(context, summary)
         return self._wait_for(context, hook, watch_settings, batch, summary)
+
+    def _launched(self, hook: TruedyHook, launch: Launch) -> BatchCall:
+        try:
+            return launch.run().batch
+        except WindowClosedError as closed:
+            if not self._waits or launch.batch_call_id is None:
+                raise
+            self.log.warning("%s This task waits, and resumes it then.", closed)
+            return hook.get_batch_call(launch.batch_call_id)
 
     def _launch_again(self, context: Context) -> dict[str, Any]:
         from airflow_truedy.hooks.truedy import TruedyHook

@@ -211,8 +211,8 @@ class WaitingOperator(BaseOperator):
             self.log.warning("%s", outcome.message)
             return self._launch_again(context)
         if outcome.kind is Kind.FAILURE:
-            if outcome.reason is Reason.TIMEOUT and self.on_timeout == "pause":
-                self._pause_late(outcome.batch_call_id)
+            if outcome.reason in (Reason.TIMEOUT, Reason.STALLED):
+                outcome = dataclasses.replace(outcome, message=f"{outcome.message} {self._what_of_it(outcome)}")
             raise outcome.error(may_launch_anew=getattr(self, "on_retry", "attach") == "new")
         (self.log.warning if outcome.kind is Kind.WARNING else self.log.info)("%s", outcome.message)
         return self._conclude(context, {**launched, **outcome.summary()})
@@ -227,15 +227,18 @@ class WaitingOperator(BaseOperator):
         """Resolve the campaign again, which resumes what our own kill handler paused, and wait on."""
         raise NotImplementedError
 
-    def _pause_late(self, batch_call_id: str) -> None:
+    def _what_of_it(self, outcome: Outcome) -> str:
+        """Pause a campaign that takes too long, if that is wished, and say what becomes of it."""
+        if outcome.reason is not Reason.TIMEOUT or self.on_timeout != "pause":
+            return "It was left as it is and may call on: pause it in Truedy if that is wrong."
         from airflow_truedy.campaigns.stopping import pause_for_good
         from airflow_truedy.hooks.truedy import TruedyHook
 
         try:
             with TruedyHook(self.truedy_conn_id) as hook:
-                self.log.warning("%s", pause_for_good(hook.client, batch_call_id))
+                return pause_for_good(hook.client, outcome.batch_call_id)
         except Exception as problem:
-            self.log.error("Batch call %s could NOT be paused: %s Pause it in Truedy.", batch_call_id, problem)
+            return f"It could NOT be paused: {problem} Pause it in Truedy."
 
     def _stop_waiting(self, batch_call_id: str | None) -> None:
         """End the wait from a kill handler: a flag, and one short pause by a client of its own."""

@@ -93,6 +93,30 @@ def test_a_pause_of_our_own_kill_handler_sends_the_task_back_to_resume_it() -> N
     assert outcome.kind is Kind.HELD
 
 
+def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
+    evening = MONDAY.replace(hour=23)
+    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_mark(NAME, paused_by_us=True)}
+    waiting = watch(key=KEY, window=OFFICE, max_paused=HOUR)
+    for hours in (0, 5, 13):
+        assert waiting.take(batch(**marked), (evening + timedelta(hours=hours)).timestamp()).outcome is None
+    morning = waiting.take(batch(**marked), (evening + timedelta(hours=14)).timestamp()).outcome
+    assert morning is not None
+    assert morning.kind is Kind.HELD
+    # Before its start it only goes back to its place.
+    ahead = batch(**marked, scheduled_at=evening + timedelta(days=1))
+    early = watch(key=KEY, window=OFFICE).take(ahead, evening.timestamp()).outcome
+    assert early is not None
+    assert early.kind is Kind.HELD
+
+
+def test_a_pause_is_looked_at_less_often_while_nobody_would_be_called() -> None:
+    evening = MONDAY.replace(hour=23).timestamp()
+    waiting = watch(window=OFFICE)
+    waiting.take(batch("paused"), evening)
+    waiting.take(batch("paused"), evening + 60)
+    assert waiting.due > evening + 60 + 2 * waiting.settings.interval
+
+
 def test_a_pause_of_a_person_and_a_pause_seen_by_a_sensor_are_waited_out() -> None:
     assert watch(key=KEY).take(batch("paused"), NOW).outcome is None
     marked = batch("paused", name=KEY.with_mark(NAME, paused_by_us=True))

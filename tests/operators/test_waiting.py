@@ -17,7 +17,8 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.api.errors import InvalidPayloadError, ServerError
 from airflow_truedy.api.models import BatchCall
-from airflow_truedy.campaigns.errors import LaunchInterruptedError
+from airflow_truedy.campaigns.errors import LaunchInterruptedError, WindowClosedError
+from airflow_truedy.campaigns.launch import Launch
 from airflow_truedy.campaigns.outcome import StoppedEarlyError, WaitInterruptedError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.waiting import deadline_of, seconds
@@ -177,6 +178,29 @@ def test_the_timeout_is_one_for_all_tries_where_airflow_remembers(monkeypatch: p
         with pytest.raises(TaskDeferred) as deferral:
             operator(timeout=400, deferrable=True).execute(context(Store()))
         assert deferral.value.trigger.serialize()[1]["watch"]["deadline"] == time.time() + 400
+
+
+def refuse_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: Launch) -> Any:
+        raise WindowClosedError("Campaign 'Renewals' stays paused.", retry_after=3600)
+
+    monkeypatch.setattr(Launch, "run", run)
+    monkeypatch.setattr(Launch, "batch_call_id", "batch_1")
+
+
+def test_a_wait_goes_on_through_the_night_in_which_a_pause_of_ours_must_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("paused"))
+    refuse_to_resume(monkeypatch)
+    with pytest.raises(TaskDeferred) as deferral:
+        operator(deferrable=True).execute(context())
+    assert deferral.value.trigger.serialize()[1]["watch"]["batch_call_id"] == "batch_1"
+
+
+def test_a_task_that_does_not_wait_is_tried_again_when_the_window_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("paused"))
+    refuse_to_resume(monkeypatch)
+    with pytest.raises(WindowClosedError):
+        operator(wait_for_completion=False).execute(context())
 
 
 # --- Against the sandbox
@@ -343,7 +367,8 @@ def test_a_timeout_fails_for_good_and_may_pause_for_good(
     sandbox: Any, on_timeout: str, status: str, deferrable: bool
 ) -> None:
     store, task = Store(), operator(timeout=0.2, on_timeout=on_timeout, deferrable=deferrable)
-    with pytest.raises(AirflowFailException, match="did not end within"):
+    told = "is paused; to let it go on" if status == "paused" else "may call on: pause it"
+    with pytest.raises(AirflowFailException, match=f"did not end within .*{told}"):
         to_the_end(task, store)
     assert the_campaign(sandbox).status == status
     with pytest.raises((TaskDeferred, AirflowFailException)):
