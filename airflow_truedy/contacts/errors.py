@@ -53,6 +53,12 @@ class UnreadableSuppressionError(ContactsError):
     """A do-not-call list holds entries that cannot be read, so somebody on it might be called."""
 
 
+class EmptySuppressionError(ContactsError):
+    """A do-not-call list gave no entry that can be used, so everybody on it would be called."""
+
+    retryable: ClassVar[bool] = True
+
+
 class TooManySplitsError(ContactsError):
     """The column to split by holds more values than allowed."""
 

@@ -6,13 +6,19 @@ once.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.contacts.errors import ContactsError, StaleSuppressionError, UnreadableSuppressionError
+from airflow_truedy.contacts.errors import (
+    ContactsError,
+    EmptySuppressionError,
+    StaleSuppressionError,
+    UnreadableSuppressionError,
+)
 from airflow_truedy.contacts.numberset import NumberSet
 from airflow_truedy.contacts.policy import NumberPolicy
 from airflow_truedy.contacts.reasons import Reason
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_truedy.contacts.convert import Outcome
+
+log = logging.getLogger(__name__)
 
 _is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
 _DIGEST_BITS = 63
@@ -46,6 +54,8 @@ class Suppression:
     :param max_unreadable: how many entries may be unreadable before the list is refused: an ``int`` is a
         number, a ``float`` a share. Default 0, for an entry that is not understood is a person who gets
         called.
+    :param allow_empty: whether the list may be without any entry. Default ``False``: a list that was not loaded,
+        or whose entries stand in another column, looks just like one on which nobody is.
     """
 
     entries: Iterable[Any]
@@ -56,6 +66,7 @@ class Suppression:
     as_of: datetime | None = None
     max_age: timedelta | None = None
     max_unreadable: int | float = 0
+    allow_empty: bool = False
 
     def __post_init__(self) -> None:
         if not self.hashed:
@@ -117,6 +128,7 @@ def suppressed_numbers(lists: Sequence[Suppression], now: datetime | None = None
     :param now: the time against which ages are held. Default: now.
     :raises StaleSuppressionError: one is too old.
     :raises UnreadableSuppressionError: one holds too many entries that cannot be read.
+    :raises EmptySuppressionError: one holds no entry that can be used, and does not say ``allow_empty``.
     """
     if not lists:
         return None
@@ -124,15 +136,9 @@ def suppressed_numbers(lists: Sequence[Suppression], now: datetime | None = None
     for entry in lists:
         entry.check_age(now or datetime.now(timezone.utc))
     for entry in lists:
-        unreadable: Counter[str] = Counter()
-        total = (_read_hashed if entry.hashed else _read_plain)(entry, suppressed, unreadable)
-        refused = sum(unreadable.values())
-        limit = entry.max_unreadable
-        if refused > (limit * total if isinstance(limit, float) else limit):
-            raise UnreadableSuppressionError(
-                f"{entry.name}: {refused} of {total} entries cannot be read, max_unreadable is {limit}: "
-                f"{dict(unreadable.most_common())}"
-            )
+        found = (_read_hashed if entry.hashed else _read_plain)(entry, suppressed)
+        log.info("%s: %d entries, %d empty", entry.name, found.total, found.empty)
+        found.check(entry)
     return suppressed
 
 
@@ -145,7 +151,31 @@ def changed_at(path: Any) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 
-def _read_plain(entry: Suppression, suppressed: Suppressed, unreadable: Counter[str]) -> int:
+@dataclass
+class _Found:
+    """What the cells of a list were."""
+
+    total: int = 0
+    empty: int = 0
+    unreadable: Counter[str] = field(default_factory=Counter)
+
+    def check(self, entry: Suppression) -> None:
+        """Refuse a list by which somebody on it might be called."""
+        refused, limit = sum(self.unreadable.values()), entry.max_unreadable
+        if refused > (limit * self.total if isinstance(limit, float) else limit):
+            raise UnreadableSuppressionError(
+                f"{entry.name}: {refused} of {self.total} entries cannot be read, max_unreadable is {limit}: "
+                f"{dict(self.unreadable.most_common())}"
+            )
+        if refused == self.total and not entry.allow_empty:
+            raise EmptySuppressionError(
+                f"{entry.name}: it gave no entry that can be used, of {self.total + self.empty} cells {self.empty} are "
+                "empty. Was it loaded, and do the entries stand in the column that is read? State allow_empty=True if "
+                "nobody may be on it"
+            )
+
+
+def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
     from airflow_truedy.contacts.numbers import normaliser
 
     region = said(entry.region)
@@ -153,32 +183,34 @@ def _read_plain(entry: Suppression, suppressed: Suppressed, unreadable: Counter[
     if region is not None:
         require_known(region)
     verdict_of = normaliser(NumberPolicy.everything())
-    total = 0
+    found = _Found()
     for cell in entry.entries:
         verdict = verdict_of(cell, region)
         if verdict is Reason.EMPTY:
+            found.empty += 1
             continue
-        total += 1
+        found.total += 1
         if isinstance(verdict, Reason):
-            unreadable[verdict.value] += 1
+            found.unreadable[verdict.value] += 1
         else:
             suppressed.plain.add(int(verdict))
-    return total
+    return found
 
 
-def _read_hashed(entry: Suppression, suppressed: Suppressed, unreadable: Counter[str]) -> int:
+def _read_hashed(entry: Suppression, suppressed: Suppressed) -> _Found:
     digests = suppressed.hashed.setdefault(entry.salt, NumberSet())
-    total = 0
+    found = _Found()
     for cell in entry.entries:
         text = str("" if cell is None else cell).strip().lower()
         if not text:
+            found.empty += 1
             continue
-        total += 1
+        found.total += 1
         if _is_sha256(text):
             digests.add(_shortened(bytes.fromhex(text)))
         else:
-            unreadable["no_sha256"] += 1
-    return total
+            found.unreadable["no_sha256"] += 1
+    return found
 
 
 def _digest(text: str) -> int:

@@ -24,9 +24,10 @@ class SqlSuppression:
 
     :param sql: the query; its text, or the name of a ``.sql`` file. (templated)
     :param conn_id: connection of an SQL database. (templated)
-    :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``, ``salt``,
-        ``max_age`` and ``max_unreadable``. Must be stated, unless ``hashed``.
+    :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``,
+        ``max_age``, ``max_unreadable`` and ``allow_empty``. Must be stated, unless ``hashed``.
     :param column: the column that holds the entries. Default: the first one.
+    :param salt: see there; one whose template renders to nothing fails the task. (templated)
     :param parameters: for the query. (templated)
     :param as_of: when the list was true: a datetime, or ISO 8601 text with an offset; needed with
         ``max_age``. (templated)
@@ -42,11 +43,13 @@ class SqlSuppression:
     as_of: datetime | str | None = None
     max_age: timedelta | None = None
     max_unreadable: int | float = 0
+    allow_empty: bool = False
 
     template_fields: ClassVar[Sequence[str]] = ("sql", "conn_id", "parameters", "as_of", "salt")
 
     def __post_init__(self) -> None:
         _check_region(self)
+        self._has_salt = bool(self.salt)
 
     def open(self) -> Suppression:
         """The list, ready to be read."""
@@ -62,10 +65,11 @@ class FileSuppression:
     A do-not-call list in a file: CSV, JSON Lines or Parquet with a header, on a disk or an object store.
 
     :param path: path or URI. (templated)
-    :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``, ``salt``,
-        ``max_age`` (the age of a file is the time since it was changed) and ``max_unreadable``. Must be
-        stated, unless ``hashed``.
+    :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``,
+        ``max_age`` (the age of a file is the time since it was changed), ``max_unreadable`` and ``allow_empty``.
+        Must be stated, unless ``hashed``.
     :param column: the column that holds the entries. Default: the first one.
+    :param salt: see there; one whose template renders to nothing fails the task. (templated)
     :param format: see :func:`~airflow_truedy.contacts.rows.read_rows`, as for ``encoding`` and ``delimiter``.
     """
 
@@ -79,11 +83,13 @@ class FileSuppression:
     salt: str = field(default="", repr=False)
     max_age: timedelta | None = None
     max_unreadable: int | float = 0
+    allow_empty: bool = False
 
     template_fields: ClassVar[Sequence[str]] = ("path", "salt")
 
     def __post_init__(self) -> None:
         _check_region(self)
+        self._has_salt = bool(self.salt)
 
     def open(self) -> Suppression:
         """The list, ready to be read."""
@@ -123,11 +129,22 @@ def _suppression(
         name=name,
         region=source.region,
         hashed=source.hashed,
-        salt=source.salt,
+        salt=_salt(source),
         as_of=as_of,
         max_age=source.max_age,
         max_unreadable=source.max_unreadable,
+        allow_empty=source.allow_empty,
     )
+
+
+def _salt(source: SqlSuppression | FileSuppression) -> str:
+    """The rendered salt. With another one than the list was made with, no number is found in it."""
+    from airflow_truedy.operators.templating import restored_text, vanished
+
+    salt: str | None = restored_text(source.salt)
+    if source._has_salt and salt is None:
+        raise vanished("salt of a do-not-call list")
+    return salt or ""
 
 
 def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> Iterator[Any]:

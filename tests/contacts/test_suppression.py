@@ -9,6 +9,7 @@ import pytest
 
 from airflow_truedy.contacts.errors import (
     ContactsError,
+    EmptySuppressionError,
     MissingRegionError,
     StaleSuppressionError,
     UnreadableSuppressionError,
@@ -76,6 +77,32 @@ def test_unreadable_entries_may_be_allowed(allowed: float, fails: bool) -> None:
         assert suppressed_numbers([entry]) is not None
 
 
+@pytest.mark.parametrize("hashed", [False, True])
+@pytest.mark.parametrize("entries", [[], [None, "", "  "]])
+def test_a_list_without_entries_holds_nobody_back_and_is_refused(entries: list[object], hashed: bool) -> None:
+    with pytest.raises(EmptySuppressionError, match=rf"opt-outs.*of {len(entries)} cells.*allow_empty=True"):
+        suppressed_numbers([Suppression(entries, name="opt-outs", region=None, hashed=hashed)])
+    allowed = Suppression(entries, region=None, hashed=hashed, allow_empty=True)
+    assert suppressed_numbers([allowed]) is not None
+
+
+def test_each_list_must_have_entries_of_its_own() -> None:
+    lists = [Suppression([f"+{ANN}"], region=None), Suppression([""], region=None, name="opt-outs")]
+    with pytest.raises(EmptySuppressionError, match="opt-outs"):
+        suppressed_numbers(lists)
+
+
+def test_a_list_of_which_nothing_can_be_read_is_no_list_whatever_may_be_unreadable() -> None:
+    with pytest.raises(EmptySuppressionError):
+        suppressed_numbers([Suppression(["nobody", ""], region=None, max_unreadable=1.0)])
+
+
+def test_the_log_tells_how_many_entries_a_list_had(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="airflow_truedy"):
+        suppressed_numbers([Suppression([f"+{ANN}", "", None], region=None, name="opt-outs")])
+    assert caplog.messages == ["opt-outs: 1 entries, 2 empty"]
+
+
 def test_what_is_no_digest_is_unreadable() -> None:
     with pytest.raises(UnreadableSuppressionError, match="no_sha256"):
         suppressed_numbers([Suppression(["+12125550100"], hashed=True)])
@@ -83,7 +110,7 @@ def test_what_is_no_digest_is_unreadable() -> None:
 
 @pytest.mark.parametrize(("hours", "fails"), [(23, False), (24, False), (25, True)])
 def test_a_stale_list_is_no_list(hours: int, fails: bool) -> None:
-    entry = Suppression([], region=None, as_of=NOW - timedelta(hours=hours), max_age=timedelta(days=1))
+    entry = Suppression([f"+{ANN}"], region=None, as_of=NOW - timedelta(hours=hours), max_age=timedelta(days=1))
     if fails:
         with pytest.raises(StaleSuppressionError, match="1 day"):
             suppressed_numbers([entry], NOW)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.serialization.helpers import serialize_template_field
 
-from airflow_truedy.contacts.errors import MissingRegionError, StaleSuppressionError
+from airflow_truedy.contacts.errors import EmptySuppressionError, MissingRegionError, StaleSuppressionError
 from airflow_truedy.contacts.region import RegionColumn
 from airflow_truedy.operators.contacts import (
     FileSuppression,
@@ -238,6 +239,47 @@ def test_a_wrong_column_or_time_of_a_list_is_named(sqlite: str, tmp_path: Path) 
     ):
         with pytest.raises(AirflowFailException, match=message):
             operator(tmp_path, suppression=source).execute(context_of())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        ("header_only.csv", "phone\n", {"column": "nope"}),
+        ("nothing.jsonl", "", {}),
+        ("first_column_empty.csv", "old,phone\n,212-555-0100\n,212-555-0102\n", {}),
+        ("stated_column_empty.csv", "old,phone\n,212-555-0100\n,212-555-0102\n", {"column": "old"}),
+        ("first_key_null.jsonl", '{"id": null, "phone": "212-555-0100"}\n', {}),
+    ],
+)
+def test_a_list_in_which_nobody_is_found_fails_the_task_unless_it_may_be_empty(
+    sqlite: str, tmp_path: Path, name: str, text: str, options: dict[str, Any]
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(EmptySuppressionError, match=rf"{name}.*allow_empty=True"):
+        operator(tmp_path, suppression=FileSuppression(str(file), region="US", **options)).execute(context_of())
+    allowed = FileSuppression(str(file), region="US", allow_empty=True, **options)
+    manifest = operator(tmp_path, suppression=allowed).execute(context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["suppressed"] == 0
+
+
+def test_a_query_that_finds_nobody_fails_the_task_unless_it_may(sqlite: str, tmp_path: Path) -> None:
+    nobody = f"{SELECT} WHERE plan = 'none'"
+    with pytest.raises(EmptySuppressionError, match="connection crm"):
+        operator(tmp_path, suppression=SqlSuppression(nobody, "crm", region=None)).execute(context_of())
+    allowed = SqlSuppression(nobody, "crm", region=None, allow_empty=True)
+    assert operator(tmp_path, suppression=allowed).execute(context_of())
+
+
+@pytest.mark.parametrize("rendered", ["", " ", "None", None])
+def test_a_salt_that_renders_to_nothing_fails_the_task(sqlite: str, tmp_path: Path, rendered: str | None) -> None:
+    file = tmp_path / "hashes.csv"
+    file.write_text(f"hash\n{sha256(b'pepper+12125550100').hexdigest()}\n")
+    source = FileSuppression(str(file), hashed=True, salt="{{ params.salt }}")
+    source.salt = rendered  # type: ignore[assignment]  # as Airflow leaves it behind
+    with pytest.raises(AirflowFailException, match=r"salt of a do-not-call list.*rendered to nothing"):
+        operator(tmp_path, suppression=source).execute(context_of())
 
 
 def test_templates_and_sql_files_are_rendered_in_lists_too(tmp_path: Path) -> None:
