@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 from airflow_truedy.contacts.errors import MissingColumnError
@@ -20,6 +22,7 @@ Fields = dict[str, Any] | Reason
 
 _NAME_MAX_LENGTH = 100  # (g): first and last name of a contact
 _EMAIL_MAX_LENGTH = 254
+_MOST_DIGITS = 30  # a number that would be longer stays as 1E+40
 _is_email = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+").fullmatch
 
 
@@ -89,15 +92,14 @@ class Columns:
 
     def named(self) -> set[str]:
         """Every column that this mapping names."""
-        single = (self.phone_number, self.first_name, self.last_name, self.full_name, self.email)
         custom = () if self.takes_others else (column for _, column in self._pairs())
-        return {name for name in (*single, *self.required, *custom) if name}
+        return {*self._single(), *self.required, *custom}
 
     def reader(self) -> Callable[[Mapping[str, Any]], Fields]:
         """The function that makes the fields of a contact, but for its number, from a row."""
         named = (("first_name", self.first_name or self.full_name), ("last_name", self.last_name))
         names = [(field, column) for field, column in named if column]
-        email, required, mapped = self.email, tuple(self.required), self.named()
+        email, required, mapped = self.email, tuple(self.required), self._single()
         pairs = None if self.takes_others else sorted(self._pairs())
 
         def read(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,6 +121,11 @@ class Columns:
 
         return lambda row: _read_or_refuse(read, row)
 
+    def _single(self) -> set[str]:
+        """The columns that become a field of their own."""
+        fields = (self.phone_number, self.first_name, self.last_name, self.full_name, self.email)
+        return {column for column in fields if column}
+
     def _pairs(self) -> tuple[tuple[str, str], ...]:
         return self.custom_fields  # type: ignore[return-value]  # made so in __post_init__
 
@@ -127,18 +134,39 @@ class UnreadableTextError(ValueError):
     """A value that cannot be sent as text."""
 
 
-def text_of(value: Any) -> str:
+def is_nothing(value: Any) -> bool:
     """
-    A value as the text that is sent: no blanks around it, ``true``/``false``, ISO dates, JSON for lists and
-    objects.
+    Whether a value stands for no value: ``None``, NaN, and the NaT and NA of pandas.
 
     :param value: what a database or a file gives.
-    :raises UnreadableTextError: bytes.
+    """
+    if isinstance(value, float):
+        return math.isnan(value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return value is None or type(value).__name__ in ("NaTType", "NAType")
+
+
+def text_of(value: Any) -> str:
+    """
+    A value as the text that is sent: no blanks around it, ``true``/``false``, ISO dates, numbers without exponent,
+    JSON for lists and objects; nothing for what stands for no value.
+
+    :param value: what a database or a file gives.
+    :raises UnreadableTextError: bytes, or what cannot be written down: keys that are no text, thousands of digits,
+        lists in lists a thousand deep.
     """
     if type(value) is str:
         return value.strip()
-    if value is None:
+    if value is None or is_nothing(value):
         return ""
+    try:
+        return _written(value)
+    except (TypeError, ValueError, RecursionError):
+        raise UnreadableTextError from None
+
+
+def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (date, time)):
@@ -146,8 +174,28 @@ def text_of(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise UnreadableTextError
     if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(_for_json(value), ensure_ascii=False, allow_nan=False)
+    if isinstance(value, (float, Decimal)):
+        return _without_exponent(str(value))
     return str(value).strip()
+
+
+def _for_json(value: Any) -> Any:
+    """A value in a list or object as JSON has it."""
+    if isinstance(value, dict):
+        return {name: _for_json(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_for_json(item) for item in value]
+    if is_nothing(value):
+        return None
+    return value if isinstance(value, (str, int, float)) else _written(value)
+
+
+def _without_exponent(number: str) -> str:
+    """``1e-05`` as ``0.00001``: whoever reads it aloud knows no exponents."""
+    if "e" not in number.lower() or abs(Decimal(number).adjusted()) > _MOST_DIGITS:
+        return number
+    return format(Decimal(number), "f")
 
 
 class _RefusedError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_truedy.contacts.columns import Columns
+from airflow_truedy.contacts.columns import Columns, UnreadableTextError, text_of
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.region import Region, RegionColumn, require_known
 from airflow_truedy.contacts.wire import line_of
@@ -20,6 +20,8 @@ Row = Mapping[str, Any]
 #: In so many rows at the beginning a column of the mapping must stand once; rows of JSON Lines may leave
 #: keys out.
 _ROWS_LOOKED_AT = 1_000
+#: A value to split by stands in XCom, and there is one for each part.
+_LONGEST_PART = 200
 
 
 class BrokenRow(dict[str, Any]):
@@ -35,6 +37,7 @@ class Recipe:
     region: Region
     columns: Columns
     policy: NumberPolicy
+    split_by: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -46,6 +49,7 @@ class Outcome(NamedTuple):
     :ivar number: the digits of the E.164 number; 0 if the row was refused here.
     :ivar line: the contact as one line of a contacts file, without its end.
     :ivar reason: why it is no contact; ``None`` while it is one.
+    :ivar part: the value to split by; nothing if the list is not split.
     """
 
     row_number: int
@@ -53,6 +57,7 @@ class Outcome(NamedTuple):
     number: int
     line: bytes
     reason: Reason | None
+    part: str = ""
 
 
 def convert(rows: Iterable[Row], recipe: Recipe) -> Iterator[Outcome]:
@@ -67,16 +72,45 @@ def convert(rows: Iterable[Row], recipe: Recipe) -> Iterator[Outcome]:
     if isinstance(recipe.region, str):
         require_known(recipe.region)
     iterator = iter(rows)
-    first = list(islice(iterator, _ROWS_LOOKED_AT))
+    first, iterator = _begun(iterator)
     if first:
         _check_columns(first, recipe)
+    outcomes = _outcomes(chain(first, iterator), recipe)
+    yield from outcomes if recipe.split_by is None else _in_parts(outcomes, recipe.split_by)
+
+
+def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
+    """The first rows and the others; copies, where the source fills one mapping again for each row."""
+    first: list[Row] = []
+    fills_again, last = False, None
+    for row in islice(rows, _ROWS_LOOKED_AT):
+        fills_again = fills_again or row is last
+        last = row
+        first.append(row if type(row) is BrokenRow else dict(row))
+    return first, map(dict, rows) if fills_again else rows
+
+
+def _outcomes(rows: Iterable[Row], recipe: Recipe) -> Iterator[Outcome]:
     result_of = _converter(recipe)
-    for row_number, row in enumerate(chain(first, iterator), 1):
+    for row_number, row in enumerate(rows, 1):
         result = result_of(row)
         if isinstance(result, Reason):
             yield Outcome(row_number, row, 0, b"", result)
         else:
             yield Outcome(row_number, row, result[0], result[1], None)
+
+
+def _in_parts(outcomes: Iterable[Outcome], split_by: str) -> Iterator[Outcome]:
+    """Say of each row to which part it belongs; whether that can be said is a matter of the row by itself too."""
+    for outcome in outcomes:
+        try:
+            part = text_of(outcome.row.get(split_by))
+        except UnreadableTextError:
+            part = None
+        if part is None or len(part) > _LONGEST_PART:
+            yield outcome._replace(number=0, line=b"", reason=outcome.reason or Reason.UNREADABLE_TEXT)
+        else:
+            yield outcome._replace(part=part)
 
 
 def _converter(recipe: Recipe) -> Callable[[Row], tuple[int, bytes] | Reason]:
@@ -90,6 +124,10 @@ def _converter(recipe: Recipe) -> Callable[[Row], tuple[int, bytes] | Reason]:
 
     def result_of(row: Row) -> tuple[int, bytes] | Reason:
         if type(row) is BrokenRow:
+            return Reason.UNREADABLE_ROW
+        try:
+            "".join(row)  # the fastest way to learn whether all keys are text
+        except TypeError:
             return Reason.UNREADABLE_ROW
         region, without_region = region_of(row)
         verdict = verdict_of(row.get(phone_column), region)
@@ -118,7 +156,10 @@ def _region_reader(region: Region) -> Callable[[Row], tuple[str | None, Reason]]
     column = region.name
 
     def read(row: Row) -> tuple[str | None, Reason]:
-        code = str(row.get(column) or "").strip().upper()
+        try:
+            code = text_of(row.get(column)).upper()
+        except UnreadableTextError:
+            return None, Reason.REGION_UNKNOWN
         if code in SUPPORTED_REGIONS:
             return code, Reason.NO_COUNTRY_CODE
         return None, Reason.REGION_UNKNOWN if code else Reason.REGION_MISSING
@@ -131,3 +172,5 @@ def _check_columns(rows: list[Row], recipe: Recipe) -> None:
     recipe.columns.check(present)
     if isinstance(recipe.region, RegionColumn):
         Columns(phone_number=recipe.region.name).check(present)
+    if recipe.split_by is not None:
+        Columns(phone_number=recipe.split_by).check(present)

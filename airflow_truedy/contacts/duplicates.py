@@ -68,12 +68,16 @@ def _write_down(outcomes: Iterable[Outcome], rows: Any, numbers: Any) -> int:
     pickler = pickle.Pickler(rows, pickle.HIGHEST_PROTOCOL)
     # PostgreSQL gives bytes as memoryview, which cannot be pickled.
     pickler.dispatch_table = {**copyreg.dispatch_table, memoryview: lambda view: (bytes, (bytes(view),))}
-    while chunk := list(islice(iterator, _BLOCK)):
+    while chunk := [_picklable(outcome) for outcome in islice(iterator, _BLOCK)]:
         pickler.dump(chunk)
         pickler.clear_memo()
         array("Q", [outcome.number for outcome in chunk]).tofile(numbers)
         total += len(chunk)
     return total
+
+
+def _picklable(outcome: Outcome) -> Outcome:
+    return outcome if type(outcome.row) is dict else outcome._replace(row=dict(outcome.row))
 
 
 def _mark_last(numbers: Any, total: int) -> bytearray:

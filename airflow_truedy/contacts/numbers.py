@@ -7,7 +7,6 @@ digits still parse into somebody else's number, letters read as keypad digits, a
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from decimal import Decimal
@@ -22,6 +21,7 @@ from phonenumbers import (
     ValidationResult,
 )
 
+from airflow_truedy.contacts.columns import is_nothing
 from airflow_truedy.contacts.plans import shortcut
 from airflow_truedy.contacts.policy import NumberPolicy
 from airflow_truedy.contacts.reasons import Reason
@@ -181,7 +181,7 @@ def _parse(text: str, region: str | None) -> PhoneNumber | Reason:
 
 
 def _text_of(raw: Any) -> str | Reason:
-    if raw is None or (isinstance(raw, float) and math.isnan(raw)):
+    if is_nothing(raw):
         return Reason.EMPTY
     if isinstance(raw, str):
         return str(raw)
@@ -189,7 +189,10 @@ def _text_of(raw: Any) -> str | Reason:
         return Reason.DECIMAL_TAIL
     if isinstance(raw, bool) or not isinstance(raw, (int, Decimal)):
         return Reason.NOT_A_NUMBER
-    return str(raw)
+    try:
+        return str(raw)
+    except ValueError:  # thousands of digits
+        return Reason.TOO_LONG
 
 
 def _damage(text: str) -> Reason | None:

@@ -15,7 +15,7 @@ from airflow_truedy.contacts.columns import UnreadableTextError, text_of
 from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from airflow_truedy.contacts.convert import Outcome
@@ -87,8 +87,8 @@ class _Hashed:
 class RejectsFile:
     """
     The rows that became no contact, in the making: CSV in UTF-8 with row number (the first row is 1),
-    reason, the masked number and the other columns. Which columns there are is known at the end only, so
-    lines wait in a second file.
+    reason, the masked number and the other columns; one that is named like these gets ``source_`` in front.
+    Which columns there are is known at the end only, so lines wait in a second file.
 
     :param spool: the local file to make.
     :param phone_column: the column of the number, which is not written.
@@ -102,12 +102,12 @@ class RejectsFile:
 
     def name_columns(self, row: Mapping[str, Any]) -> None:
         """Let these columns stand in the header even if no row is refused."""
-        self._columns.update(dict.fromkeys(map(_shown, row)))
+        self._columns.update(dict.fromkeys(map(_column, row)))
 
     def add(self, outcome: Outcome) -> None:
         """Add a row that has a reason."""
         assert outcome.reason is not None
-        row = {_shown(column): _shown(value) for column, value in outcome.row.items()}
+        row = {_column(column): shown(value) for column, value in outcome.row.items()}
         masked = mask_number(row.pop(self._phone_column, "").strip())
         self._columns.update(dict.fromkeys(row))
         self._waiting.write(json.dumps([outcome.row_number, outcome.reason.value, masked, row]) + "\n")
@@ -118,7 +118,7 @@ class RejectsFile:
         others = list(self._columns)
         with self._spool.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([*REJECTS_COLUMNS, *others])
+            writer.writerow([*REJECTS_COLUMNS, *_told_apart(others)])
             for row_number, reason, masked, row in self._read_waiting():
                 writer.writerow([row_number, reason, masked, *(row.get(column, "") for column in others)])
         self._waiting.close()
@@ -128,7 +128,26 @@ class RejectsFile:
         return map(json.loads, self._waiting)
 
 
-def _shown(value: Any) -> str:
+def _column(name: Any) -> str:
+    """The name of a column; ``csv.DictReader`` names the cells behind the last one ``None``."""
+    return "further_cells" if name is None else shown(name)
+
+
+def _told_apart(columns: Iterable[str]) -> Iterator[str]:
+    taken = {*REJECTS_COLUMNS, *columns}
+    for column in columns:
+        name = column
+        while name in taken and column in REJECTS_COLUMNS:
+            name = f"source_{name}"
+        yield name
+
+
+def shown(value: Any) -> str:
+    """
+    A value as it stands in a rejects file; nothing for what cannot be written down.
+
+    :param value: what a database or a file gives.
+    """
     try:
         text = value if type(value) is str else text_of(value)
     except UnreadableTextError:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.contacts.errors import MissingColumnError, TooManySplitsError
+from airflow_truedy.contacts.errors import TooManySplitsError
 from airflow_truedy.contacts.manifest import Manifest
 from airflow_truedy.contacts.output import ContactsFile, RejectsFile
 from airflow_truedy.contacts.paths import open_local, publish, sibling
@@ -34,7 +34,6 @@ class Parts:
         recipe: Recipe,
         source: str,
         made_by: Mapping[str, Any] | None,
-        split_by: str | None = None,
         max_splits: int = 1,
     ) -> None:
         self._folder = folder
@@ -42,7 +41,7 @@ class Parts:
         if not self._to.name.endswith(ENDING):
             raise ValueError(f"The name of a contacts file ends in {ENDING}; {self._to.name!r} does not")
         self._recipe = recipe
-        self._split_by = split_by
+        self._split_by = recipe.split_by
         self._max_splits = max_splits
         self._about = {
             "region": region_to_dict(recipe.region),
@@ -54,15 +53,11 @@ class Parts:
 
     def take(self, outcomes: Iterable[Outcome]) -> None:
         """Write every outcome into the files of its part."""
-        split_by = self._split_by
-        if split_by is None:
+        if self._split_by is None:
             self._part("").take_all(outcomes)
             return
         for outcome in outcomes:
-            if split_by not in outcome.row and not self._parts:
-                raise MissingColumnError(f"No column {split_by!r} to split by; there are {sorted(outcome.row)}")
-            value = str(outcome.row.get(split_by) or "").strip()
-            self._part(value).take_all((outcome,))
+            self._part(outcome.part).take_all((outcome,))
 
     def publish(self, *, at_least_one: bool) -> list[Manifest]:
         """Finish all files, put them in their places, and describe them, in the order of the values."""

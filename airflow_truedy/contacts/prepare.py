@@ -101,14 +101,15 @@ def prepare_split(
     A number is in one of the files only, whatever the values of its rows. Counts in a manifest are those of
     the rows with its value; ``max_rejected`` looks at all of them together.
 
-    :param split_by: the column; rows where it is empty are a part of their own.
+    :param split_by: the column; rows where it is empty are a part of their own. A row whose value is no text, or
+        longer than 200 characters, is refused.
     :param max_splits: how many values there may be. Each takes about 0.3 MB of memory. Default 50.
     :raises TooManySplitsError: there are more values.
     :raises MissingColumnError: the column does not exist.
     """
-    recipe = Recipe(said(region), columns or Columns(), policy or NumberPolicy())
+    recipe = Recipe(said(region), columns or Columns(), policy or NumberPolicy(), split_by)
     with tempfile.TemporaryDirectory(prefix="contacts-") as folder:
-        parts = Parts(Path(folder), to, recipe, source, made_by, split_by, max_splits)
+        parts = Parts(Path(folder), to, recipe, source, made_by, max_splits)
         parts.take(_account(rows, recipe, duplicates, suppression))
         manifests = parts.publish(at_least_one=False)
     _check_limits(manifests, duplicates, max_rejected)

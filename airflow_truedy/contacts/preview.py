@@ -11,10 +11,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.contacts.columns import OTHERS, Columns, text_of
+from airflow_truedy.contacts.columns import OTHERS, Columns
 from airflow_truedy.contacts.convert import Outcome, Recipe, convert
 from airflow_truedy.contacts.duplicates import drop_duplicates
 from airflow_truedy.contacts.errors import ContactsError
+from airflow_truedy.contacts.output import shown
 from airflow_truedy.contacts.paths import open_local
 from airflow_truedy.contacts.policy import ALLOWABLE, NumberPolicy
 from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
@@ -82,8 +83,8 @@ def _examples(outcomes: list[Outcome], phone_column: str) -> Iterator[str]:
         yield f"First {len(outcomes)} rows that became no contact (numbers masked):"
     for outcome in outcomes:
         assert outcome.reason is not None
-        shown = mask_number(text_of(outcome.row.get(phone_column))) or "(empty)"
-        yield f"  row {outcome.row_number:<9,} {shown:<24} {outcome.reason.value}"
+        masked = mask_number(shown(outcome.row.get(phone_column)).strip()) or "(empty)"
+        yield f"  row {outcome.row_number:<9,} {masked:<24} {outcome.reason.value}"
 
 
 def _share(count: int, total: int) -> str:

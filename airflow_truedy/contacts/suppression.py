@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_truedy.contacts.columns import UnreadableTextError, text_of
 from airflow_truedy.contacts.errors import (
     ContactsError,
     EmptySuppressionError,
@@ -201,7 +202,10 @@ def _read_hashed(entry: Suppression, suppressed: Suppressed) -> _Found:
     digests = suppressed.hashed.setdefault(entry.salt, NumberSet())
     found = _Found()
     for cell in entry.entries:
-        text = str("" if cell is None else cell).strip().lower()
+        try:
+            text = text_of(cell).lower()
+        except UnreadableTextError:
+            text = "unreadable"
         if not text:
             found.empty += 1
             continue

@@ -9,6 +9,10 @@ from airflow_truedy.contacts.columns import OTHERS, Columns
 from airflow_truedy.contacts.errors import MissingColumnError
 from airflow_truedy.contacts.reasons import Reason
 
+NESTED_TOO_DEEP: list[object] = []
+for _ in range(20_000):
+    NESTED_TOO_DEEP = [NESTED_TOO_DEEP]
+
 
 def test_only_what_is_mapped_is_sent() -> None:
     columns = Columns("tel", first_name="given", last_name="family", email="mail", custom_fields=["plan"])
@@ -47,10 +51,37 @@ def test_a_full_name_is_passed_on_whole() -> None:
         (datetime(2026, 4, 1, 9, tzinfo=timezone.utc), "2026-04-01T09:00:00+00:00"),
         (["a", "é"], '["a", "é"]'),
         ({"a": 1}, '{"a": 1}'),
+        (
+            {"a": [datetime(2026, 4, 1), Decimal("1.10"), float("nan"), None, True]},
+            '{"a": ["2026-04-01T00:00:00", "1.10", null, null, true]}',
+        ),
+        (Decimal("0E-10"), "0.0000000000"),
+        (Decimal("1E+3"), "1000"),
+        (1e-05, "0.00001"),
+        (1e300, "1e+300"),
     ],
 )
 def test_values_become_text(value: object, text: str) -> None:
     assert Columns(custom_fields=["v"]).reader()({"v": value}) == {"custom_fields": {"v": text}}
+
+
+class NaTType:
+    """As pandas names the type of its NaT; there is no pandas here."""
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), Decimal("NaN"), Decimal("sNaN"), NaTType(), " "])
+def test_what_stands_for_no_value_is_empty(value: object) -> None:
+    columns = Columns(first_name="v", last_name="v", custom_fields=["v"])
+    assert columns.reader()({"v": value}) == {}
+    assert Columns(required=["v"]).reader()({"v": value}) is Reason.MISSING_VALUE
+
+
+def test_a_required_column_is_sent_like_every_other() -> None:
+    columns = Columns(email="mail", custom_fields=OTHERS, required=["plan", "mail"])
+    assert columns.reader()({"phone_number": "1", "mail": "ann@example.com", "plan": "gold"}) == {
+        "email": "ann@example.com",
+        "custom_fields": {"plan": "gold"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -64,6 +95,8 @@ def test_values_become_text(value: object, text: str) -> None:
         ({"name": "Ann", "mail": "", "id": " "}, Reason.MISSING_VALUE),
         ({"name": "Ann", "mail": "", "id": None}, Reason.MISSING_VALUE),
         ({"name": b"Ann", "mail": "", "id": "1"}, Reason.UNREADABLE_TEXT),
+        ({"name": {"a": b"Ann"}, "mail": "", "id": "1"}, Reason.UNREADABLE_TEXT),
+        ({"name": NESTED_TOO_DEEP, "mail": "", "id": "1"}, Reason.UNREADABLE_TEXT),
     ],
 )
 def test_rows_that_the_api_would_not_take_are_refused(row: dict[str, object], reason: Reason) -> None:

@@ -92,12 +92,14 @@ def test_any_text_gets_a_verdict_that_stays(cell: str, region: str | None) -> No
         (2015550123.0, "decimal_tail"),
         (2.01e9, "decimal_tail"),
         (float("nan"), "empty"),
-        (Decimal("NaN"), "not_a_number"),
+        (Decimal("NaN"), "empty"),
+        (Decimal("sNaN"), "empty"),
         (None, "empty"),
         (True, "not_a_number"),
         (b"2015550123", "not_a_number"),
         (["2015550123"], "not_a_number"),
         (-2015550123, "+12015550123"),
+        pytest.param(10**5_000, "too_long", id="5,001 digits"),
     ],
 )
 def test_values_as_databases_give_them(cell: object, expected: str) -> None:

@@ -3,12 +3,16 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
+from airflow_truedy.contacts.convert import BrokenRow
 from airflow_truedy.contacts.errors import (
     DuplicateContactError,
     MissingColumnError,
@@ -97,6 +101,11 @@ def test_rows_may_hold_bytes_whichever_row_is_kept(to: Path) -> None:
     for keep in ("first", "last"):
         manifest = prepare_contacts(rows, to, region=None, duplicates=keep)
         assert (manifest.contacts, manifest.duplicates) == (1, 1)
+
+
+def test_rows_may_be_any_mapping_whichever_row_is_kept(to: Path) -> None:
+    rows = [MappingProxyType({"phone_number": "+12125550100"})] * 2
+    assert prepare_contacts(rows, to, region=None, duplicates="last").contacts == 1
 
 
 def test_duplicates_can_fail_the_run_after_the_files_are_written(to: Path) -> None:
@@ -198,12 +207,85 @@ def test_a_list_is_split_by_a_column(to: Path) -> None:
 
 
 def test_values_to_split_by_make_safe_file_names_that_never_meet(to: Path) -> None:
-    values = ["a/b", "a b", "../..", "", "A", "a", "Zürich", "x" * 300]
+    values = ["a/b", "a b", "../..", "", "A", "a", "Zürich", "x" * 200]
     rows = [{"phone_number": f"+1212555{i:04d}", "segment": value} for i, value in enumerate(values, 100)]
     manifests = prepare_split(rows, to, split_by="segment", region=None)
     assert len({manifest.uri.lower() for manifest in manifests}) == len(values)
     assert {Path(manifest.uri).parent for manifest in manifests} == {to.parent}
     assert all(manifest.contacts == 1 for manifest in manifests)
+
+
+def test_what_a_split_takes_for_a_value(to: Path) -> None:
+    values = ["", None, float("nan"), 0, False, "x" * 201, b"x"]
+    rows = [{"phone_number": f"+1212555{i:04d}", "segment": value} for i, value in enumerate(values, 100)]
+    manifests = prepare_split(rows, to, split_by="segment", region=None)
+    assert {m.split["value"]: m.contacts for m in manifests if m.split} == {"": 3, "0": 1, "false": 1}
+    assert manifests[0].rejected_by_reason == {"unreadable_text": 2}
+    assert [row["row_number"] for row in rejects_in(manifests[0])] == ["6", "7"]
+
+
+def test_a_first_row_without_the_column_to_split_by_is_a_row_like_others(to: Path) -> None:
+    rows = [BrokenRow(phone_number="+12125550100"), {"phone_number": "+12125550101", "segment": "a"}]
+    manifests = prepare_split(rows, to, split_by="segment", region=None)
+    assert [(m.split["value"], m.contacts, m.rejected) for m in manifests if m.split] == [("", 0, 1), ("a", 1, 0)]
+
+
+@pytest.mark.parametrize("keep", ["first", "last"])
+def test_a_source_may_fill_one_mapping_again_for_each_row(to: Path, keep: Any) -> None:
+    def source() -> Iterator[dict[str, str]]:
+        row: dict[str, str] = {}
+        for i in range(1_500):
+            row["phone_number"] = f"+1212555{i:04d}" if i % 500 else "nobody"
+            row["id"] = str(i)
+            yield row
+
+    manifest = prepare_contacts(source(), to, region=None, duplicates=keep)
+    assert (manifest.contacts, manifest.rejected) == (1_497, 3)
+    assert [row["id"] for row in rejects_in(manifest)] == ["0", "500", "1000"]
+
+
+@pytest.mark.parametrize(
+    "value", [{(1, 2): 3}, 10**5_000, b"x", [float("inf")]], ids=["keys", "digits", "bytes", "infinity"]
+)
+def test_a_value_that_cannot_be_written_down_refuses_its_row_only(to: Path, value: object) -> None:
+    rows = [
+        {"phone_number": "+12125550100", "plan": value},
+        {"phone_number": "nobody", "plan": value},
+        {"phone_number": "+12125550101", "plan": "gold"},
+    ]
+    manifest = prepare_contacts(rows, to, region=None, columns=Columns(custom_fields=["plan"]))
+    assert manifest.contacts == 1
+    assert manifest.rejected_by_reason == {"not_a_number": 1, "unreadable_text": 1}
+    # Where it is not sent it does no harm.
+    assert prepare_contacts(rows, to, region=None).contacts == 2
+    assert prepare_contacts(rows, to, region=RegionColumn("plan")).contacts == 2
+
+
+def test_a_row_with_more_cells_than_columns_is_refused(to: Path) -> None:
+    rows = csv.DictReader(["phone_number,name,plan", "+12125550100,Li, Ann,gold", "+12125550101,Bob,tin"])
+    manifest = prepare_contacts(rows, to, region=None, columns=Columns(custom_fields=OTHERS))
+    assert [contact["custom_fields"] for contact in contacts_in(manifest)] == [{"name": "Bob", "plan": "tin"}]
+    (reject,) = rejects_in(manifest)
+    assert (reject["reason"], reject["name"], reject["further_cells"]) == ("unreadable_row", "Li", '["gold"]')
+
+
+def test_rejects_tell_columns_of_the_source_from_their_own(to: Path) -> None:
+    rows = [{"phone_number": "x", "reason": "churn", "row_number": "9", "source_reason": "crm"}]
+    (reject,) = rejects_in(prepare_contacts(rows, to, region=None))
+    assert reject == {
+        "row_number": "1",
+        "reason": "not_a_number",
+        "masked_number": "*",
+        "source_source_reason": "churn",
+        "source_row_number": "9",
+        "source_reason": "crm",
+    }
+
+
+def test_a_region_that_is_nothing_is_missing(to: Path) -> None:
+    rows = [{"phone_number": "2125550100", "country": value} for value in (float("nan"), None, "")]
+    manifest = prepare_contacts(rows, to, region=RegionColumn("country"))
+    assert manifest.rejected_by_reason == {"region_missing": 3}
 
 
 def test_more_values_than_allowed_fail_before_anything_is_written(to: Path) -> None:

@@ -33,6 +33,14 @@ def test_it_counts_by_reason_and_shows_masked_rows(file: str, capsys: pytest.Cap
     assert "Ann" not in out
 
 
+def test_a_number_that_is_no_text_is_shown_as_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    file = tmp_path / "rows.parquet"
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table({"tel": [b"\xff1"]}), file)
+    assert main([str(file), "--region", "US", "--phone", "tel"]) == 0
+    assert "(empty)                  not_a_number" in capsys.readouterr().out
+
+
 def test_options_reach_the_pipeline(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stop = tmp_path / "stop.txt"
     stop.write_text("+12125550101\n")

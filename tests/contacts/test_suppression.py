@@ -78,7 +78,7 @@ def test_unreadable_entries_may_be_allowed(allowed: float, fails: bool) -> None:
 
 
 @pytest.mark.parametrize("hashed", [False, True])
-@pytest.mark.parametrize("entries", [[], [None, "", "  "]])
+@pytest.mark.parametrize("entries", [[], [None, "", "  ", float("nan")]])
 def test_a_list_without_entries_holds_nobody_back_and_is_refused(entries: list[object], hashed: bool) -> None:
     with pytest.raises(EmptySuppressionError, match=rf"opt-outs.*of {len(entries)} cells.*allow_empty=True"):
         suppressed_numbers([Suppression(entries, name="opt-outs", region=None, hashed=hashed)])
