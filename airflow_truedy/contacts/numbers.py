@@ -52,7 +52,8 @@ Verdict = str | Reason
 
 _E164_MAX_LENGTH = 16
 #: Most cells look like this, and nothing but libphonenumber needs to look at them.
-_is_plain = re.compile(r"\s*[+\uff0b]?[\d \t\xa0()\-]*").fullmatch
+#: Not those that may begin with the number of a label, ``2) 030`` or ``(2) 030``, or end in one, ``030 (2)``.
+_is_plain = re.compile(r"\s*[+\uff0b]?(?:\((?!\d\))\d|\d(?!\d?\)))[\d \t\xa0()\-]*\d[ \t\xa0]*").fullmatch
 #: Groups of digits between dots; one dot alone may be a decimal point.
 _is_dotted = re.compile(r"[+]?\d{1,4}(\.\d{2,4}){2,}").fullmatch
 _WITHOUT_PUNCTUATION = str.maketrans("\uff0b", "+", " \t\xa0()-.")
@@ -107,6 +108,15 @@ _BETWEEN_NUMBERS = re.compile(r"[;,/|&\n\r]|\s(?:or|and|und|oder|ou|et|y|o)\s", 
 #: 1234567/8 means 1234567 or 1234568.
 _OTHER_LAST_DIGITS = re.compile(r"\d{5}\s*/\s*\d{1,2}$")
 _LEAST_DIGITS_OF_A_NUMBER = 7
+_LONGEST_CELL = 250  # libphonenumber's own limit; the patterns below would take seconds for a long text
+#: A negative number: an export went wrong, or the digits are no phone number.
+_is_negative = re.compile(r"[-\u2212]\d").match
+#: Digits behind a number that are none of its own: ``030 1234567 [5]``, ``030 1234567 * 5``.
+_find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
+#: What may be a label with a digit of its own before a number: ``Tel2 030 ...``, ``2. 030 ...``
+_label = re.compile(r"(?P<words>\D*)(?P<digits>[1-9]\d?)(?P<marks>\D+)(?=\d)").match
+_find_label = re.compile(r"[^\W\d_]|#").search
+_is_mark_of_a_list = re.compile(r"\s*[.:)\]]\s+").match
 
 
 def normalise(raw: Any, region: str | None, policy: NumberPolicy | None = None) -> Normalised | Refusal:
@@ -164,12 +174,19 @@ def normaliser(policy: NumberPolicy) -> Callable[[Any, str | None], Verdict]:
 
 
 def _parse_other(text: str, region: str | None) -> PhoneNumber | Reason:
+    text = text.strip().strip(_WRAPPING)
+    if len(text) > _LONGEST_CELL:
+        return Reason.TOO_LONG
     text = unicodedata.normalize("NFKC", text).strip(_WRAPPING)
     damage = _damage(text)
     if damage:
         return damage
     number = _parse(text, region)
-    return Reason.LETTERS if _find_letter(text) and _letters_between_digits(text, number) else number
+    if _find_letter(text) and _letters_between_digits(text, number):
+        return Reason.LETTERS
+    if isinstance(number, PhoneNumber) and _holds_digit_of_a_label(text, number, region):
+        return Reason.SEVERAL_NUMBERS
+    return number
 
 
 def _parse(text: str, region: str | None) -> PhoneNumber | Reason:
@@ -199,7 +216,9 @@ def _damage(text: str) -> Reason | None:
     for reason, pattern in _DAMAGE:
         if pattern.fullmatch(text):
             return reason
-    return Reason.SEVERAL_NUMBERS if _holds_several(text) else None
+    if _is_negative(text):
+        return Reason.NOT_A_NUMBER
+    return Reason.SEVERAL_NUMBERS if _holds_several(text) or _find_digits_behind(text) else None
 
 
 def _holds_several(text: str) -> bool:
@@ -209,8 +228,28 @@ def _holds_several(text: str) -> bool:
     return len(parts) > 1 and sum(sum(map(str.isdigit, part)) >= _LEAST_DIGITS_OF_A_NUMBER for part in parts) > 1
 
 
+def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) -> bool:
+    """
+    Whether another number remains without the first digits, which may number a label or a line of a list.
+
+    In ``Phone 1 (212) 555-0100`` the same number remains, so it does not matter what the 1 is.
+    """
+    found = None if "+" in text else _label(text)
+    if not found:
+        return False
+    rest = text[found.end() :]
+    begins_anew = rest[0] == "0"
+    is_label = len(found["digits"]) == 1 and (_find_label(found["words"]) or _is_mark_of_a_list(found["marks"]))
+    if not begins_anew and not is_label:
+        return False
+    other = _parse(rest, region)
+    if isinstance(other, Reason) or not phonenumbers.is_valid_number(other):
+        return False
+    return (other.country_code, other.national_number) != (number.country_code, number.national_number)
+
+
 def _why_not_parsed(text: str, error: NumberParseException) -> Reason:
-    if not text.strip(_WRAPPING):
+    if not text.strip(_WRAPPING + "()-"):
         return Reason.EMPTY
     if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
         return Reason.UNKNOWN_COUNTRY_CODE if "+" in text else Reason.NO_COUNTRY_CODE

@@ -58,7 +58,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.THOUSANDS_SEPARATORS: "a spreadsheet wrote the number with thousands separators",
     Reason.SPREADSHEET_ERROR: "a spreadsheet error such as #N/A or ######",
     Reason.LETTERS: "letters stand between the digits",
-    Reason.SEVERAL_NUMBERS: "more than one number stands in the cell",
+    Reason.SEVERAL_NUMBERS: "more than one number stands in the cell, or a digit that may belong to a label",
     Reason.NO_COUNTRY_CODE: "no + and country code, and no region was stated to read it in",
     Reason.REGION_MISSING: "no + and country code, and the region column is empty",
     Reason.REGION_UNKNOWN: "no + and country code, and the region column holds no ISO 3166 code",

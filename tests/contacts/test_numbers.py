@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_truedy.contacts import numbers
 from airflow_truedy.contacts.errors import UnknownRegionError
 from airflow_truedy.contacts.numbers import Normalised, Refusal, normalise
 from airflow_truedy.contacts.plans import shortcut
@@ -98,12 +99,83 @@ def test_any_text_gets_a_verdict_that_stays(cell: str, region: str | None) -> No
         (True, "not_a_number"),
         (b"2015550123", "not_a_number"),
         (["2015550123"], "not_a_number"),
-        (-2015550123, "+12015550123"),
+        (-2015550123, "not_a_number"),
+        ("-2015550123", "not_a_number"),
+        (Decimal("-2015550123"), "not_a_number"),
         pytest.param(10**5_000, "too_long", id="5,001 digits"),
     ],
 )
 def test_values_as_databases_give_them(cell: object, expected: str) -> None:
     assert verdict(cell, "US") == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "region"),
+    [
+        ("Tel2 030 1234567", "DE"),
+        ("Line 2 030 1234567", "DE"),
+        ("Line 2 30 1234567", "DE"),
+        ("Phone 1 - 030 1234567", "DE"),
+        ("#1 030 1234567", "DE"),
+        ("2. 030 1234567", "DE"),
+        ("2) 030 1234567", "DE"),
+        ("(2) 030 1234567", "DE"),
+        ("12. 030 1234567", "DE"),
+        ("2.030 1234567", "DE"),
+        ("2. 30 1234567", "DE"),
+        ("2. 06 12345678", "IT"),
+        ("030 1234567 [5]", "DE"),
+        ("030 1234567 (5)", "DE"),
+        ("+49 30 1234567 (5)", None),
+        ("030 1234567 * 5", "DE"),
+        ("030 1234567 ~ 5", "DE"),
+    ],
+)
+def test_a_digit_of_a_label_never_becomes_one_of_the_number(cell: str, region: str | None) -> None:
+    assert verdict(cell, region) == "several_numbers"
+    assert verdict(cell, region, NumberPolicy.everything()) == "several_numbers"
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "expected"),
+    [
+        ("+49 (0)30 1234567", None, "+49301234567"),
+        ("+49 [0]30 1234567", None, "+49301234567"),
+        ("Tel. 030 / 1234567", "DE", "+49301234567"),
+        ("Tel 0 30 1234567", "DE", "+49301234567"),
+        ("0 30 1234567", "DE", "+49301234567"),
+        ("030.1234567", "DE", "+49301234567"),
+        ("030 1234567-5", "DE", "+493012345675"),
+        ("(212) 555-0100", "US", "+12125550100"),
+        ("(212) 555 (0100)", "US", "+12125550100"),
+        ("1-212-555-0100", "US", "+12125550100"),
+        ("1 (212) 555-0100", "US", "+12125550100"),
+        ("212.555.0100", "US", "+12125550100"),
+        ("1.212.555.0100", "US", "+12125550100"),
+        ("Phone 1 (212) 555-0100", "US", "+12125550100"),
+        ("1) 212-555-0100", "US", "+12125550100"),
+        ("- 212-555-0100", "US", "+12125550100"),
+        ("T: 06 12 34 56 78", "FR", "+33612345678"),
+        ("Tel. 8 (301) 123-45-67", "RU", "+73011234567"),
+        ("(2) 2123 4567", "CL", "+56221234567"),
+        ("(1) 5887766", "AT", "+4315887766"),
+        ("Tel: 06 12345678", "IT", "+390612345678"),
+        ("Tel: 39 06 12345678", "IT", "+390612345678"),
+        ("m.0171 1234567", "DE", "+491711234567"),
+    ],
+)
+def test_ordinary_notations_are_taken(cell: str, region: str | None, expected: str) -> None:
+    assert verdict(cell, region) == expected
+
+
+@pytest.mark.parametrize("cell", ["1" * 100_000, "1 2" * 50_000, "x1" * 50_000, "\u0301" * 100_000])
+def test_a_cell_longer_than_any_number_is_not_looked_at(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(numbers, "_damage", looked.append)
+    assert verdict(cell, "US") == "too_long"
+    assert looked == []
+    monkeypatch.undo()
+    assert verdict("\xa0" * 100_000, "US") == "empty"
 
 
 @pytest.mark.parametrize("reason", sorted(ALLOWABLE, key=lambda reason: reason.value))
