@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from contextlib import closing
 from importlib import import_module
@@ -40,6 +41,9 @@ _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_LINES = 50
 _BLOCK = 1 << 20
 _DIGITS_OF_A_NUMBER = 7
+_find_email = re.compile(r"\S@\S+\.\S").search
+#: The line by which Excel is told how a file is divided.
+_is_sep_line = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE).fullmatch
 _BATCH = 1_000
 
 
@@ -49,8 +53,9 @@ def read_rows(
     """
     Read a file row by row. Values of CSV files are text as they stand; nothing is guessed from them.
 
-    A CSV row with more or fewer cells than the header and a line that is no JSON object come as
-    :class:`BrokenRow`, so that they are refused and counted. Blank lines are no rows.
+    A CSV row with more or fewer cells than the header, a line that is no JSON object with each key once, and a
+    Parquet row with a value that Python cannot hold come as :class:`BrokenRow`, so that they are refused and counted.
+    Blank lines and the line ``sep=;`` at the beginning are no rows.
 
     :param path: a path, an address of this machine, or ``ObjectStoragePath``.
     :param format: ``"csv"``, ``"jsonl"`` or ``"parquet"``. Default: by the name's ending (``.csv``, ``.tsv``,
@@ -86,9 +91,18 @@ def _format_of(name: str) -> str:
 
 
 def _text_rows(path: Any, kind: str, encoding: str | None, delimiter: str | None) -> Iterator[Row]:
-    used = encoding or _detect_encoding(path)
+    used = _known(encoding) if encoding else _detect_encoding(path)
     with closing(_open_bytes(path)) as data, io.TextIOWrapper(data, used, newline="") as text:
         yield from _jsonl_rows(text) if kind == "jsonl" else _csv_rows(path, text, delimiter)
+
+
+def _known(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+        name = codecs.lookup(encoding).name
+    except LookupError:
+        raise RowsFileError(f"encoding={encoding!r} is none that Python knows for text") from None
+    return "utf-8-sig" if name == "utf-8" else encoding  # or its byte order mark would stand in the first name
 
 
 def _open_bytes(path: Any) -> IO[bytes]:
@@ -133,15 +147,30 @@ def _jsonl_rows(text: IO[str]) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError:
+            row = _decoded(line)
+        except (ValueError, RecursionError):
             row = None
         yield row if isinstance(row, dict) else BrokenRow(line=line.strip())
 
 
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+_decoded = json.JSONDecoder(object_pairs_hook=_each_key_once).decode
+
+
 def _csv_rows(path: Any, text: IO[str], delimiter: str | None) -> Iterator[Row]:
     sample = [line for _, line in zip(range(_SAMPLE_LINES), text, strict=False)]
-    used = delimiter or _detect_delimiter(sample)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"'):
+        raise RowsFileError(f"delimiter={delimiter!r} is not one character that can divide cells")
+    stated = _is_sep_line(sample[0]) if sample else None
+    if stated:
+        del sample[0]
+    used = delimiter or (stated[1] if stated else _detect_delimiter(sample))
     lines: list[str] = []
     reader = csv.reader(_noted(lines, chain(sample, text)), delimiter=used)
     header = _header(path, next(reader, None))
@@ -149,7 +178,7 @@ def _csv_rows(path: Any, text: IO[str], delimiter: str | None) -> Iterator[Row]:
     lines.clear()
     for cells in reader:
         if len(lines) > 1 and _is_open(lines, cells, used):
-            first = reader.line_num - len(lines) + 1
+            first = reader.line_num - len(lines) + (2 if stated else 1)
             raise RowsFileError(f"{path}: a quoted cell in the row that begins in line {first} does not end")
         lines.clear()
         if len(cells) == width:
@@ -176,8 +205,10 @@ def _header(path: Any, cells: list[str] | None) -> list[str]:
     if not cells:
         raise RowsFileError(f"{path} is empty, or its first line is: a CSV file begins with the names of its columns")
     # The cells are not shown: in a file without header they are somebody's number and name.
-    if any(sum(map(str.isdigit, cell)) >= _DIGITS_OF_A_NUMBER for cell in cells):
-        raise RowsFileError(f"{path} has no header: a cell of its first line looks like a phone number")
+    if any(sum(map(str.isdigit, cell)) >= _DIGITS_OF_A_NUMBER or _find_email(cell) for cell in cells):
+        raise RowsFileError(
+            f"{path} has no header: a cell of its first line looks like a phone number or an e-mail address"
+        )
     names = [cell.strip() or f"column_{position}" for position, cell in enumerate(cells, 1)]
     if len(set(names)) < len(names):
         raise RowsFileError(f"{path} names a column twice in its header")
@@ -202,7 +233,37 @@ def _parquet_rows(path: Any) -> Iterator[Row]:
         raise RowsFileError("Reading Parquet needs pyarrow: pip install 'airflow-provider-truedy[parquet]'") from None
     with closing(open_binary(path)) as stream:
         try:
-            for batch in parquet.ParquetFile(stream).iter_batches(batch_size=_BATCH):
-                yield from batch.to_pylist()
+            file = parquet.ParquetFile(stream)
+            names = file.schema_arrow.names
+            if len(set(names)) < len(names):
+                raise RowsFileError(f"{path} has two columns of one name")
+            for batch in file.iter_batches(batch_size=_BATCH):
+                try:
+                    rows = batch.to_pylist()
+                except ValueError:  # in one of them, perhaps
+                    rows = [_parquet_row(batch, index) for index in range(batch.num_rows)]
+                yield from rows
         except import_module("pyarrow").ArrowException as error:
             raise RowsFileError(f"{path} cannot be read as Parquet: {type(error).__name__}") from None
+
+
+def _parquet_row(batch: Any, index: int) -> Row:
+    """A row of a batch in which Python cannot hold every value; without that value, where it cannot be read at all."""
+    row: dict[str, Any] = {}
+    broken = False
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            row[name] = _parquet_value(column[index])
+        except ValueError:
+            broken = True
+    return BrokenRow(row) if broken else row
+
+
+def _parquet_value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except ValueError:
+        if not str(scalar.type).startswith("timestamp"):
+            raise
+        # Finer than a microsecond, which is all that a datetime holds.
+        return scalar.cast("string").as_py().replace(" ", "T")

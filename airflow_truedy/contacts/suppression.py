@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
 _DIGEST_BITS = 63
+_CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,25 @@ class Suppression:
             said(self.region)
         if isinstance(self.region, RegionColumn):
             raise ContactsError(f"{self.name}: entries are cells, not rows; state one region, or None")
-        if self.as_of is not None and self.as_of.tzinfo is None:
-            raise ContactsError(f"{self.name}: as_of has no time zone")
+        if self.as_of is not None and (not isinstance(self.as_of, datetime) or self.as_of.tzinfo is None):
+            raise ContactsError(f"{self.name}: as_of has no time zone, or no time of day; state a datetime with both")
 
     def __repr__(self) -> str:
         return f"<Suppression {self.name!r}>"
 
     def check_age(self, now: datetime) -> None:
         """
-        :raises StaleSuppressionError: the list is older than ``max_age``, or nobody knows how old it is.
+        :raises StaleSuppressionError: the list is older than ``max_age``, or nobody knows how old it is: ``as_of`` is
+            not stated, or more than five minutes in the future.
         """
         if self.max_age is None:
             return
         if self.as_of is None:
             raise StaleSuppressionError(f"{self.name}: max_age is stated, but not as_of, so its age is not known")
+        if self.as_of - now > _CLOCKS_DIFFER_BY:
+            raise StaleSuppressionError(
+                f"{self.name}: its as_of {self.as_of.isoformat()} is in the future, so its age is not known"
+            )
         if now - self.as_of > self.max_age:
             raise StaleSuppressionError(
                 f"{self.name}: it is of {self.as_of.isoformat()} and may be {self.max_age} old at most"

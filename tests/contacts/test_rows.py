@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,43 @@ def test_rows_of_another_width_are_refused_and_counted(tmp_path: Path) -> None:
     assert (manifest.rows_read, manifest.rejected_by_reason) == (3, {"unreadable_row": 2})
 
 
+@pytest.mark.parametrize(
+    "line",
+    ['{"phone_number": "+12125550100", "phone_number": "+12125550101"}', '{"a": ' + "[" * 20_000 + "]" * 20_000 + "}"],
+)
+def test_a_line_that_cannot_be_one_contact_is_refused_alone(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(f'{{"phone_number": "+12125550100"}}\n{line}\n')
+    assert [type(row) for row in read_rows(file)] == [dict, BrokenRow]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_byte_order_mark_is_no_part_of_the_first_name_though_utf_8_is_stated(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"rows.{ending}"
+    file.write_text("id,name\n1,Ann\n" if ending == "csv" else '{"id": "1", "name": "Ann"}\n', encoding="utf-8-sig")
+    assert list(read_rows(file, encoding="UTF8")) == [{"id": "1", "name": "Ann"}]
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n'])
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, first: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f"{first}phone_number;note\n+12125550100;a,b\n")
+    assert list(read_rows(file)) == [{"phone_number": "+12125550100", "note": "a,b"}]
+    file.write_text(f'{first}phone_number;note\n+12125550100;"a\n+12125550101;b\n')
+    with pytest.raises(RowsFileError, match="begins in line 3"):
+        list(read_rows(file))
+
+
+@pytest.mark.parametrize(
+    "options", [{"encoding": "utf8x"}, {"encoding": "hex"}, {"delimiter": ";;"}, {"delimiter": ""}, {"delimiter": "\n"}]
+)
+def test_an_encoding_or_delimiter_that_cannot_be_is_named(tmp_path: Path, options: dict[str, str]) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(TEXT)
+    with pytest.raises(RowsFileError, match=r"encoding=|delimiter="):
+        list(read_rows(file, **options))
+
+
 def test_lines_that_are_no_objects_are_refused_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text('{"phone_number": "+12125550100"}\n\n[1]\n{"phone_number": \n')
@@ -92,6 +130,7 @@ def test_lines_that_are_no_objects_are_refused_and_counted(tmp_path: Path) -> No
         ("\n+12125550100\n", "is empty"),
         ("+12125550100,Ann\n+12125550101,Bob\n", "no header"),
         ("phone_number,name,name\n", "twice"),
+        ("5550,ann@example.com,\n5550,bob@example.com,+12125550100\n", "no header.*e-mail"),
     ],
 )
 def test_a_file_without_a_proper_header_is_refused_and_not_shown(tmp_path: Path, text: str, message: str) -> None:
@@ -138,6 +177,33 @@ def test_parquet_files_are_read(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(RowsFileError, match="Parquet"):
         list(read_rows(file))
+
+
+def test_parquet_with_two_columns_of_one_name_is_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "rows.parquet"
+    table = pyarrow.Table.from_arrays([["+12125550100"], ["a"], ["b"]], names=["phone_number", "x", "x"])
+    parquet.write_table(table, file)
+    with pytest.raises(RowsFileError, match="two columns of one name"):
+        list(read_rows(file))
+
+
+def test_a_value_that_python_cannot_hold_costs_its_parquet_row_at_most(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "rows.parquet"
+    columns = {
+        "id": [1, 2, 3],
+        "at": pyarrow.array([1_000, 1_001, None], pyarrow.timestamp("ns")),
+        "took": pyarrow.array([1_000, 1_000, 1], pyarrow.duration("ns")),
+    }
+    parquet.write_table(pyarrow.table(columns), file)
+    fine, finer, broken = read_rows(file)
+    assert fine["at"] == datetime(1970, 1, 1, microsecond=1)
+    assert finer["at"] == "1970-01-01T00:00:00.000001001"
+    assert isinstance(broken, BrokenRow)
+    assert broken == {"id": 3, "at": None}
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,22 @@ def test_an_age_that_nobody_knows_is_too_great() -> None:
         suppressed_numbers([Suppression([], region=None, max_age=timedelta(days=1))])
 
 
+@pytest.mark.parametrize(("minutes", "fails"), [(5, False), (6, True)])
+def test_a_list_of_the_future_has_no_age(minutes: int, fails: bool) -> None:
+    as_of = NOW + timedelta(minutes=minutes)
+    entry = Suppression([f"+{ANN}"], region=None, as_of=as_of, max_age=timedelta(days=1))
+    if fails:
+        with pytest.raises(StaleSuppressionError, match="in the future"):
+            suppressed_numbers([entry], NOW)
+    else:
+        assert suppressed_numbers([entry], NOW)
+
+
+def test_a_day_is_no_moment() -> None:
+    with pytest.raises(ContactsError, match="no time of day"):
+        Suppression([], region=None, as_of=NOW.date())  # type: ignore[arg-type]
+
+
 def test_the_age_of_a_file_is_its_change_time(tmp_path: Path) -> None:
     file = tmp_path / "dnc.txt"
     file.write_text("")
