@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
@@ -19,12 +18,10 @@ from airflow_truedy.campaigns.plan import (
 from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire, zone_of
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.failing import failing_fast
-from airflow_truedy.operators.hiding import HidingOperator
+from airflow_truedy.operators.hiding import HidingContactsOperator
 from airflow_truedy.operators.people import contact_list_of
 from airflow_truedy.operators.state_store import store_of
 from airflow_truedy.operators.templating import (
-    PrivateValue,
-    is_private,
     is_template,
     number,
     restored,
@@ -36,7 +33,7 @@ from airflow_truedy.operators.templating import (
 from airflow_truedy.operators.waiting_operator import WAITING_FIELDS, WaitingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -64,7 +61,7 @@ _CHOICES = {
 }
 
 
-class CreateBatchCallOperator(HidingOperator, WaitingOperator):
+class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
     """
     Create a Truedy batch call and start it, exactly once however often the task runs; wait for its end if asked to.
 
@@ -135,7 +132,6 @@ class CreateBatchCallOperator(HidingOperator, WaitingOperator):
         "truedy_conn_id",
         *WAITING_FIELDS,
     )
-    private_fields = ("contacts",)
     template_ext: Sequence[str] = (".json", ".yaml", ".yml")
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "contact_ids": "json",
@@ -243,22 +239,6 @@ class CreateBatchCallOperator(HidingOperator, WaitingOperator):
                 "invalid parameter", problems=[(field, repr(value), f"one of {', '.join(_CHOICES[field])}")]
             )
         return value
-
-    @classmethod
-    def hides(cls, value: Any) -> bool:
-        """Hide a list of people; a template, path or URI may be seen."""
-        return isinstance(value, (list, tuple, Mapping))
-
-    @classmethod
-    def hides_rendered(cls, value: Any) -> bool:
-        """Hide people in any form; a path, URI or manifest may be seen."""
-        return is_private(value)
-
-    def resolve_template_files(self) -> None:
-        """Read template files. Airflow does so while the Dag is parsed, before it stores the Dag."""
-        super().resolve_template_files()
-        if isinstance(self.contacts, str) and is_private(self.contacts):
-            self.contacts = PrivateValue(self.contacts)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

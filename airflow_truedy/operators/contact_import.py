@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.hiding import HidingContactsOperator
+from airflow_truedy.operators.templating import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +26,7 @@ _REASONS_SHOWN = 20
 _PHONE_COLUMNS = ("phone", "phone_number")
 
 
-class ImportContactsOperator(BaseOperator):
+class ImportContactsOperator(HidingContactsOperator):
     """
     Import contacts into a Truedy folder (``POST /contacts/import``), in files below the size that Truedy
     takes.
@@ -33,7 +35,7 @@ class ImportContactsOperator(BaseOperator):
     number: those that are there already are skipped, or updated with ``overwrite_existing``.
 
     :param contacts: the manifest that an extracting task returned, the path or URI of a JSON Lines or CSV
-        file, or a list of contacts. (templated)
+        file, or a list of contacts, which is shown neither in the UI nor in logs. (templated)
     :param folder: name of the folder; made if there is none. (templated)
     :param folder_id: the folder's id, instead of its name. (templated)
     :param overwrite_existing: whether contacts that are there already are updated. Default: no.
@@ -63,7 +65,7 @@ class ImportContactsOperator(BaseOperator):
         super().__init__(**kwargs)
         if (folder is None) == (folder_id is None):
             raise ValueError("Say either folder (its name) or folder_id")
-        self.contacts = contacts
+        self.contacts = self._hidden(contacts)
         self.folder = folder
         self.folder_id = folder_id
         self.overwrite_existing = overwrite_existing
@@ -77,7 +79,7 @@ class ImportContactsOperator(BaseOperator):
         from airflow_truedy.operators.people import contact_list_of
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
-            contacts = contact_list_of(self.contacts)
+            contacts = contact_list_of(shown(self.contacts))
             if contacts is None:
                 raise AirflowFailException("contacts is empty: nothing says whom to import")
             folder_id = self.folder_id or folder_named(hook, self.folder or "")

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.sdk.definitions.mappedoperator import OperatorPartial
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from airflow_truedy.operators.templating import PrivateValue
+from airflow_truedy.operators.templating import PrivateValue, is_private
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
@@ -54,6 +54,29 @@ class HidingOperator(BaseOperator):
                     value = getattr(self, field)
                     if self.hides_rendered(value):
                         setattr(self, field, PrivateValue(value, is_data=True))
+
+
+class HidingContactsOperator(HidingOperator):
+    """Base of the operators whose parameter ``contacts`` holds people or says where they are."""
+
+    private_fields = ("contacts",)
+    contacts: Any
+
+    @classmethod
+    def hides(cls, value: Any) -> bool:
+        """Hide a list of people; a template, path or URI may be seen."""
+        return isinstance(value, (list, tuple, Mapping))
+
+    @classmethod
+    def hides_rendered(cls, value: Any) -> bool:
+        """Hide people in any form; a path, URI or manifest may be seen."""
+        return is_private(value)
+
+    def resolve_template_files(self) -> None:
+        """Read template files. Airflow does so while the Dag is parsed, before it stores the Dag."""
+        super().resolve_template_files()
+        if isinstance(self.contacts, str) and is_private(self.contacts):
+            self.contacts = PrivateValue(self.contacts)
 
 
 class HidingPartial(OperatorPartial):
