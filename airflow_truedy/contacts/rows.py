@@ -82,12 +82,22 @@ def read_rows(
         raise RowsFileError(f"{path} cannot be read as CSV: {error}") from None
 
 
-def _format_of(name: str) -> str:
+def may_be_somebody(name: str) -> bool:
+    """Whether what was given in place of a file is rather a person: a number or address, no folder, no known ending."""
+    holds_somebody = "@" in name or sum(map(str.isdigit, name)) >= _DIGITS_OF_A_NUMBER
+    return holds_somebody and "/" not in name and _kind_of(name) is None
+
+
+def _kind_of(name: str) -> str | None:
     bare = name.lower().removesuffix(".gz")
-    for ending, kind in _ENDINGS.items():
-        if bare.endswith(ending):
-            return kind
-    raise RowsFileError(f"The name {name} does not end in {', '.join(_ENDINGS)}; state format= ({', '.join(FORMATS)})")
+    return next((kind for ending, kind in _ENDINGS.items() if bare.endswith(ending)), None)
+
+
+def _format_of(name: str) -> str:
+    if kind := _kind_of(name):
+        return kind
+    told = "(not shown, it may be a person)" if may_be_somebody(name) else name
+    raise RowsFileError(f"The name {told} does not end in {', '.join(_ENDINGS)}; state format= ({', '.join(FORMATS)})")
 
 
 def _text_rows(path: Any, kind: str, encoding: str | None, delimiter: str | None) -> Iterator[Row]:

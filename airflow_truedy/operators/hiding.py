@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.sdk.definitions.mappedoperator import OperatorPartial
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from airflow_truedy.operators.templating import PrivateValue, is_private
+from airflow_truedy.operators.templating import PrivateValue, is_private, is_private_template
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
@@ -64,8 +64,8 @@ class HidingContactsOperator(HidingOperator):
 
     @classmethod
     def hides(cls, value: Any) -> bool:
-        """Hide a list of people; a template, path or URI may be seen."""
-        return isinstance(value, (list, tuple, Mapping))
+        """Hide people in any form; a template, path or URI may be seen."""
+        return is_private_template(value) if isinstance(value, str) else isinstance(value, (list, tuple, Mapping))
 
     @classmethod
     def hides_rendered(cls, value: Any) -> bool:
@@ -75,8 +75,7 @@ class HidingContactsOperator(HidingOperator):
     def resolve_template_files(self) -> None:
         """Read template files. Airflow does so while the Dag is parsed, before it stores the Dag."""
         super().resolve_template_files()
-        if isinstance(self.contacts, str) and is_private(self.contacts):
-            self.contacts = PrivateValue(self.contacts)
+        self.contacts = self._hidden(self.contacts)
 
 
 class HidingPartial(OperatorPartial):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,15 @@ from airflow.sdk.definitions._internal.templater import Templater
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.contacts.rows import may_be_somebody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk import Context
+
+
+_EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
 class PrivateValue(ResolveMixin):
@@ -79,9 +84,14 @@ def is_private(value: Any) -> bool:
     return value is not None and not isinstance(value, PrivateValue)
 
 
+def is_private_template(text: str) -> bool:
+    """Whether a ``contacts`` text holds people before it is rendered: beside its expressions, not in what they say."""
+    return is_content(_EXPRESSION.sub("", text))
+
+
 def is_content(text: str) -> bool:
-    """Whether a text is the contacts themselves (JSON, YAML, a printed list), no path and no URI."""
-    return "\n" in text.strip() or text.lstrip()[:1] in ("[", "{", "(", "-")
+    """Whether a text is the contacts themselves (JSON, YAML, a printed list, a number), no path and no URI."""
+    return "\n" in text.strip() or text.lstrip()[:1] in ("[", "{", "(", "-") or may_be_somebody(text)
 
 
 def is_manifest(value: Mapping[str, Any]) -> bool:

@@ -226,3 +226,18 @@ def test_a_quoted_line_break_in_the_last_row_is_none_that_never_ends(tmp_path: P
     file = tmp_path / "rows.csv"
     file.write_text('phone_number,note\n+12125550100,"likes\ntea"')
     assert [row["note"] for row in read_rows(file)] == ["likes\ntea"]
+
+
+@pytest.mark.parametrize("text", ["Zebulon +12125550100", "2125550100", "zeb@example.com", "(212) 555-0100"])
+def test_a_person_in_place_of_a_path_is_not_repeated(text: str) -> None:
+    with pytest.raises(RowsFileError, match=r"does not end in \.csv") as refused:
+        list(read_rows(text))
+    assert text not in str(refused.value)
+    assert "5550100" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["people", "/data/2026-06-01/12125550100", "s3://b/ann@example.com", "day_260601.xls"])
+def test_a_name_without_a_known_ending_is_repeated(name: str) -> None:
+    with pytest.raises(RowsFileError, match=r"does not end in \.csv") as refused:
+        list(read_rows(name))
+    assert name in str(refused.value)

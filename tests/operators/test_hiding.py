@@ -26,11 +26,18 @@ from tests.operators.contexts import context_of
 
 PEOPLE = [{"phone_number": "+12125550100", "first_name": "Zebulon", "email": "zeb@example.com"}]
 SECRETS = ("5550100", "Zebulon", "zeb@")
+SET = "{% set plan = 'gold' %}"
 FORMS: dict[str, dict[str, Any]] = {
     "contacts": {
         "list": PEOPLE,
         "tuple": tuple(PEOPLE),
         "mapping": PEOPLE[0],
+        "JSON": json.dumps(PEOPLE),
+        "JSON of one": json.dumps(PEOPLE[0]),
+        "YAML": "- phone_number: '+12125550100'\n  first_name: Zebulon",
+        "YAML with templates": SET + "- {phone_number: '+12125550100', custom_fields: {plan: gold}}",
+        "no list at all": "Zebulon +12125550100",
+        "an address": "zeb@example.com",
     },
     "phone_number": {"number": "+12125550100"},
 }
@@ -107,7 +114,7 @@ def test_of_a_plain_task(kind: Any, field: str, value: Any) -> None:
         operator = kind(**needed_by(kind, field), **{field: value})
     assert shows_somebody(DagSerialization.to_dict(dag), repr(getattr(operator, field))) == []
     assert shows_somebody(rendered(operator)) == []
-    assert shown(getattr(operator, field)) == value
+    assert shown(getattr(operator, field)) == (value.removeprefix(SET) if isinstance(value, str) else value)
 
 
 @pytest.mark.parametrize(("kind", "field", "value"), CASES)
@@ -144,3 +151,46 @@ def test_of_a_template_that_breaks_in_the_middle_of_them(
         rendered(operator)
     printed = capfd.readouterr()
     assert shows_somebody(caplog.text, printed.out, printed.err, repr(failed.value)) == []
+
+
+PATHS = {
+    "{{ params.path }}": "/data/people.csv",
+    "{{ params.path if params.path else '' }}\n": "/data/people.csv",
+    "{% if params.path %}{{ params.path }}{% endif %}": "/data/people.csv",
+    "{# by day #}people_{{ ds_nodash }}.csv": "people_20260601.csv",
+    "s3://bucket/{{ ds_nodash }}/people.csv": "s3://bucket/20260601/people.csv",
+    "/data/20260601/ann@example.com.csv": "/data/20260601/ann@example.com.csv",
+    "people_20260601.csv.gz": "people_20260601.csv.gz",
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, field in GIVEN if field == "contacts"])
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("path", PATHS)
+def test_where_people_are_may_be_seen(kind: Any, native: bool, path: str) -> None:
+    with a_dag(render_template_as_native_obj=native) as dag:
+        operator = kind(**needed_by(kind, "contacts"), contacts=path)
+        kind.partial(**{**needed_by(kind, "contacts"), "task_id": "m"}, contacts=path).expand(truedy_conn_id=["x"])
+    dag.resolve_template_files()
+    assert operator.contacts == path
+    assert json.dumps(DagSerialization.to_dict(dag)).count(json.dumps(path)) == 2
+    fields = rendered(operator, params={"path": "/data/people.csv"}, ds_nodash="20260601")
+    assert shown(operator.contacts) == PATHS[path]
+    assert fields["contacts"] == PATHS[path]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, field in GIVEN if field == "contacts"])
+def test_a_template_alone_renders_natively(kind: Any) -> None:
+    with a_dag(render_template_as_native_obj=True) as dag:
+        operator = kind(**needed_by(kind, "contacts"), contacts="{{ people }}")
+    dag.resolve_template_files()
+    rendered(operator, people=PEOPLE)
+    assert shown(operator.contacts) == PEOPLE
+
+
+@pytest.mark.parametrize("kind", [kind for kind, field in GIVEN if field == "contacts"])
+def test_text_with_templates_in_it_renders(kind: Any) -> None:
+    with a_dag():
+        operator = kind(**needed_by(kind, "contacts"), contacts='[{"phone_number": "+1212555{{ digits }}"}]')
+    rendered(operator, digits="0100")
+    assert json.loads(shown(operator.contacts)) == [{"phone_number": "+12125550100"}]

@@ -101,10 +101,14 @@ def test_a_bad_contact_is_named_by_its_place_only(bad: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[broken", "{'phone_number': ", "- [", LINES, "phone_number\n+12125550100\n", "(+12125550100)"]
+    "text",
+    [
+        *("[broken", "{'phone_number': ", "- [", LINES, "phone_number\n+12125550100\n", "(+12125550100)"),
+        *("Zaphod +12125550100", "+1 212 555 0100", "zaphod@555.example"),
+    ],
 )
 def test_text_that_is_no_list_and_no_path_is_refused_without_repeating_it(text: str) -> None:
-    with pytest.raises(ContactsError) as refused:
+    with pytest.raises(ContactsError, match="path or URI") as refused:
         contact_list_of(text)
     assert "555" not in str(refused.value)
     assert "Zaphod" not in str(refused.value)

@@ -313,6 +313,7 @@ class TestRendering:
         ("name", "content"),
         [
             ("people.json", json.dumps(PEOPLE)),
+            ("people_20260601.json", json.dumps(PEOPLE)),
             (
                 "people.yaml",
                 "- phone_number: '+12125550100'\n  first_name: Zaphod\n"
@@ -394,6 +395,7 @@ class TestNobodyShows:
         ("name", "content"),
         [
             ("people.json", json.dumps(PEOPLE)),
+            ("people_20260601.json", json.dumps(PEOPLE)),
             ("people.yaml", "- phone_number: '+12125550100'\n  first_name: Zaphod\n"),
             ("one.yaml", "phone_number: '+12125550100'\nfirst_name: Zaphod\n"),
         ],
