@@ -18,6 +18,7 @@ from airflow_truedy.campaigns.times import instant_of
 from airflow_truedy.contacts import errors as contacts_errors
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.hooks import settings
+from airflow_truedy.operators import databases
 from tests.documents import DOCUMENTS, ROOT, blocks, first_dag, links
 
 NAMES = [document.name for document in DOCUMENTS]
@@ -96,7 +97,7 @@ def test_every_operator_in_the_readme_exists() -> None:
 
 
 def test_every_error_in_troubleshooting_exists_and_is_retried_as_it_says() -> None:
-    modules = (api_errors, campaign_errors, outcome, single_call, contacts_errors, settings)
+    modules = (api_errors, campaign_errors, outcome, single_call, contacts_errors, settings, databases)
     known = {name: error for module in modules for name, error in vars(module).items() if isinstance(error, type)}
     by_themselves = TROUBLESHOOTING.split("## Retried by themselves")[1].split("\n## ")[0]
     for text, retried in ((TROUBLESHOOTING.replace(by_themselves, ""), False), (by_themselves, True)):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.operators.databases import hook_of
+from airflow_truedy.operators.databases import QueryError, ask, hook_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,23 @@ def sql_rows(
     :param parameters: for the query, as its driver takes them.
     :param hook_params: keyword arguments of the hook.
     :raises NotADatabaseError: the connection is not of an SQL database.
+    :raises QueryError: the database could not be reached or refused the query; no row is shown.
     :raises ContactsError: the query has two columns of one name.
     """
     from airflow_truedy.contacts.errors import ContactsError
 
     hook = hook_of(conn_id, hook_params)
-    with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
+
+    def refused(told: str) -> QueryError:
+        return QueryError(
+            f"Connection {conn_id}: the database answered {told}. Its own words may show people and are left out; run "
+            "the query by hand to read them."
+        )
+
+    with closing(ask(hook.get_conn, refused=refused)) as connection, closing(_cursor(connection)) as cursor:
         cursor.arraysize = _BATCH
-        cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
-        batch = cursor.fetchmany(_BATCH)
+        ask(cursor.execute, sql, *([parameters] if parameters else []), refused=refused)
+        batch = ask(cursor.fetchmany, _BATCH, refused=refused)
         # Named cursors know their columns only once something was fetched.
         names = [column[0] for column in cursor.description or ()]
         if len(set(names)) < len(names):
@@ -46,7 +54,7 @@ def sql_rows(
         while batch:
             for row in batch:
                 yield row if isinstance(row, Mapping) else dict(zip(names, row, strict=True))
-            batch = cursor.fetchmany(_BATCH)
+            batch = ask(cursor.fetchmany, _BATCH, refused=refused)
 
 
 def _cursor(connection: Any) -> Any:

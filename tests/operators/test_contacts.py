@@ -29,6 +29,7 @@ from airflow_truedy.operators.contacts import (
     SqlToContactsOperator,
     contacts_from_rows,
 )
+from airflow_truedy.operators.databases import QueryError
 from tests import services
 
 ROWS = [
@@ -145,6 +146,45 @@ def test_parameters_reach_the_query(sqlite: str, tmp_path: Path) -> None:
     assert manifest["rows_read"] == 2
 
 
+def test_no_error_of_a_database_shows_the_person_it_is_about(
+    postgres: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    people = "SELECT '+12125550199' AS phone, 'US' AS country"
+    tasks = {
+        "a value": ("InvalidTextRepresentation 22P02", {"sql": "SELECT phone::bigint AS phone, country FROM people"}),
+        "a later row": (
+            "DivisionByZero 22012",
+            {"sql": "SELECT '+12125550100' AS phone, 'US' AS country, 1 / (2500 - i) FROM generate_series(1, 3000) i"},
+        ),
+        "a parameter": (
+            "SyntaxError 42601, line 2",
+            {"sql": "SELECT * FROM people\nWHERE phone = %(phone)s andd", "parameters": {"phone": "+12125550100"}},
+        ),
+        "a do-not-call list": (
+            "InvalidTextRepresentation 22P02",
+            {"sql": people, "suppression": SqlSuppression("SELECT phone::bigint FROM people", "crm", region="US")},
+        ),
+        "no connection": ("connection refused", {"conn_id": "gone"}),
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_GONE", "postgresql://zoe:2125550100@127.0.0.1:1/crm")
+    for name, (told, options) in tasks.items():
+        with pytest.raises(QueryError, match=told) as caught:
+            operator(tmp_path, columns={"phone_number": "phone"}, **options).execute(context_of())
+        assert caught.value.retryable, name
+        seen: BaseException | None = caught.value
+        while seen is not None:
+            assert type(seen) is QueryError, name
+            assert "555" not in str(seen), name
+            seen = seen.__cause__ or seen.__context__
+    assert "555" not in caplog.text
+
+
+def test_the_author_of_a_wrong_query_learns_what_is_wrong(sqlite: str, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"crm: .* OperationalError: no such table"):
+        operator(tmp_path, sql="SELECT * FROM poeple").execute(context_of())
+
+
 def test_two_columns_of_one_name_are_an_error(sqlite: str, tmp_path: Path) -> None:
     task = operator(tmp_path, sql="SELECT phone, name, plan AS name FROM people", region=None)
     with pytest.raises(AirflowFailException, match="two columns of one name"):
@@ -202,8 +242,6 @@ def test_what_no_retry_can_help_fails_at_once(sqlite: str, tmp_path: Path) -> No
         operator(tmp_path, max_rejected=0).execute(context_of())
     with pytest.raises(AirflowFailException, match="UnknownRegionError"):
         operator(tmp_path, region="UK").execute(context_of())
-    with pytest.raises(sqlite3.OperationalError):
-        operator(tmp_path, sql="SELECT * FROM nothing").execute(context_of())
 
 
 def test_do_not_call_lists_come_from_queries_and_files(sqlite: str, tmp_path: Path) -> None:
