@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import re
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.api.scrub import scrub
 from airflow_truedy.campaigns.results import COLUMNS, UNCALLED, ResultsError
 from airflow_truedy.campaigns.results_spool import Known
+from airflow_truedy.operators.databases import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_truedy.campaigns.results_spool import Spool
 
@@ -67,8 +67,7 @@ class ResultsTable:
 
     def create(self) -> None:
         """Create the table if it is not there."""
-        with self._cursor("create") as cursor:
-            cursor.execute(DDL.format(table=self._table))
+        self._change("create", lambda cursor: cursor.execute(DDL.format(table=self._table)))
 
     def recall(self, spool: Spool, batch_call_id: str) -> None:
         """Tell the spool which of its contacts stand in the table already, and how complete."""
@@ -142,33 +141,31 @@ class ResultsTable:
     def _upsert(self, rows: list[tuple[Any, ...]]) -> None:
         # The dialect's own: INSERT ... ON CONFLICT in PostgreSQL, REPLACE in SQLite and MySQL, MERGE elsewhere.
         statement = self._hook._generate_insert_sql(self._table, rows[0], list(COLUMNS), True, replace_index=list(_KEY))
-        with self._cursor("write") as cursor:
-            cursor.executemany(statement, rows)
+        self._change("write", lambda cursor: cursor.executemany(statement, rows))
+
+    def _change(self, doing: str, change: Callable[[Any], Any]) -> None:
+        """Do it in one transaction."""
+        refused = self._refused(doing)
+        with closing(ask(self._hook.get_conn, refused=refused)) as connection:
+            with closing(connection.cursor()) as cursor:
+                ask(change, cursor, refused=refused)
+            ask(connection.commit, refused=refused)
 
     def _select(self, query: str, values: tuple[Any, ...]) -> Iterator[Any]:
-        with self._cursor("read") as cursor:
-            cursor.execute(query, values)
-            while piece := cursor.fetchmany(_ROWS_AT_ONCE):
+        refused = self._refused("read")
+        with (
+            closing(ask(self._hook.get_conn, refused=refused)) as connection,
+            closing(connection.cursor()) as cursor,
+        ):
+            ask(cursor.execute, query, values, refused=refused)
+            while piece := ask(cursor.fetchmany, _ROWS_AT_ONCE, refused=refused):
                 yield from piece
+
+    def _refused(self, doing: str) -> Callable[[str], ResultsTableError]:
+        return lambda told: ResultsTableError(f"Could not {doing} the table {self._table}: {told}")
 
     def _marks(self, values: Sequence[str]) -> str:
         return ", ".join([self._mark] * len(values))
-
-    @contextmanager
-    def _cursor(self, doing: str) -> Iterator[Any]:
-        """One transaction. A driver's error may show the row that it is about, so it stays here."""
-        problem = None
-        with closing(self._hook.get_conn()) as connection:
-            try:
-                with closing(connection.cursor()) as cursor:
-                    yield cursor
-                connection.commit()
-            except (ResultsError, GeneratorExit):
-                raise
-            except Exception as error:
-                problem = f"{type(error).__name__}: {scrub(str(error).split('DETAIL:')[0])}"
-        if problem:
-            raise ResultsTableError(f"Could not {doing} the table {self._table}: {problem}") from None
 
 
 class ResultsTableError(ResultsError):

@@ -146,10 +146,24 @@ def test_a_refusal_of_the_database_shows_nobody(
         connection.commit()
     with pytest.raises(ResultsTableError, match="Could not write the table") as caught:
         into_table(batch_call_id)
-    assert caught.value.__suppress_context__
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert "2125550" not in str(caught.value)
     assert "2125550" not in caplog.text
     assert stored() == []
+
+
+def test_a_refusal_names_the_constraint_and_no_value(
+    batch_call_id: str, postgres_database: services.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_truedy.operators.results_table import DDL
+
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", postgres_database.airflow_uri)
+    wrong = DDL.replace("phone_number VARCHAR(32)", "phone_number TEXT CONSTRAINT short CHECK (phone_number = '')")
+    with closing(postgres_database.connect()) as connection:
+        connection.cursor().execute(wrong.format(table=TABLE))
+    with pytest.raises(ResultsTableError, match=r"\w+ 23514, table \w+, constraint short$") as caught:
+        into_table(batch_call_id)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 @pytest.mark.parametrize("table", ["results; DROP TABLE x", "a b", "", "a.b.c.d"])
