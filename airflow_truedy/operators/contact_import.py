@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_truedy.hooks.truedy import TruedyHook
 
 _REASONS_SHOWN = 20
+_COUNTS = ("imported", "updated", "skipped", "errors")
 #: The column of the number as the API's page names it, and as an older server does ((f) 13).
 _PHONE_COLUMNS = ("phone", "phone_number")
 
@@ -39,11 +40,14 @@ class ImportContactsOperator(HidingContactsOperator):
     :param folder: name of the folder; made if there is none. (templated)
     :param folder_id: the folder's id, instead of its name. (templated)
     :param overwrite_existing: whether contacts that are there already are updated. Default: no.
-    :param max_errors: fail, after all files are sent, when Truedy refuses more contacts than this. Default 0.
+    :param max_errors: fail, after all files are sent, when Truedy refuses or leaves unmentioned more contacts than
+        this. Default 0.
     :param max_bytes: how large a file may be. Default 4,500,000.
     :param truedy_conn_id: connection of type ``truedy``. (templated)
     :return: ``folder_id``, ``files``, ``contacts``, the sums ``imported``, ``updated``, ``skipped`` and
-        ``errors``, and ``reasons``: how often the server gave which reason, people masked.
+        ``errors``, ``missing``: how many contacts the server's counts say nothing of, and ``reasons``: how often
+        the server gave which reason, people masked.
+    :raises UnreadableAnswerError: the server's answer holds no counts at all.
     :raises AirflowFailException: for errors that no retry can help.
     """
 
@@ -85,10 +89,10 @@ class ImportContactsOperator(HidingContactsOperator):
             folder_id = self.folder_id or folder_named(hook, self.folder or "")
             outcome = self._import(hook, contacts, folder_id)
         self.log.info("Import into folder %s: %s", folder_id, outcome)
-        if outcome["errors"] > self.max_errors:
+        if outcome["errors"] + outcome["missing"] > self.max_errors:
             raise AirflowFailException(
-                f"Truedy refused {outcome['errors']} of {outcome['contacts']} contacts, max_errors is "
-                f"{self.max_errors}: {outcome['reasons']}"
+                f"Truedy refused {outcome['errors']} and says nothing of {outcome['missing']} of {outcome['contacts']} "
+                f"contacts, max_errors is {self.max_errors}: {outcome['reasons']}"
             )
         return outcome
 
@@ -98,10 +102,12 @@ class ImportContactsOperator(HidingContactsOperator):
         for file, result in self._results(hook, contacts, folder_id):
             sums["files"] += 1
             sums["contacts"] += file.contacts
-            for name in ("imported", "updated", "skipped", "errors"):
-                sums[name] += getattr(result, name) or 0
+            counts = _counts(result)
+            sums.update(counts)
+            # By file: what one answer counts twice does not make up for what another leaves out.
+            sums["missing"] += max(0, file.contacts - sum(counts.values()))
             reasons.update(_reasons(result))
-        names = ("files", "contacts", "imported", "updated", "skipped", "errors")
+        names = ("files", "contacts", *_COUNTS, "missing")
         return {
             "folder_id": folder_id,
             **{name: sums[name] for name in names},
@@ -157,6 +163,19 @@ def _find(hook: TruedyHook, name: str) -> str | None:
     folders = [folder for folder in hook.list_folders() if folder.name == name]
     oldest = min(folders, key=lambda folder: (str(folder.created_at or ""), folder.id), default=None)
     return None if oldest is None else oldest.id
+
+
+def _counts(result: ImportResult) -> dict[str, int]:
+    from airflow_truedy.api.errors import UnreadableAnswerError
+
+    said = {name: count for name in _COUNTS if (count := getattr(result, name)) is not None}
+    if not said:
+        raise UnreadableAnswerError(
+            "the answer does not say how many contacts were imported",
+            operation="POST /contacts/import",
+            request_id=result.request_id,
+        )
+    return said
 
 
 def _reasons(result: ImportResult) -> Iterator[str]:

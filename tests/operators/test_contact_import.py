@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_truedy.api.errors import OutcomeUnknownError
+from airflow_truedy.api.errors import OutcomeUnknownError, UnreadableAnswerError
+from airflow_truedy.api.models import ImportResult
 from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.hooks.truedy import TruedyHook
@@ -50,7 +51,7 @@ def people_in(folder_id: str) -> list[Any]:
 
 def test_contacts_arrive_in_a_folder_made_by_name(sandbox: SandboxProcess) -> None:
     outcome = imported(folder="spring")
-    names = ("files", "contacts", "imported", "updated", "skipped", "errors", "reasons")
+    names = ("files", "contacts", "imported", "updated", "skipped", "errors", "missing", "reasons")
     assert {name: outcome[name] for name in names} == {
         "files": 1,
         "contacts": 50,
@@ -58,6 +59,7 @@ def test_contacts_arrive_in_a_folder_made_by_name(sandbox: SandboxProcess) -> No
         "updated": 0,
         "skipped": 0,
         "errors": 0,
+        "missing": 0,
         "reasons": {},
     }
     people = people_in(outcome["folder_id"])
@@ -96,19 +98,54 @@ def test_an_older_server_is_understood(monkeypatch: pytest.MonkeyPatch, caplog: 
 def test_refused_rows_fail_the_task_and_show_nobody(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from airflow_truedy.api.models import ImportResult
-
     def answer(*_: Any) -> ImportResult:
         details = [{"row": i, "phone": "+12125550100", "reason": "+12125550100 is on a list"} for i in range(3)]
         return ImportResult.model_validate({"imported": 47, "errors": 3, "error_details": details})
 
     monkeypatch.setattr(TruedyHook, "import_contacts", answer)
-    with pytest.raises(AirflowFailException, match=r"refused 3 of 50 contacts, max_errors is 2") as caught:
+    with pytest.raises(AirflowFailException, match="refused 3 and says nothing of 0 of 50 contacts, max_") as caught:
         imported(folder="spring", max_errors=2)
     outcome = imported(folder="spring", max_errors=3)
     assert outcome["reasons"] == {"+*********00 is on a list": 3}
     for text in (str(caught.value), caplog.text, json.dumps(outcome)):
         assert "5550100" not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "missing"),
+    [
+        ({"imported": 3, "updated": 0, "skipped": 0, "errors": 0}, 47),
+        ({"imported": 10, "updated": 10, "skipped": 10, "errors": 10}, 10),
+        ({"successful": 20, "failed": 10, "errors": [{"row": 1, "error": "bad"}]}, 20),
+        ({"errors": 0}, 50),
+        ({"imported": 40, "skipped": 10, "errors": 0}, 0),
+        ({"imported": 50, "skipped": 10}, 0),
+    ],
+)
+def test_contacts_that_the_answer_leaves_out_count_as_refused(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], missing: int
+) -> None:
+    result = ImportResult.model_validate(answer)
+    monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: result)
+    bad = missing + (result.errors or 0)
+    assert imported(folder="spring", max_errors=bad)["missing"] == missing
+    if bad:
+        with pytest.raises(AirflowFailException, match=rf"says nothing of {missing} of 50 contacts"):
+            imported(folder="spring", max_errors=bad - 1)
+
+
+def test_what_is_left_out_of_one_file_is_not_made_up_by_another(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([ImportResult(imported=0), *[ImportResult(imported=50)] * 50])
+    monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: next(answers))
+    assert imported(folder="spring", max_bytes=300, max_errors=50)["missing"] > 0
+
+
+def test_an_answer_without_counts_is_no_success(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: ImportResult.model_validate({}))
+    with pytest.raises(UnreadableAnswerError, match=r"import: .*how many"):
+        imported(folder="spring", max_errors=50)
 
 
 def test_two_folders_of_one_name_mean_the_older_one(sandbox: SandboxProcess) -> None:
