@@ -51,17 +51,19 @@ def publish(spool: Path, target: Any) -> None:
     """
     Put a finished file where it belongs, whole or not at all.
 
-    On a local disk by renaming; on an object store by one upload, which appears when it is complete.
+    It is copied to a name beside the target first, then moved. What is there already is replaced by a whole file or
+    left as it is.
 
     :param spool: the finished local file.
-    :param target: where it goes; what is there is replaced.
+    :param target: where it goes: a local path, or a path of an object store with ``fs`` and ``path`` as fsspec knows
+        them.
     """
     local = local_path(target)
     if local is None:
         _upload(spool, target)
         return
     local.parent.mkdir(parents=True, exist_ok=True)
-    part = local.with_name(f".{local.name}.{uuid.uuid4().hex}.part")
+    part = local.with_name(_part_of(local.name))
     try:
         with spool.open("rb") as source, part.open("xb") as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
@@ -73,19 +75,25 @@ def publish(spool: Path, target: Any) -> None:
 
 
 def _upload(spool: Path, target: Any) -> None:
+    # Some stores keep what came until an upload broke, so it goes beside the file that may be there already.
+    store: Any = target.fs
+    part = sibling(target, _part_of(target.name)).path
     try:
-        with spool.open("rb") as source, target.open("wb") as copy:
+        with spool.open("rb") as source, store.open(part, "wb") as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
+        store.mv(part, target.path)
     except BaseException:
-        # Some stores keep what came until the break; a manifest is never made for it, but it need not lie
-        # there.
-        _try_to_remove(target)
+        _try_to_remove(store, part)
         raise
 
 
-def _try_to_remove(target: Any) -> None:
+def _part_of(name: str) -> str:
+    return f".{name}.{uuid.uuid4().hex}.part"
+
+
+def _try_to_remove(store: Any, path: str) -> None:
     try:
-        target.unlink(missing_ok=True)
+        store.rm_file(path)
     except Exception:  # noqa: S110 - the first error is the one to show
         pass
 
