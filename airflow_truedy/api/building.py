@@ -85,9 +85,14 @@ def by_id(item: Any) -> str | None:
 
 def given_id(value: str, field: str = "id") -> str:
     """An id as the server gave it, refused when it can be none."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or _is_person(value):
         raise InvalidPayloadError("invalid id", problems=[(field, repr(value), "must be an id from the server")])
     return value
+
+
+def _is_person(value: str) -> bool:
+    # Logs of requests show paths.
+    return value.startswith("+") or "@" in value
 
 
 def quoted(value: str) -> str:

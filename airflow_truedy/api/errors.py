@@ -10,6 +10,7 @@ Rests on sections (a.4) and (a.5) of the project's API notes (error envelope, st
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from urllib.parse import unquote
 
 from airflow_truedy.api.scrub import scrub, scrub_details
 
@@ -50,7 +51,8 @@ class TruedyError(Exception):
         self.message = scrub(message)
         # Positional arguments are what an exception is pickled with; everything else travels in __dict__.
         super().__init__(self.message)
-        self.operation = operation
+        # An id is whatever the caller took for one, quoted.
+        self.operation = scrub(unquote(operation))
         self.status = status
         self.code = scrub(code) if code else None
         self.details = scrub_details(details)

@@ -10,6 +10,7 @@ from airflow_truedy.masking import mask_number
 
 HIDDEN = "(hidden)"
 _LONGEST = 300
+_FEWEST_DIGITS_IN_GROUPS = 9
 
 # Fields that describe a person, under every name that one of the API's pages gives them. ``input`` is what a
 # FastAPI server echoes of a refused body, ``ctx`` may repeat it.
@@ -38,9 +39,11 @@ _EMAIL = re.compile(r"[^\s@\"'<>(),;:/]{1,64}@[^\s@\"'<>(),;/]+")
 _UUID = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
 _NUMBER = re.compile(
     # Ids are what the person on call needs, and they are full of digits: keep them.
-    rf"(?P<id>\b[a-z]{{2,8}}_(?:[0-9a-f]{{8}}(?:-[0-9a-f]{{1,2}})?\b(?!-)|{_UUID[2:]})|{_UUID})"
+    rf"(?P<id>\b[a-z]{{2,8}}_(?:[0-9a-f]{{8}}(?:-[0-9a-f]{{1,2}})?\b(?!-)|{_UUID[2:]})|{_UUID}"
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d))"  # the address of a machine
     r"|\+\(?\d[\d\s().\-]{4,}\d"  # international, with any separators
     r"|\(?\d{3}\)?[\s.\-]{1,2}\d{3}[\s.\-]\d{4}"  # national, as North America writes it
+    r"|(?P<groups>\b\d{2,5}(?P<sep>[ ./\-])\d{2,4}(?:(?P=sep)\d{2,4})+\b)"  # national, as others do
     r"|\d{7,}",
     re.IGNORECASE,
 )
@@ -55,8 +58,14 @@ def scrub(text: str) -> str:
     line = " ".join(text.split())
     line = _KEY.sub("***", line)
     line = _EMAIL.sub("***@***", line)
-    line = _NUMBER.sub(lambda found: found["id"] or mask_number(found[0]), line)
+    line = _NUMBER.sub(_masked, line)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _masked(found: re.Match[str]) -> str:
+    # In groups of one kind, but too short for a number: a date.
+    is_date = found["groups"] and sum(map(str.isdigit, found["groups"])) < _FEWEST_DIGITS_IN_GROUPS
+    return found[0] if found["id"] or is_date else mask_number(found[0])
 
 
 def scrub_details(value: Any) -> Any:

@@ -231,8 +231,8 @@ def test_an_idempotency_key_that_cannot_be_sent_is_refused(key: str) -> None:
         endpoints.create_batch_call(BATCH_REQUEST, idempotency_key=key)
 
 
-@pytest.mark.parametrize("bad", ["", "  ", ".", "..", "a\r\nb", None])
-def test_an_id_that_would_change_the_path_is_refused(bad: Any) -> None:
+@pytest.mark.parametrize("bad", ["", "  ", ".", "..", "a\r\nb", None, "+12125550100", "ann@example.org"])
+def test_an_id_that_would_change_the_path_or_show_a_person_is_refused(bad: Any) -> None:
     with pytest.raises(InvalidPayloadError, match="must be an id"):
         endpoints.get_batch_call(bad)
 

@@ -147,6 +147,11 @@ def test_a_server_that_echoes_people_and_the_key_is_not_repeated(
         "+1-555-555-0123",
         "tel:+442079460123",
         "number_15555550123",
+        "020 7946 0018",
+        "06 12 34 55 50",
+        "06.12.34.55.50",
+        "0171/1234/5550",
+        "612 345 550",
         "ann.lee+x@mail.example.org",
         "Bearer abcdefgh",
         KEY,
@@ -156,7 +161,7 @@ def test_what_looks_like_a_person_or_a_key_is_masked(text: str) -> None:
     shown = scrub(f"bad value {text} given")
     assert shown.startswith("bad value ")
     assert "*" in shown
-    for private in ("555555", "900", "7946", "ann", "abcdefgh", "k3y", "5550", "555.555"):
+    for private in ("555555", "900", "7946", "ann", "abcdefgh", "k3y", "5550", "55 50", "55.50", "345 550", "555.555"):
         assert private not in shown.removeprefix("bad value").removesuffix("given")
 
 
@@ -168,11 +173,21 @@ def test_what_looks_like_a_person_or_a_key_is_masked(text: str) -> None:
         "ctc_11111111-2222-3333-4444-555555555555",
         "11111111-2222-3333-4444-555555555555",
         "2026-03-03T12:01:00.000000Z",
+        "2026-03-03 12:01:00",
+        "03.03.2026 12:01:00",
+        "20 12 34 contacts",
+        "192.168.100.200:8765",
         "500 contacts, 100 per minute",
     ],
 )
 def test_ids_times_and_counts_are_kept_for_the_person_on_call(text: str) -> None:
     assert scrub(f"about {text} only") == f"about {text} only"
+
+
+def test_an_operation_shows_no_number_that_was_given_as_an_id() -> None:
+    error = errors.NotFoundError("gone", operation="GET /calls/%2B12125550100/transcript")
+    assert error.operation == "GET /calls/+*********00/transcript"
+    assert errors.NotFoundError("gone", operation="GET /calls/call_12345678").operation == "GET /calls/call_12345678"
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), st.text(max_size=40), st.text(max_size=40))
