@@ -29,6 +29,7 @@ _ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "p
 _ROWS_AT_ONCE = 5_000
 _NUMBERS = ("duration_seconds", "cost_credits")
 _BLOCK = 1 << 20
+_LONGEST_CELL = 1 << 30
 
 
 def format_of(name: str) -> str:
@@ -174,12 +175,27 @@ def _read_text(stream: IO[bytes], kind: str, name: str) -> Iterator[dict[str, An
     if kind == "jsonl":
         yield from map(json.loads, text)
         return
-    for row in csv.DictReader(text):
+    for row in _csv_rows(text):
         values: dict[str, Any] = {column: value or None for column, value in row.items()}
         for column in _NUMBERS:
             if values.get(column) is not None:
                 values[column] = float(values[column])
         yield values
+
+
+def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
+    reader = csv.DictReader(text)
+    while row := _next_row(reader):
+        yield row
+
+
+def _next_row(reader: csv.DictReader[str]) -> dict[str, Any] | None:
+    # A long talk is longer than the csv module takes. Its limit is that of the process, so it is put back at once.
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _read_parquet(stream: IO[bytes]) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,20 @@ def test_a_file_that_cannot_be_finished_leaves_the_earlier_one(
 def test_a_name_that_says_no_format_is_refused(name: str) -> None:
     with pytest.raises(ResultsError, match=r"\.jsonl, \.csv"):
         format_of(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_talk_comes_back_and_no_other_reader_of_csv_is_changed(spool: Spool, tmp_path: Path, name: str) -> None:
+    talk = json.dumps([{"speaker": "agent", "text": "word " * 40_000}])
+    spool.set_transcript("call_3", talk)
+    write_results(spool, "batch_1", tmp_path / name)
+    limit = csv.field_size_limit()
+    rows = read_results(tmp_path / name)
+    first = next(rows)
+    assert csv.field_size_limit() == limit
+    transcripts = [row["transcript"] for row in (first, *rows)]
+    assert talk in transcripts or json.loads(talk) in transcripts
+    assert csv.field_size_limit() == limit
 
 
 def test_a_file_of_something_else_is_no_results(tmp_path: Path) -> None:
