@@ -139,7 +139,8 @@ class SqlToContactsOperator(ContactsOperator):
     :param sql: the query, or the name of a ``.sql`` file. On PostgreSQL a single ``SELECT``, ``VALUES`` or
         ``WITH``. Add an ``ORDER BY`` when the same rows shall make the same file again. (templated)
     :param conn_id: connection of any database whose hook is a ``DbApiHook``. (templated)
-    :param parameters: for the query, as its driver takes them. (templated)
+    :param parameters: for the query, as its driver takes them; shown in the UI, so no place for a number or name.
+        (templated)
     :param hook_params: keyword arguments of the hook.
 
     All other parameters are those of :class:`ContactsOperator`.

@@ -28,7 +28,7 @@ class SqlSuppression:
         ``max_age``, ``max_unreadable`` and ``allow_empty``. Must be stated, unless ``hashed``.
     :param column: the column that holds the entries. Default: the first one.
     :param salt: see there; one whose template renders to nothing fails the task. (templated)
-    :param parameters: for the query. (templated)
+    :param parameters: for the query; shown in the UI, so no place for a number or name. (templated)
     :param as_of: when the list was true: a datetime, or ISO 8601 text with an offset; needed with
         ``max_age``. (templated)
     """
