@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sqlite3
 import tempfile
 from collections import Counter
@@ -33,6 +34,8 @@ NOT_REACHED = ("no_answer", "busy", "voicemail")
 _ENDING = ".jsonl.gz"
 _ROWS_AT_ONCE = 500
 _CHUNK = 1_000
+
+_is_e164 = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
 
 Row = Mapping[str, Any]
 
@@ -115,7 +118,8 @@ def follow_up(
     Write the contacts of the next campaign, and a rejects file that says why each of the others is not among them.
 
     Reasons: ``outcome`` (the call ended in another way, e.g. reached, opted out, invalid number, or was not placed),
-    ``reached_before``, ``max_attempts``, ``suppressed``, ``no_number``.
+    ``reached_before``, ``max_attempts``, ``suppressed``, ``no_number``, ``bad_number`` (the server does not
+    write it as E.164).
 
     :param rows: results of the campaign.
     :param to: where the contacts file goes, a path or ``ObjectStoragePath`` that ends in ``.jsonl.gz``.
@@ -178,6 +182,9 @@ class _Rule(NamedTuple):
             before = attempts.get(number or "", Attempts(0, 0))
             if not number:
                 yield "no_number"
+            elif not _is_e164(number):
+                # Without a country it is nobody's for certain, and no do-not-call list would hold it back.
+                yield "bad_number"
             elif not self._by_outcome(row):
                 yield "outcome"
             elif before.reached:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ ENDED = (COMPLETED, "no_answer", "busy", "voicemail", "failed", CANCELLED)
 #: Words of people who were not called, unless their row has a call. Every other one counts as an attempt.
 UNCALLED = (PENDING, CANCELLED)
 OTHER = "other"
+_GROUPED = re.compile(r"\+[0-9 ().\-]+")
 _KNOWN = frozenset({PENDING, IN_PROGRESS, *ENDED})
 _ALIASES = {
     "": PENDING,
@@ -69,6 +71,13 @@ def call_status(word: str | None) -> str:
     return _ALIASES.get(text, text)
 
 
+def plain_number(text: str | None) -> str | None:
+    """Return a number as ``+`` and digits, however it is grouped; without ``+``, of any country maybe, as it is."""
+    if text is None or not _GROUPED.fullmatch(text.strip()):
+        return text
+    return "+" + "".join(filter(str.isdecimal, text))
+
+
 def outcome_group(status: str) -> str:
     """Return the word under which a normalised status is counted."""
     return status if status in _KNOWN else OTHER
@@ -101,12 +110,11 @@ class Contacted:
         :raises ResultsError: if it says neither who it is about nor what number.
         """
         # A server without contact ids is known by the number, as its own list has to be.
-        contact_id = row.contact_id or row.phone_number
+        number = plain_number(row.phone_number)
+        contact_id = row.contact_id or number
         if not contact_id:
             raise ResultsError("The server lists a contact with neither id nor phone number.")
-        return cls(
-            contact_id, row.phone_number, row.first_name, call_status(row.call_status), row.call_id, row.called_at
-        )
+        return cls(contact_id, number, row.first_name, call_status(row.call_status), row.call_id, row.called_at)
 
 
 def is_complete(call: Call, now: datetime, settle_seconds: float) -> bool:

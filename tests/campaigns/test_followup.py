@@ -149,3 +149,11 @@ def test_who_opted_out_meanwhile_is_not_called_again(tmp_path: Path) -> None:
     assert numbers(manifest) == [number(i) for i in (1, 3, 7)]
     assert (manifest.contacts, manifest.suppressed, manifest.rejected) == (3, 1, 4)
     assert "suppressed" in (tmp_path / "next.rejects.csv").read_text()
+
+
+@pytest.mark.parametrize("written", ["12125550100", "212-555-0100", "+1 212-555-0100", "+", "+0125550100"])
+def test_a_number_that_no_do_not_call_list_would_know_is_not_called(tmp_path: Path, written: str) -> None:
+    row = {"phone_number": written, "call_status": "no_answer", "called_at": "2026-06-01T13:15:00Z"}
+    manifest = followed(tmp_path, rows=[row])
+    assert (manifest.contacts, manifest.rejected_by_reason) == (0, {"bad_number": 1})
+    assert "5550100" not in (tmp_path / "next.rejects.csv").read_text()

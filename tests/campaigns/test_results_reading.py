@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_truedy.campaigns.results import COLUMNS, call_status, outcome_group
+from airflow_truedy.api.models import BatchCallContact
+from airflow_truedy.campaigns.results import COLUMNS, Contacted, call_status, outcome_group
 from airflow_truedy.campaigns.results_files import known_of
 from airflow_truedy.campaigns.results_reading import Reading, ResultsReader
 from airflow_truedy.campaigns.results_spool import Spool
@@ -64,6 +65,21 @@ def test_words_of_every_dialect_become_one() -> None:
 
 def test_a_word_that_no_page_lists_is_kept_and_counted_as_other() -> None:
     assert (call_status("Opted-Out"), outcome_group("opted_out")) == ("opted_out", "other")
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("+12125550100", "+12125550100"),
+        (" +1 (212) 555-0100", "+12125550100"),
+        ("212 555 0100", "212 555 0100"),
+        ("***00", "***00"),
+        (None, None),
+    ],
+)
+def test_a_number_is_one_however_a_server_groups_it(written: str | None, number: str | None) -> None:
+    row = BatchCallContact.model_validate({"contact_id": "c", "phone_number": written})
+    assert Contacted.of(row).phone_number == number
 
 
 def test_every_contact_comes_with_the_details_of_its_call(campaign: Callable[..., Ground]) -> None:
