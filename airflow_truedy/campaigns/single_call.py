@@ -45,6 +45,20 @@ class CallOutcomeUnknownError(CampaignError):
     """A call may or may not have been placed and the server's list does not tell. Nothing was sent again."""
 
 
+class CallNotLookedUpError(CallOutcomeUnknownError):
+    """
+    The same, because the server could not be asked; the next try asks again.
+
+    :param retry_after: seconds until the server answers again; ``None`` where it did not say.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 @dataclass(frozen=True)
 class Placed:
     """
@@ -102,6 +116,7 @@ class SingleCall:
         Place the call, unless an earlier attempt did.
 
         :raises CallOutcomeUnknownError: if it cannot be told whether it was placed.
+        :raises CallNotLookedUpError: the same, where a later try may tell.
         :raises PayloadChangedError: if an earlier attempt of this key was about another call.
         """
         kept = self._kept()
@@ -113,12 +128,19 @@ class SingleCall:
                     f"Call {kept['call_id']} was placed by an earlier attempt and is gone from the server. It was not "
                     "placed again. Another call_key or a new Dag run calls once more."
                 ) from gone
+            except TruedyError as unread:
+                raise _not_read(
+                    f"Call {kept['call_id']} was placed by an earlier attempt and cannot be read: {_said(unread)}. "
+                    "Nothing was sent again.",
+                    unread,
+                ) from unread
         if kept.get("intent_at"):
             log.info("An earlier attempt may have placed this call; looking for it.")
             return self._found(datetime.fromisoformat(kept["intent_at"]), "an earlier attempt was cut off")
         if self._since is not None:
             log.info("Looking for a call of this agent to this number since %s first.", on_the_wire(self._since))
-            found = self._look_until_sure(self._since) if self._settle else self._look(self._since)
+            why = "an earlier attempt may have placed it"
+            found = self._look_after_a_request(self._since, why) if self._settle else self._look(self._since)
             if found is not None:
                 return self._attach(found)
         return self._send(self._since or self._now())
@@ -161,8 +183,9 @@ class SingleCall:
         Attach to the call of a request that may have been carried out.
 
         :raises CallOutcomeUnknownError: if it is not to be found. It may be placed late, so it is not sent again.
+        :raises CallNotLookedUpError: if the server cannot be asked now.
         """
-        found = self._look_until_sure(since)
+        found = self._look_after_a_request(since, why)
         if found is None:
             raise CallOutcomeUnknownError(_undecided(f"{why} and the server lists no such call", since))
         return self._attach(found)
@@ -183,6 +206,14 @@ class SingleCall:
         )
 
     # Looking for a call
+
+    def _look_after_a_request(self, since: datetime, why: str) -> Call | None:
+        """Look for the call of a request that may have been carried out; an error then says that it may ring."""
+        try:
+            return self._look_until_sure(since)
+        except TruedyError as unread:
+            undecided = _undecided(f"{why}, and looking for it failed: {_said(unread)}", since)
+            raise _not_read(undecided, unread) from unread
 
     def _look_until_sure(self, since: datetime) -> Call | None:
         """Look several times, because a request may be carried out after its answer was lost."""
@@ -243,10 +274,21 @@ def _may_be_the_same(listed: str, asked: str) -> bool:
 
 def _undecided(why: str, since: datetime) -> str:
     return (
-        f"Whether the call was placed cannot be told: {why}. It was not sent again. Look for a call to this number "
-        f"since {on_the_wire(since)} in the Truedy dashboard; if there is none, another call_key or "
+        f"This call may have been placed since {on_the_wire(since)}; it cannot be told: {why}. Nothing was sent again. "
+        "Look for a call to this number since then in the Truedy dashboard; if there is none, another call_key or "
         "a new Dag run places it."
     )
+
+
+def _not_read(story: str, unread: TruedyError) -> CallOutcomeUnknownError:
+    """Return the error for a call that the server could not be asked about."""
+    if not unread.retryable:
+        return CallOutcomeUnknownError(story)
+    return CallNotLookedUpError(f"{story} The next try looks again.", getattr(unread, "retry_after", None))
+
+
+def _said(error: TruedyError) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(".")
 
 
 def wait_until_ended(

@@ -7,11 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_truedy.api.errors import InvalidRequestError, PaymentRequiredError, UnreachableError
+from airflow_truedy.api.errors import InvalidRequestError, PaymentRequiredError, ServerError, UnreachableError
 from airflow_truedy.api.models import Call, CallRequest
 from airflow_truedy.campaigns.errors import LaunchInterruptedError, PayloadChangedError
 from airflow_truedy.campaigns.keys import CampaignKey
 from airflow_truedy.campaigns.single_call import (
+    CallNotLookedUpError,
     CallOutcomeUnknownError,
     CallTimeoutError,
     SingleCall,
@@ -218,6 +219,70 @@ def test_a_list_that_does_not_say_whom_a_call_went_to_decides_nothing(ground: Gr
         Try(ground, Memory()).call.place()
     assert posts(ground) == 1
     assert NUMBER not in str(caught.value)
+
+
+def refuse_the_list(ground: Ground, status: int, code: str) -> None:
+    def refused(*_: Any) -> httpx.Response:
+        body = {"error": {"code": code, "message": "no list"}, "meta": {"request_id": "req_1"}}
+        return httpx.Response(status, json=body)
+
+    ground.alter("GET", "/calls", refused)
+
+
+def test_a_look_that_fails_says_that_somebody_may_have_been_called_and_is_made_again(ground: Ground) -> None:
+    ground.fault("lost_answer", "POST", "/calls$")
+    refuse_the_list(ground, 500, "internal_error")
+    store = Memory()
+    for why in ("its answer was lost", "an earlier attempt was cut off"):
+        with pytest.raises(CallNotLookedUpError) as caught:
+            Try(ground, store).call.place()
+        said = str(caught.value)
+        assert f"may have been placed since {MONDAY:%Y-%m-%dT%H:%M:%SZ}" in said
+        assert why in said
+        assert "ServerError: GET /calls: 500 internal_error: no list (request id req_1)" in said
+        assert "Nothing was sent again." in said
+        assert said.endswith("The next try looks again.")
+        assert NUMBER not in said
+        assert caught.value.retryable
+        assert caught.value.retry_after is None
+    ground.heal()
+    assert Try(ground, store).call.place().attached is True
+    assert (placed(ground), posts(ground)) == (1, 1)
+
+
+def test_a_look_that_is_over_the_quota_is_made_again_when_there_is_room(ground: Ground) -> None:
+    ground.fault("lost_answer", "POST", "/calls$")
+    ground.fault("rate_limited", "GET", "/calls$", times=None)
+    with pytest.raises(CallNotLookedUpError, match="429 rate_limit_exceeded") as caught:
+        Try(ground, Memory()).call.place()
+    assert caught.value.retry_after is not None
+
+
+def test_a_look_that_no_retry_helps_fails_and_says_the_same(ground: Ground) -> None:
+    ground.fault("lost_answer", "POST", "/calls$")
+    refuse_the_list(ground, 401, "unauthorized")
+    with pytest.raises(CallOutcomeUnknownError, match=r"may have been placed.*401 unauthorized") as caught:
+        Try(ground, Memory()).call.place()
+    assert not caught.value.retryable
+    assert "The next try" not in str(caught.value)
+
+
+def test_without_a_store_a_retry_whose_look_fails_says_that_somebody_may_have_been_called(ground: Ground) -> None:
+    refuse_the_list(ground, 500, "internal_error")
+    with pytest.raises(CallNotLookedUpError, match="an earlier attempt may have placed it"):
+        Try(ground, since=MONDAY).call.place()
+    # The first attempt of all has sent nothing that could have rung.
+    with pytest.raises(ServerError):
+        Try(ground, since=MONDAY, settle=False).call.place()
+
+
+def test_a_placed_call_that_cannot_be_read_is_named(ground: Ground) -> None:
+    store = Memory()
+    first = Try(ground, store).call.place()
+    ground.fault("error_500", "GET", "/calls/", times=None)
+    with pytest.raises(CallNotLookedUpError, match=rf"{first.call.id} was placed .*500 internal_error") as caught:
+        Try(ground, store).call.place()
+    assert caught.value.retryable
 
 
 def test_a_list_too_long_to_look_through_decides_nothing(ground: Ground) -> None:
