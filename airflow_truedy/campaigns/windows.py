@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.campaigns.times import UTC, zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _A_DAY = timedelta(days=1)
 _A_MINUTE = timedelta(minutes=1)
 # One day a week, and that day's window swallowed whole by a clock change.
 _LONGEST_GAP_DAYS = 14
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def check_window_is_possible(
+    start_time: str | None, end_time: str | None, working_days: Collection[object] | None
+) -> None:
+    """
+    Refuse hours and days that the API would refuse, without its models: they are too heavy while a Dag is parsed.
+
+    :param start_time: ``None``, as the others, for what is not given or not known yet.
+    :raises InvalidPayloadError: naming field, value and rule.
+    """
+    for field, text in (("start_time", start_time), ("end_time", end_time)):
+        if text is not None and not _CLOCK.fullmatch(text):
+            raise _refused(field, text, "must be a time of day as HH:MM, from 00:00 to 23:59")
+    if start_time is not None and end_time is not None and end_time <= start_time:
+        raise _refused("end_time", end_time, f"must be after start_time ({start_time})")
+    if working_days is not None and not _are_weekdays(working_days):
+        raise _refused(
+            "working_days", working_days, "must be days from 1 (Monday) to 7 (Sunday), at least one, none twice"
+        )
+
+
+def _are_weekdays(days: Collection[object]) -> bool:
+    # True is no day, although it equals 1.
+    known = all(type(day) is int and 1 <= day <= 7 for day in days)
+    return known and len(set(days)) == len(days) > 0
+
+
+def _refused(field: str, value: object, rule: str) -> InvalidPayloadError:
+    return InvalidPayloadError("invalid parameter", problems=[(field, repr(value)[:60], rule)])
 
 
 @dataclass(frozen=True)

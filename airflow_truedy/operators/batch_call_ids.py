@@ -19,8 +19,10 @@ def batch_call_id_of(value: Any, field: str = "batch_call_id") -> str:
     # Ids are opaque: only what reads as a mapping is read as one, so that "123" or "1e5" stays an id.
     given = restored(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
     found = given.get("batch_call_id") if isinstance(given, Mapping) else given
-    if not isinstance(found, str) or not found.strip() or found.strip() == "None":
-        rule = "the id of a batch call, or the dict that CreateBatchCallOperator returns"
+    rule = "the id of a batch call, or the dict that CreateBatchCallOperator returns"
+    if given is None or (isinstance(found, str) and found.strip() in ("", "None")):
+        raise InvalidPayloadError("invalid parameter", problems=[(field, repr(found), f"is empty; it must be {rule}")])
+    if not isinstance(found, str):
         raise InvalidPayloadError("invalid parameter", problems=[(field, type(value).__name__, rule)])
     return found.strip()
 

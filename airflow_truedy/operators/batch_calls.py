@@ -21,6 +21,7 @@ from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.hiding import HidingContactsOperator
 from airflow_truedy.operators.people import contact_list_of
 from airflow_truedy.operators.state_store import store_of
+from airflow_truedy.operators.stated import check_stated_window
 from airflow_truedy.operators.templating import (
     is_template,
     number,
@@ -223,6 +224,7 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
             zone_of(zone)
         if self.scheduled_at and zone and not is_template(self.scheduled_at):
             instant_of(self.scheduled_at, zone)
+        check_stated_window(self.start_time, self.end_time, self.working_days)
         if not is_template(self.schedule_type):
             check_schedule_type(self.schedule_type)
         for field in _CHOICES:

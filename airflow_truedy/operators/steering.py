@@ -11,6 +11,7 @@ from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.batch_call_ids import batch_call_id_of, batch_call_ids_of
 from airflow_truedy.operators.batch_calls import summary_of
 from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.stated import check_stated_window
 from airflow_truedy.operators.templating import is_template, restored, restored_text, vanished
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ class UpdateBatchCallOperator(_OneBatchCall):
         if timed and not self.timezone:
             rule = f"is required with {', '.join(timed)}: the IANA zone on whose wall clock they are read"
             raise InvalidPayloadError("invalid parameter", problems=[("timezone", "None", rule)])
+        check_stated_window(self.start_time, self.end_time, self.working_days)
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.updates import update

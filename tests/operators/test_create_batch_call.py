@@ -131,9 +131,29 @@ class TestWhileTheDagIsParsed:
             operator(**parameters)
 
     @pytest.mark.parametrize(
+        ("parameters", "said"),
+        [
+            ({"start_time": "9am"}, "start_time = '9am': must be a time of day as HH:MM"),
+            ({"end_time": "24:00"}, "end_time = '24:00': must be a time of day as HH:MM"),
+            ({"end_time": "09:00"}, "end_time = '09:00': must be after start_time"),
+            ({"end_time": "24:00", "start_time": "{{ params.opens }}"}, "end_time = '24:00'"),
+            ({"working_days": [0]}, "working_days = .0.: must be days from 1"),
+            ({"working_days": "[1, 1]"}, "working_days = .*none twice"),
+            ({"working_days": []}, "working_days = .*at least one"),
+            ({"working_days": [True]}, "working_days"),
+        ],
+    )
+    def test_an_impossible_window_is_an_error(self, parameters: dict[str, Any], said: str) -> None:
+        with pytest.raises(InvalidPayloadError, match=said):
+            operator(**parameters)
+
+    @pytest.mark.parametrize(
         "parameters",
         [
             NOW,
+            {**SCHEDULED, "start_time": "{{ params.opens }}", "working_days": ["{{ params.day }}"]},
+            {**SCHEDULED, "working_days": {1, 2}},
+            {**SCHEDULED, "working_days": "1, 2"},
             {"start": False},
             {"start": "{{ params.start }}"},
             SCHEDULED,
@@ -387,10 +407,10 @@ ROWS: list[tuple[str, Any, Any]] = [
     ("max_calls_per_day", "500", "0"),
     ("max_calls_per_day", 1, "many"),
     ("timezone", "Etc/GMT+5", "{{ 'Mars/Phobos' }}"),
-    ("start_time", "08:59", "24:00"),
-    ("end_time", "23:59", "9:00"),
-    ("working_days", [1, 2, 3, 4, 5, 6, 7], "[1, 1]"),
-    ("working_days", "[1, 2, 3, 4, 5, 6, 7]", [0]),
+    ("start_time", "08:59", "{{ '24:00' }}"),
+    ("end_time", "23:59", "{{ '9:00' }}"),
+    ("working_days", [1, 2, 3, 4, 5, 6, 7], "{{ [1, 1] }}"),
+    ("working_days", "[1, 2, 3, 4, 5, 6, 7]", "{{ [0] }}"),
     ("start", "{{ false }}", "no"),
     ("max_rejected", "0.5", "nan"),
     ("chunk_size", "1", "1.5"),

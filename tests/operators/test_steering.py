@@ -125,6 +125,8 @@ def test_a_start_that_is_not_stated_fails_when_the_dag_is_parsed(options: dict[s
         (ScheduleBatchCallOperator, {**WEDNESDAY, "on_past": "never"}),
         (UpdateBatchCallOperator, {}),
         (UpdateBatchCallOperator, {"start_time": "10:00", "end_time": "12:00"}),
+        (UpdateBatchCallOperator, {"end_time": "9pm", "timezone": "UTC"}),
+        (UpdateBatchCallOperator, {"working_days": [8], "timezone": "UTC"}),
     ],
 )
 def test_a_parameter_that_cannot_be_meant_fails_when_the_dag_is_parsed(kind: type[Any], options: Any) -> None:
@@ -213,6 +215,12 @@ def test_what_may_not_be_deleted_is_listed_after_the_rest_is_gone(
 def test_an_id_is_found_in_what_tasks_return(value: Any, expected: str) -> None:
     assert batch_call_id_of(value) == expected
     assert batch_call_ids_of([value, value]) == [expected]
+
+
+@pytest.mark.parametrize("value", ["", " ", "None", None])
+def test_an_id_whose_template_rendered_to_nothing_is_called_empty(value: Any) -> None:
+    with pytest.raises(InvalidPayloadError, match=r"batch_call_id = .*: is empty"):
+        batch_call_id_of(value)
 
 
 @pytest.mark.parametrize("value", [None, "", "None", {}, {"id": "x"}, 5, []])
