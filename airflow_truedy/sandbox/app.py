@@ -12,7 +12,7 @@ from airflow_truedy.sandbox.answers import invalid_request_answer, refusal_answe
 from airflow_truedy.sandbox.clock import VirtualClock
 from airflow_truedy.sandbox.faults import Faults
 from airflow_truedy.sandbox.gate import API, Gate
-from airflow_truedy.sandbox.problems import Refusal
+from airflow_truedy.sandbox.problems import REFUSALS, Refusal
 from airflow_truedy.sandbox.rate_limit import RateLimit
 from airflow_truedy.sandbox.request_log import RequestLog
 from airflow_truedy.sandbox.routes import admin, agents, batch_calls, calls, contacts, page
@@ -80,4 +80,4 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        return render(Refusal(500, "internal_error", "An unexpected error occurred"), request)
+        return render(Refusal(500, *REFUSALS[500]), request)

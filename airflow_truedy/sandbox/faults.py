@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-Kind = Literal["lost_answer", "drop", "error_500", "error_500_after", "rate_limited", "slow", "html_502"]
+from airflow_truedy.sandbox.problems import REFUSALS
+
+Kind = Literal["lost_answer", "drop", "error_500", "error_500_after", "rate_limited", "slow", "html_502", "status"]
 
 
 class Match(BaseModel):
@@ -33,9 +35,12 @@ class FaultRequest(BaseModel):
 
     :param kind: ``lost_answer`` (work done, connection dropped), ``drop`` (dropped before any work),
         ``error_500`` (before any work), ``error_500_after`` (work done), ``rate_limited`` (429 before any
-        work, reset in ``seconds``), ``slow`` (work done, answer ``seconds`` later), ``html_502`` (before any).
+        work, reset in ``seconds``), ``slow`` (work done, answer ``seconds`` later), ``html_502`` (before any),
+        ``status`` (the refusal ``status``, before any).
     :param after: let so many matching requests pass first.
     :param times: then strike so many times; ``None`` is for ever.
+    :param status: for ``status``, and required there: 400, 401, 402, 403, 404, 409, 422, 500 or 502. 429 is
+        ``rate_limited``.
     """
 
     kind: Kind
@@ -43,6 +48,15 @@ class FaultRequest(BaseModel):
     after: int = Field(default=0, ge=0)
     times: int | None = Field(default=1, ge=1)
     seconds: float = Field(default=1.0, ge=0, le=3600)
+    status: int | None = None
+
+    @model_validator(mode="after")
+    def _status_is_known(self) -> FaultRequest:
+        if self.kind == "status" and self.status not in REFUSALS:
+            raise ValueError(f"status must be one of {', '.join(map(str, REFUSALS))}")
+        if self.kind != "status" and self.status is not None:
+            raise ValueError("status belongs to the kind 'status'")
+        return self
 
 
 @dataclass

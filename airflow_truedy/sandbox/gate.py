@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from airflow_truedy.sandbox.answers import new_request_id, refusal_answer
 from airflow_truedy.sandbox.clock import iso
-from airflow_truedy.sandbox.problems import Refusal
+from airflow_truedy.sandbox.problems import REFUSALS, Refusal
 from airflow_truedy.sandbox.request_log import LoggedRequest, RequestLog
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 API = "/api/public/v1"
 TRANSPORT = "sandbox.transport"
 _HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1>nginx</body></html>"
-_BEFORE = ("drop", "error_500", "rate_limited", "html_502")
+_BEFORE = ("drop", "error_500", "rate_limited", "html_502", "status")
 
 
 class Gate:
@@ -55,7 +55,7 @@ class Gate:
             return None
         kind, _, key = headers.get(b"authorization", b"").partition(b" ")
         if kind.lower() != b"bearer" or not secrets.compare_digest(key.strip(), self._world.settings.api_key.encode()):
-            return Refusal(401, "unauthorized", "Missing or invalid API key")
+            return Refusal(401, *REFUSALS[401])
         return None if self._quota.take() else self.over_quota(self._quota.resets_at())
 
     def over_quota(self, resets_at: float) -> Refusal:
@@ -80,7 +80,8 @@ class Gate:
             return Response(_HTML_502, 502, media_type="text/html")
         if fault.asked.kind == "rate_limited":
             return self.refuse(self.over_quota(self._world.clock.wall() + fault.asked.seconds), scope)
-        return self.refuse(Refusal(500, "internal_error", "An unexpected error occurred"), scope)
+        status = fault.asked.status or 500
+        return self.refuse(Refusal(status, *REFUSALS[status]), scope)
 
     def note(self, passage: _Passage, fault: Fault | None, number: int) -> None:
         """Write the request into the journal."""

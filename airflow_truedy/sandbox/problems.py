@@ -17,6 +17,20 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program
         self.headers: dict[str, str] = {}
 
 
+#: What each refusal is called and says, as the documentation names it (API facts, a.5).
+REFUSALS = {
+    400: ("bad_request", "The request is malformed"),
+    401: ("unauthorized", "Missing or invalid API key"),
+    402: ("payment_required", "Insufficient credits"),
+    403: ("forbidden", "This API key may not be used from this address"),
+    404: ("not_found", "Resource not found"),
+    409: ("conflict", "The resource was changed by another request"),
+    422: ("validation_error", "The request is not valid"),
+    500: ("internal_error", "An unexpected error occurred"),
+    502: ("provider_error", "The telephony provider failed"),
+}
+
+
 def not_found(what: str) -> Refusal:
     """404: no such thing under this key."""
     return Refusal(404, "not_found", f"{what} not found")

@@ -162,7 +162,7 @@ class SandboxProcess:
         self.admin("POST", "clock", {"advance_seconds": seconds})
 
     def fault(self, kind: str, method: str | None = None, path: str | None = None, **more: Any) -> None:
-        """Set a fault; ``more`` holds ``after``, ``times``, ``seconds``."""
+        """Set a fault; ``more`` holds ``after``, ``times``, ``seconds``, ``status``."""
         self.admin("POST", "faults", {"kind": kind, "match": {"method": method, "path": path}, **more})
 
     def state(self) -> dict[str, Any]:

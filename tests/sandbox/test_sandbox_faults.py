@@ -105,6 +105,28 @@ def test_a_slow_answer_comes_late_and_the_work_is_done_even_if_the_client_left(c
     assert client.made() == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "bad_request"),
+        (401, "unauthorized"),
+        (402, "payment_required"),
+        (403, "forbidden"),
+        (404, "not_found"),
+        (409, "conflict"),
+        (422, "validation_error"),
+        (500, "internal_error"),
+        (502, "provider_error"),
+    ],
+)
+def test_any_documented_refusal_can_be_rehearsed_and_does_no_work(client, status, code):
+    client.fault("status", "POST", status=status)
+    answer = client.create()
+    assert (answer.status_code, answer.json()["error"]["code"], client.made()) == (status, code, 0)
+    assert answer.json()["meta"]["request_id"]
+    assert client.create().status_code == 201
+
+
 def test_faults_choose_their_requests_and_strike_as_often_as_they_are_told(client):
     client.fault("error_500", "GET", "^/api/public/v1/agents$", after=1, times=2)
     codes = [client.http.get("agents").status_code for _ in range(5)]
@@ -119,7 +141,15 @@ def test_faults_choose_their_requests_and_strike_as_often_as_they_are_told(clien
 
 
 def test_a_fault_that_makes_no_sense_is_refused(client):
-    for bad in ({"kind": "earthquake"}, {"kind": "drop", "match": {"path": "("}}, {"kind": "drop", "times": 0}, {}):
+    for bad in (
+        {"kind": "earthquake"},
+        {"kind": "drop", "match": {"path": "("}},
+        {"kind": "drop", "times": 0},
+        {"kind": "status"},
+        {"kind": "status", "status": 418},
+        {"kind": "drop", "status": 402},
+        {},
+    ):
         answer = client.api.client.post("/_sandbox/faults", json=bad)
         assert answer.status_code == 422
 
