@@ -11,6 +11,7 @@ from airflow_truedy.api.errors import (
     UnreachableError,
     UnreadableAnswerError,
 )
+from airflow_truedy.hooks.settings import ConnectionFieldError
 
 _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (AuthenticationError, "Truedy does not know this API key. Copy it again from Settings, API Keys."),
@@ -32,4 +33,6 @@ _CAUSES: tuple[tuple[type[Exception], str], ...] = (
 def diagnose(problem: Exception) -> str:
     """Return the cause of a failed connection test, and what the server or network said."""
     cause = next((text for kind, text in _CAUSES if isinstance(problem, kind)), "The connection cannot be used.")
-    return f"{cause} ({problem})"
+    # Without the connection's id: Airflow tests a copy that it has given a random one.
+    said = problem.problem if isinstance(problem, ConnectionFieldError) else problem
+    return f"{cause} ({said})"

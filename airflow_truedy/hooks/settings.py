@@ -16,10 +16,23 @@ DEFAULT_PATH = "/api/public/v1"
 
 
 class ConnectionFieldError(ValueError):
-    """A field of the connection is missing or unusable; the message names connection and field."""
+    """
+    A field of the connection is missing or unusable; the message names connection and field.
+
+    :param conn_id: the connection.
+    :param problem: what is wrong with which field.
+    """
 
     #: Whether trying again later, unchanged, can help.
     retryable: ClassVar[bool] = False
+
+    def __init__(self, conn_id: str, problem: str) -> None:
+        super().__init__(conn_id, problem)
+        self.conn_id = conn_id
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"Connection {self.conn_id!r}: {self.problem}"
 
 
 class ConnectionLike(Protocol):
@@ -60,46 +73,47 @@ class ClientSettings:
         :param extra: the connection's extra, already parsed (sync and async code get at it differently).
         :raises ConnectionFieldError: if the key is missing or a field cannot be used.
         """
-        where = f"Connection {connection.conn_id!r}"
+        conn_id = connection.conn_id
         api_key = (connection.password or "").strip()
         if not api_key:
-            raise ConnectionFieldError(f"{where} has no API key: put it into the field 'API key' (password).")
+            raise ConnectionFieldError(conn_id, "there is no API key: put it into the field 'API key' (password).")
         return cls(
             api_key=api_key,
-            base_url=_base_url(where, connection),
+            base_url=_base_url(conn_id, connection),
             user_agent=_user_agent(),
-            requests_per_minute=_number(where, extra, "requests_per_minute", 60.0) or 0.0,
-            timeout=_number(where, extra, "timeout", None) or None,
+            requests_per_minute=_number(conn_id, extra, "requests_per_minute", 60.0) or 0.0,
+            timeout=_number(conn_id, extra, "timeout", None) or None,
             proxy=extra.get("proxy") or None,
             verify=_verify(extra.get("verify")),
-            headers=_headers(where, extra.get("headers")),
+            headers=_headers(conn_id, extra.get("headers")),
         )
 
 
-def _base_url(where: str, connection: ConnectionLike) -> str:
+def _base_url(conn_id: str, connection: ConnectionLike) -> str:
     text = (connection.host or DEFAULT_HOST).strip()
     try:
         url = urlsplit(text if "://" in text else f"https://{text}")
         port = url.port or connection.port
     except ValueError:
-        raise _no_address(where) from None
+        raise _no_address(conn_id) from None
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
-        raise _no_address(where)
+        raise _no_address(conn_id)
     if url.username or url.password:
-        raise ConnectionFieldError(f"{where}: host must hold no user name or password; the API key is the password.")
+        raise ConnectionFieldError(conn_id, "host must hold no user name or password; the API key is the password.")
     if url.scheme == "http" and not _is_loopback(url.hostname):
         raise ConnectionFieldError(
-            f"{where}: host {text!r} would send the API key unencrypted. Use https://; "
-            "http:// is for a sandbox on this machine (127.0.0.1, localhost) only."
+            conn_id,
+            f"host {text!r} would send the API key unencrypted. Use https://; "
+            "http:// is for a sandbox on this machine (127.0.0.1, localhost) only.",
         )
     # Airflow takes the path of a connection that is written as a URI for its schema.
     path = url.path.strip("/") or (connection.schema or "").strip("/") or DEFAULT_PATH.strip("/")
     return f"{url.scheme}://{_address(url.hostname, port)}/{path}"
 
 
-def _no_address(where: str) -> ConnectionFieldError:
+def _no_address(conn_id: str) -> ConnectionFieldError:
     # What stands there is not repeated: it may be a key in the wrong field.
-    return ConnectionFieldError(f"{where}: host is no address. Write e.g. {DEFAULT_HOST}{DEFAULT_PATH}")
+    return ConnectionFieldError(conn_id, f"host is no address. Write e.g. {DEFAULT_HOST}{DEFAULT_PATH}")
 
 
 def _address(hostname: str, port: int | None) -> str:
@@ -116,7 +130,7 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-def _number(where: str, extra: Mapping[str, Any], name: str, default: float | None) -> float | None:
+def _number(conn_id: str, extra: Mapping[str, Any], name: str, default: float | None) -> float | None:
     value = extra.get(name)
     if value in (None, ""):
         return default
@@ -125,7 +139,7 @@ def _number(where: str, extra: Mapping[str, Any], name: str, default: float | No
     except (TypeError, ValueError):
         number = -1.0
     if not 0 <= number < math.inf or isinstance(value, bool):
-        raise ConnectionFieldError(f"{where}: extra {name!r} must be a number, 0 or more; it is {value!r}.")
+        raise ConnectionFieldError(conn_id, f"extra {name!r} must be a number, 0 or more; it is {value!r}.")
     return number
 
 
@@ -138,7 +152,7 @@ def _verify(value: Any) -> bool | str:
     return bool(value)
 
 
-def _headers(where: str, value: Any) -> dict[str, str]:
+def _headers(conn_id: str, value: Any) -> dict[str, str]:
     if not value:
         return {}
     if isinstance(value, str):
@@ -146,7 +160,7 @@ def _headers(where: str, value: Any) -> dict[str, str]:
         with contextlib.suppress(ValueError):
             value = json.loads(value)
     if not isinstance(value, Mapping):
-        raise ConnectionFieldError(f"{where}: extra 'headers' must be a JSON object of names and values.")
+        raise ConnectionFieldError(conn_id, "extra 'headers' must be a JSON object of names and values.")
     return {str(name): str(text) for name, text in value.items()}
 
 

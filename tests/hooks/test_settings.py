@@ -74,7 +74,7 @@ def test_credentials_in_the_host_are_refused_and_not_repeated() -> None:
 
 @pytest.mark.parametrize("password", [None, "", "   "])
 def test_a_missing_key_is_named_with_its_field(password: str | None) -> None:
-    with pytest.raises(ConnectionFieldError, match=r"'crm' has no API key.*password") as refused:
+    with pytest.raises(ConnectionFieldError, match=r"'crm': there is no API key.*password") as refused:
         read(password=password)
     assert refused.value.retryable is False
 
