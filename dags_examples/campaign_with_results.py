@@ -50,7 +50,7 @@ def find_unanswered(results: dict[str, Any], contacts: dict[str, Any], folder: s
     # Attempts are counted in the table of results, over all campaigns: nobody is called more than three times.
     unanswered = failed_contacts(
         results,
-        f"{folder}/{ti.run_id}/unanswered.jsonl.gz",
+        f"{folder}/{ti.dag_id}/{ti.run_id}/{ti.task_id}.jsonl.gz",
         max_attempts=3,
         contacts=contacts,
         suppression=DO_NOT_CALL,

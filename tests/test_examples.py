@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -105,6 +107,20 @@ def test_the_recurring_campaign_keeps_its_wall_time_over_clock_changes(monday: s
     start = instant_of(rendered, "America/New_York").astimezone(ZoneInfo("America/New_York"))
     assert start.strftime("%A %H:%M") == "Tuesday 09:30"
     assert start.date() == (midnight.in_timezone("America/New_York").add(days=1)).date()
+
+
+def test_two_copies_of_a_dag_with_one_run_id_write_the_unanswered_into_files_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = []
+    monkeypatch.setattr(
+        "airflow_truedy.operators.follow_up.failed_contacts",
+        lambda results, to, **_: written.append(to) or {"contacts": 1},
+    )
+    find_unanswered = runpy.run_path(str(EXAMPLES / "campaign_with_results.py"))["find_unanswered"].function
+    for dag_id in ("one", "two"):
+        find_unanswered({}, {}, "/people", SimpleNamespace(dag_id=dag_id, task_id="t", run_id="r"))
+    assert written == ["/people/one/r/t.jsonl.gz", "/people/two/r/t.jsonl.gz"]
 
 
 # Numbers that their countries keep for fiction: North America's 555-01XX, Ofcom's, Germany's and Australia's.
