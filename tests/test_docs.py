@@ -84,6 +84,13 @@ def test_the_preview_command_of_the_documents_runs() -> None:
     assert "364 rows read" in done.stdout
 
 
+def test_the_button_that_moves_the_clock_is_on_the_sandboxes_page() -> None:
+    page = (ROOT / "airflow_truedy" / "sandbox" / "page.html").read_text(encoding="utf-8")
+    assert '<button data-advance="86400">+1 day</button>' in page
+    for path in ("README.md", "docs/sandbox.md", "tools/run_airflow.py"):
+        assert "+1 day" in (ROOT / path).read_text(encoding="utf-8"), path
+
+
 def test_every_operator_in_the_readme_exists() -> None:
     table = re.findall(r"^\| (`[a-z_.]+\.[A-Za-z_]+`.*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert len(table) >= 12

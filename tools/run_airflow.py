@@ -39,6 +39,7 @@ def run(sandbox: SandboxProcess, home: Path) -> None:
         airflow.rest.add_connection("truedy_default", **connection)
         print(f"Airflow  {airflow.base_url}  (user {USERNAME}, password {PASSWORD})")
         print(f"Sandbox  {sandbox.url}  (its page shows the campaigns; it calls nobody)")
+        print("Time     passes as usual; '+1 day' on the sandbox's page lets the campaigns of tomorrow call")
         print(f"Dags     {DAGS}, paused until you unpause one")
         print("Ctrl-C stops all of it.", flush=True)
         while all(component.running for component in airflow.components.values()):

@@ -163,7 +163,7 @@ def _pyarrow() -> tuple[Any, Any]:
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
-        raise ResultsError("Parquet needs pyarrow: pip install 'airflow-provider-truedy[parquet]'.") from None
+        raise ResultsError("Parquet needs pyarrow: pip install pyarrow.") from None
 
 
 # Reading
