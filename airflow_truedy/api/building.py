@@ -28,7 +28,7 @@ def read_all(path: str, model: type[A], key: Callable[[A], str | None], **filter
     def parse(envelope: Envelope) -> Page[A]:
         if not isinstance(envelope.data, list):
             raise ValueError("a list was expected")
-        return Page([model.model_validate(item) for item in envelope.data], envelope.pagination)
+        return Page([model.model_validate(item).brought_by(envelope) for item in envelope.data], envelope.pagination)
 
     return ListCall(path, parse, key, query)
 
@@ -63,7 +63,7 @@ def change(method: str, path: str, request: Request, parse: Callable[[Envelope],
 
 def one(model: type[A]) -> Callable[[Envelope], A]:
     """A reader of an object that must be there."""
-    return lambda envelope: model.model_validate(envelope.data).with_request_id(envelope.request_id)
+    return lambda envelope: model.model_validate(envelope.data).brought_by(envelope)
 
 
 def maybe(model: type[A]) -> Callable[[Envelope], A]:
@@ -73,7 +73,7 @@ def maybe(model: type[A]) -> Callable[[Envelope], A]:
 
     def parse(envelope: Envelope) -> A:
         data = envelope.data if isinstance(envelope.data, Mapping) else {}
-        return model.model_validate(data).with_request_id(envelope.request_id)
+        return model.model_validate(data).brought_by(envelope)
 
     return parse
 

@@ -20,11 +20,13 @@ class Envelope:
         body.
     :param pagination: how far a list goes, in whatever style; empty if the server does not say.
     :param request_id: for Truedy's support.
+    :param server_time: when it was given by the server's own clock, as it writes it; None if it does not say.
     """
 
     data: Any = field(default=None, repr=False)
     pagination: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
+    server_time: Any = None
 
 
 @dataclass(frozen=True)

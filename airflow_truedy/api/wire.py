@@ -92,7 +92,12 @@ def _envelope(call: Call[T], answer: HttpAnswer) -> Envelope:
     if "total" not in pagination and meta.get("total", meta.get("count")) is not None:
         pagination = {**pagination, "total": meta.get("total", meta.get("count"))}
     data = body.get("data", body)
-    return Envelope(data=data, pagination=pagination, request_id=_text(meta.get("request_id")) or header_id)
+    return Envelope(
+        data=data,
+        pagination=pagination,
+        request_id=_text(meta.get("request_id")) or header_id,
+        server_time=meta.get("ts", meta.get("timestamp")),
+    )
 
 
 def _error(call: Call[Any], answer: HttpAnswer, now: float) -> errors.TruedyError:

@@ -107,7 +107,7 @@ def schedule(
     moment = start.moment
     batch = steps.read(client, batch_call_id)
     if State.of(batch.status) is not State.DRAFT:
-        return _scheduled_already(batch, moment, start, now())
+        return _scheduled_already(batch, moment, start, batch.answered_at or now())
     check_same_zone(batch, start.timezone)
     at = _not_past(moment, start, batch, now())
     zone = start.timezone or batch.timezone
@@ -117,7 +117,7 @@ def schedule(
         batch.id,
     )
     batch = steps.schedule(client, batch, at, zone)
-    if at is None and (kept := _date_ahead(batch, now())) is not None:
+    if at is None and (kept := _date_ahead(batch, batch.answered_at or now())) is not None:
         story = f"Batch call {batch.id} ({batch.name!r}) was to start at once; the server stored the start"
         pause_and_raise(client, batch, ReadBackError(f"{story} {in_words(kept, start.timezone)}."))
     # Without a stated zone none was sent, so any that is told is the draft's own.

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.api import models
+from airflow_truedy.api.call import Envelope
 from tests.api.scripted import NUMBER
 
 JSON = st.recursive(
@@ -153,3 +154,17 @@ def test_a_repr_shows_no_person() -> None:
             assert "Ann" not in text
             assert "ann@" not in text
             assert "555" not in text
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        ("2026-06-02T14:00:01Z", datetime(2026, 6, 2, 14, 0, 1, tzinfo=timezone.utc)),
+        ("2026-06-02T14:00:01", datetime(2026, 6, 2, 14, 0, 1, tzinfo=timezone.utc)),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_an_answer_knows_when_it_was_given_by_the_servers_clock(told: Any, moment: datetime | None) -> None:
+    batch = models.BatchCall.model_validate({"id": "b"}).brought_by(Envelope(request_id="req_1", server_time=told))
+    assert (batch.answered_at, batch.request_id) == (moment, "req_1")

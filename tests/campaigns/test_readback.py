@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from airflow_truedy.api.call import Envelope
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
+from airflow_truedy.campaigns.launch import Launch
 from airflow_truedy.campaigns.readback import verify_start
 from tests.campaigns.ground import Ground
 from tests.campaigns.plans import MONDAY, STARTS_AT, plan_of
@@ -66,6 +68,23 @@ def test_a_campaign_that_calls_before_its_start_is_paused(ground: Ground, status
 
 
 def test_a_servers_clock_may_be_a_little_ahead(ground: Ground) -> None:
-    batch = stored(ground, status="active")
-    verify_start(ground.client, PLAN, batch, STARTS_AT, STARTS_AT - timedelta(minutes=1))
+    silent = stored(ground, status="active").brought_by(Envelope())
+    verify_start(ground.client, PLAN, silent, STARTS_AT, STARTS_AT - timedelta(minutes=1))
     assert ground.only.status == "scheduled"
+    with pytest.raises(ReadBackError):
+        verify_start(ground.client, PLAN, silent, STARTS_AT, STARTS_AT - timedelta(minutes=3))
+
+
+def test_a_server_that_tells_its_time_is_measured_by_that(ground: Ground) -> None:
+    batch = stored(ground, status="active").brought_by(Envelope(server_time="2026-06-02T14:00:01Z"))
+    verify_start(ground.client, PLAN, batch, STARTS_AT, MONDAY)
+    assert ground.only.status == "scheduled"
+
+
+@pytest.mark.parametrize("meta_time", ["ts", "timestamp"])
+def test_a_sandbox_whose_clock_runs_ahead_of_ours_is_believed(make_ground: Any, meta_time: str) -> None:
+    ground: Ground = make_ground(meta_time=meta_time)
+    ground.run(PLAN)
+    ground.clock.change(to=STARTS_AT.timestamp() + 60)
+    late_worker = Launch(ground.client, PLAN, now=lambda: MONDAY)
+    assert late_worker.run().batch.status == "active"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,11 +19,15 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     model_validator,
 )
+
+if TYPE_CHECKING:
+    from airflow_truedy.api.call import Envelope
 
 T = TypeVar("T")
 
@@ -46,6 +50,7 @@ Text = Annotated[str | None, LENIENT]
 Whole = Annotated[int | None, LENIENT]
 Amount = Annotated[int | float | None, LENIENT]
 Moment = Annotated[UtcDatetime | None, LENIENT]
+_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(Moment)
 Fields = Annotated[dict[str, Any] | None, LENIENT]
 # A state that is missing or odd is the empty text, which no rule takes for a final one.
 State = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]
@@ -69,6 +74,7 @@ class Answer(BaseModel):
     shown: ClassVar[tuple[str, ...]] = ("id", "status")
 
     _request_id: str | None = PrivateAttr(default=None)
+    _server_time: Any = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -88,13 +94,20 @@ class Answer(BaseModel):
         """
         return self._request_id
 
-    def with_request_id(self: A, request_id: str | None) -> A:
+    @property
+    def answered_at(self) -> datetime | None:
         """
-        The same answer, saying which request brought it.
+        When this was true by the server's own clock, which may differ from ours; None if the server did not say.
+        """
+        return _MOMENT.validate_python(self._server_time)
 
-        :param request_id: as the envelope or the header gives it.
+    def brought_by(self: A, envelope: Envelope) -> A:
         """
-        self._request_id = request_id
+        The same answer, saying which request brought it and when.
+
+        :param envelope: what it came in.
+        """
+        self._request_id, self._server_time = envelope.request_id, envelope.server_time
         return self
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
