@@ -129,4 +129,4 @@ def _rename(client: TruedyClient, batch: BatchCall, name: str) -> None:
     try:
         client.send(endpoints.update_batch_call(batch.id, BatchCallUpdate(name=name)))
     except (InvalidRequestError, ConflictError, OutcomeUnknownError) as refused:
-        log.info("%s Batch call %s keeps its name for now.", refused, batch.id)
+        log.info("Batch call %s (%s) keeps its name for now: %s.", batch.id, batch.status, type(refused).__name__)

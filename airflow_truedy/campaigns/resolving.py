@@ -128,9 +128,20 @@ class Resolver:
         way = "on_change='rebuild' builds the draft again" if is_draft else "a started campaign never changes"
         raise PayloadChangedError(
             f"Batch call {batch.id} of campaign {self._plan.name!r} was made from another payload than this attempt "
-            f"has: the contacts, agent, start, window or another field differ. {left}. Restore the payload ({way}), "
+            f"has: {self._difference_to(batch)}. {left}. Restore the payload ({way}), "
             "or give another campaign_key to make another campaign."
         )
+
+    def _difference_to(self, batch: BatchCall) -> str:
+        """Say what differs as far as the server tells its side."""
+        sides = {
+            "agent_id": (batch.agent_id, self._plan.fields.get("agent_id")),
+            "timezone": (batch.timezone, self._plan.timezone),
+        }
+        told = [
+            f"{name} ({there} there, {here} here)" for name, (there, here) in sides.items() if there not in (None, here)
+        ]
+        return f"{' and '.join(told)} differ" if told else "the contacts, start, window or another field differ"
 
     def is_launched(self, batch: BatchCall) -> bool:
         """Whether nothing is left for this attempt to do: it goes on by itself, is over, or is left to a person."""

@@ -54,7 +54,7 @@ _TEXT_FIELDS = (
     "end_time",
 )
 _OTHER_FIELDS = ("phone_number_ids", "contact_ids", "max_calls_per_day", "working_days")
-_NEVER_NOTHING = ("campaign_key", "start_time", "end_time", "working_days")
+_NEVER_NOTHING = ("campaign_key", "tag_word", "start_time", "end_time", "working_days")
 _CHOICES = {
     "on_past": ("fail", "start_now", "skip"),
     "on_change": ("fail", "rebuild"),

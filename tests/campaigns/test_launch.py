@@ -292,6 +292,11 @@ class TestOnChange:
             ground.run(plan_of(4, start=False), store)
         assert ground.numbers() == numbers(3)
 
+    def test_another_agent_or_zone_is_told_with_both_sides(self, ground: Ground) -> None:
+        ground.run(plan_of(3, start=False))
+        with pytest.raises(PayloadChangedError, match=r"has: agent_id \(agt_f9447372 there, agt_other here\) differ"):
+            ground.run(plan_of(3, start=False, agent_id="agt_other"))
+
     @pytest.mark.parametrize("with_store", [True, False])
     def test_rebuild_throws_the_draft_away_and_makes_it_again(self, ground: Ground, with_store: bool) -> None:
         store = Memory() if with_store else None

@@ -220,7 +220,7 @@ class TestExecute:
         assert len(ground.numbers()) == 5
         assert "[airflow " in ground.only.name
 
-    @pytest.mark.parametrize("field", ["campaign_key", "start_time", "end_time", "working_days"])
+    @pytest.mark.parametrize("field", ["campaign_key", "tag_word", "start_time", "end_time", "working_days"])
     @pytest.mark.parametrize("nothing", ["{{ none }}", "{{ '' }}"])
     @pytest.mark.parametrize("native", [False, True])
     def test_what_decides_whom_and_when_to_call_may_not_render_to_nothing(
