@@ -76,7 +76,10 @@ class ContactList:
         """
         known = manifest if isinstance(manifest, Manifest) else Manifest.from_dict(manifest)
         path = opener(known.uri)
-        verify(known, path)
+        try:
+            verify(known, path)
+        except ContactsFileError as error:
+            raise type(error)(f"{str(error).rstrip('.')}. {known.how_to_make_again}") from None
         return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path))
 
     @classmethod

@@ -61,6 +61,15 @@ class Manifest:
         if self.contacts + self.duplicates + self.suppressed + self.rejected != self.rows_read:
             raise ManifestError("contacts + duplicates + suppressed + rejected is not rows_read")
 
+    @property
+    def how_to_make_again(self) -> str:
+        """What to do when its file is gone or is not the one that was written."""
+        made_by = self.made_by
+        maker = (
+            f"task {made_by['task_id']!r} of run {made_by.get('run_id')!r}" if made_by.get("task_id") else "its maker"
+        )
+        return f"Run {maker} again (clear it with its downstream tasks), which makes the list anew."
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for XCom."""
         return asdict(self)

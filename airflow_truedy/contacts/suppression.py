@@ -96,7 +96,8 @@ class Suppression:
             )
         if now - self.as_of > self.max_age:
             raise StaleSuppressionError(
-                f"{self.name}: it is of {self.as_of.isoformat()} and may be {self.max_age} old at most"
+                f"{self.name}: it is of {self.as_of.isoformat(timespec='minutes')}, {_in_days(now - self.as_of)} old; "
+                f"max_age allows {_in_days(self.max_age)}. No contacts were made: refresh the list, then clear the task"
             )
 
 
@@ -125,6 +126,10 @@ class Suppressed:
         if number in self.plain:
             return True
         return any(_digest(f"{salt}+{number}") in digests for salt, digests in self.hashed.items())
+
+
+def _in_days(age: timedelta) -> str:
+    return f"{age / timedelta(days=1):.3g} days"
 
 
 def suppressed_numbers(lists: Sequence[Suppression], now: datetime | None = None) -> Suppressed | None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError, ManifestError
+from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError, ManifestError, MissingFileError
 from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.contacts.manifest import Manifest
 from airflow_truedy.contacts.prepare import prepare_contacts
@@ -107,8 +108,11 @@ def test_a_file_with_any_other_byte_is_noticed(manifest: Manifest, data: st.Data
 
 
 def test_a_file_that_is_gone_is_a_clear_error(manifest: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(ContactsFileError, match="is not there"):
+    with pytest.raises(MissingFileError, match=r"none\.jsonl\.gz is not there\. Run its maker again"):
         ContactList.from_manifest(manifest, lambda uri: tmp_path / "none.jsonl.gz")
+    made = replace(manifest, made_by={"task_id": "extract", "run_id": "r1"})
+    with pytest.raises(MissingFileError, match=r"Run task 'extract' of run 'r1' again"):
+        ContactList.from_manifest(made, lambda uri: tmp_path / "none.jsonl.gz")
 
 
 def test_an_object_store_without_opener_says_what_is_missing(manifest: Manifest) -> None:
