@@ -14,7 +14,6 @@ from airflow.sdk.definitions._internal.templater import Templater
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.contacts.rows import may_be_somebody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +90,8 @@ def is_private_template(text: str) -> bool:
 
 def is_content(text: str) -> bool:
     """Whether a text is the contacts themselves (JSON, YAML, a printed list, a number), no path and no URI."""
+    from airflow_truedy.contacts.rows import may_be_somebody
+
     return "\n" in text.strip() or text.lstrip()[:1] in ("[", "{", "(", "-") or may_be_somebody(text)
 
 
