@@ -263,7 +263,9 @@ class Launch:
             self._close()
             return Launched(batch, attached=False)
         if State.of(batch.status) is State.PAUSED or holding.is_paused_by_us(key, batch):
-            self._plan.check_resume_at(self._now(), batch.scheduled_at, has_called=bool(batch.called))
+            if State.of(batch.status) is State.PAUSED:
+                has_called = bool(batch.called or batch.completed or batch.failed)
+                self._plan.check_resume_at(self._now(), batch.scheduled_at, has_called=has_called)
             self._verify(batch, self._moment_ahead())
             self._progress.launched, self._progress.held = False, True
             self._checkpoint()

@@ -180,16 +180,17 @@ class CampaignPlan:
         starts_at = starts_at or self.moment
         if starts_at is not None and starts_at > now:
             return
-        if not self.window.is_open(now):
-            opening = self.window.next_opening(now)
+        opening = self.window.next_opening(now)
+        is_late = starts_at is not None and not has_called and not self._is_one_day(starts_at, opening)
+        if is_late and self.on_past != "start_now":
+            self.start_at(now)
+        if opening > now:
             raise WindowClosedError(
                 f"Campaign {self.name!r}, which Airflow had paused, stays paused: {in_words(now, self.timezone)} is "
                 f"outside its calling window, which opens {in_words(opening, self.timezone)}. Run the task again "
                 "then, or resume the campaign in the Truedy dashboard.",
                 retry_after=(opening - now).total_seconds(),
             )
-        if starts_at is not None and not has_called and not self._is_one_day(starts_at, now):
-            self.start_at(now)
 
     def _is_one_day(self, one: datetime, other: datetime) -> bool:
         return self._on_its_clock(one).date() == self._on_its_clock(other).date()

@@ -234,7 +234,7 @@ class SingleCall:
         earliest = since - _SKEW
         matches = []
         for call in self._calls_since(earliest):
-            if call.direction == "inbound":
+            if call.direction not in (None, "", "outbound"):
                 continue
             if call.to_number is None:
                 raise CallOutcomeUnknownError(_undecided("a call in the list does not say whom it went to", since))

@@ -103,7 +103,8 @@ def next_look(settings: WatchSettings, seen: Seen, batch: BatchCall, *, moved: b
     if settings.deadline is not None:
         limits.append(settings.deadline)
     if settings.max_paused is not None and seen.paused_at is not None:
-        limits.append(seen.paused_at + settings.max_paused)
+        # One that has passed is waited through by a campaign that we hold while its window is closed.
+        limits += [limit for limit in (seen.paused_at + settings.max_paused,) if limit > now]
     return max(min(limits), now + min(1.0, settings.interval / _SHORTEST_PART))
 
 

@@ -5,6 +5,7 @@ methods.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import uuid
@@ -14,6 +15,8 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_truedy.contacts.errors import ContactsFileError, MissingFileError
+
+log = logging.getLogger(__name__)
 
 #: From the address in a manifest to something that can be opened, e.g. ``ObjectStoragePath``.
 Opener = Callable[[str], Any]
@@ -81,10 +84,10 @@ def _upload(spool: Path, target: Any) -> None:
     try:
         with spool.open("rb") as source, store.open(part, "wb") as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
-        store.mv(part, target.path)
-    except BaseException:
+        # No mv: it takes [ and * in a name for a pattern, and needs the right to delete.
+        store.cp_file(part, target.path)
+    finally:
         _try_to_remove(store, part)
-        raise
 
 
 def _part_of(name: str) -> str:
@@ -94,8 +97,12 @@ def _part_of(name: str) -> str:
 def _try_to_remove(store: Any, path: str) -> None:
     try:
         store.rm_file(path)
-    except Exception:  # noqa: S110 - the first error is the one to show
+    except FileNotFoundError:
         pass
+    except Exception as problem:
+        log.warning(
+            "The part %s of an upload could not be removed (%s); it holds people.", path, type(problem).__name__
+        )
 
 
 def open_binary(path: Any) -> IO[bytes]:

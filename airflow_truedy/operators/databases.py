@@ -97,5 +97,6 @@ def _code_of(error: Exception) -> str | None:
     sqlstate = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     if isinstance(sqlstate, str) and _is_code(sqlstate):
         return sqlstate
-    errno = getattr(error, "errno", None)
+    first = error.args[0] if error.args else None
+    errno = getattr(error, "errno", first)
     return str(errno) if isinstance(errno, int) and abs(errno) <= _LARGEST_ERRNO else None

@@ -68,6 +68,26 @@ def test_outside_the_window_it_stays_paused_until_it_opens(ground: Ground, with_
     assert ground.run(plan_of(50, on_past="start_now"), store).batch.status == "active"
 
 
+@pytest.mark.parametrize(("on_past", "error"), [("fail", PastStartError), ("skip", PastStartSkip)])
+def test_a_night_that_only_ends_after_the_day_of_the_start_is_not_waited_for(
+    ground: Ground, with_store: bool, on_past: str, error: type[Exception]
+) -> None:
+    store = Memory() if with_store else None
+    launched_and_killed(ground, store, on_past=on_past)
+    ground.clock.change(to=TUESDAY_SIX_IN_THE_EVENING)
+    with pytest.raises(error):
+        ground.run(plan_of(50, on_past=on_past), store)
+
+
+def test_one_that_was_marked_but_could_not_be_paused_is_no_matter_of_hours(ground: Ground, with_store: bool) -> None:
+    store, plan = Memory() if with_store else None, plan_of(400, **IMMEDIATE)
+    ground.clock.change(to=MONDAY_NOON + 5.4 * 3600)  # six minutes before the window closes
+    batch = ground.run(plan, store).batch
+    ground.only.name = plan.key.with_mark(batch.name or "", paused_by_us=True)
+    ground.clock.change(to=TUESDAY_THREE_IN_THE_MORNING)
+    assert ground.run(plan, store).batch.status == "active"
+
+
 def test_an_immediate_campaign_that_had_begun_goes_on_in_its_window_only(ground: Ground, with_store: bool) -> None:
     store, plan = Memory() if with_store else None, plan_of(50, **IMMEDIATE)
     ground.clock.change(to=MONDAY_NOON)

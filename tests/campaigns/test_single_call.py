@@ -351,3 +351,11 @@ def test_waiting_can_be_stopped(ground: Ground) -> None:
     call = Try(ground).call.place().call
     with pytest.raises(LaunchInterruptedError, match="goes on"):
         wait(ground, call, stopped=lambda: True)
+
+
+@pytest.mark.parametrize("direction", ["inbound", "webrtc"])
+def test_a_call_that_rang_nobodys_phone_is_passed_over(ground: Ground, direction: str) -> None:
+    Try(ground).call.place()
+    ground.alter_data("GET", "/calls", direction=direction, to=None)
+    assert not Try(ground, key="other", since=MONDAY, settle=False).call.place().attached
+    assert placed(ground) == 2

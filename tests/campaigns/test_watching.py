@@ -109,6 +109,17 @@ def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
     assert early.kind is Kind.HELD
 
 
+def test_a_pause_of_ours_that_outlasts_max_paused_is_not_looked_at_each_second() -> None:
+    now = MONDAY.replace(hour=23).timestamp()
+    morning = now + 14 * HOUR
+    waiting = watch(key=KEY, window=OFFICE, max_paused=HOUR)
+    looks = 0
+    while now < morning:
+        waiting.take(batch("paused", name=KEY.with_mark(NAME, paused_by_us=True)), now)
+        now, looks = waiting.due, looks + 1
+    assert looks < 14 * HOUR / waiting.settings.interval
+
+
 def test_a_pause_is_looked_at_less_often_while_nobody_would_be_called() -> None:
     evening = MONDAY.replace(hour=23).timestamp()
     waiting = watch(window=OFFICE)

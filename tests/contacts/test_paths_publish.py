@@ -54,9 +54,23 @@ def test_what_is_there_survives_a_move_that_breaks(spool: Path, monkeypatch: pyt
     def refused(*_: Any, **__: Any) -> None:
         raise PermissionError("no right to move")
 
-    owner, move = (type(target.fs), "mv") if isinstance(target, UPath) else (Path, "replace")
+    owner, move = (type(target.fs), "cp_file") if isinstance(target, UPath) else (Path, "replace")
     monkeypatch.setattr(owner, move, refused)
     with pytest.raises(PermissionError):
         publish(spool, target)
     assert target.read_bytes() == b"good"
     assert files_beside(target) == ["people.jsonl.gz"]
+
+
+def test_a_store_without_the_right_to_delete_keeps_the_part_and_says_so(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = UPath("memory://published/[week 1]/people.jsonl.gz")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError("no right to delete")
+
+    monkeypatch.setattr(type(target.fs), "rm_file", refused)
+    publish(spool, target)
+    assert target.read_bytes() == spool.read_bytes()
+    assert "could not be removed (PermissionError)" in caplog.text
