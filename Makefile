@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## Run contacts -> batch call once, through real Airflow agai
 	$(BIN)/python -m tools.demo
 
 sandbox: $(INSTALLED) ## Keep a local Truedy up to look at (Ctrl-C ends it)
-	$(BIN)/python -m airflow_truedy.sandbox $(SANDBOX_ARGS)
+	$(BIN)/python -m truedy_sandbox $(SANDBOX_ARGS)
 
 airflow: $(INSTALLED) ## Start Airflow's UI, the sandbox and the examples (Ctrl-C ends all)
 	$(BIN)/python -m tools.run_airflow
@@ -32,7 +32,7 @@ airflow: $(INSTALLED) ## Start Airflow's UI, the sandbox and the examples (Ctrl-
 test: test-unit test-integration ## Run all tests: the fast ones, then those through real Airflow
 
 test-unit: $(INSTALLED) ## Run the fast tests
-	$(BIN)/python -m pytest tests --ignore=tests/integration -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests sandbox/tests --ignore=tests/integration -n 2 $(PYTEST_ARGS)
 
 test-integration: $(INSTALLED) ## Run the tests through real Airflow, PostgreSQL and Redis
 	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
@@ -49,10 +49,10 @@ format: $(INSTALLED) ## Let ruff sort imports and format
 bench: $(INSTALLED_BENCH) ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml sandbox/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet pip==$(PIP_VERSION)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e . -e ./sandbox --group dev
 	touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED)
@@ -70,7 +70,7 @@ constraints: ## Resolve the newest versions on Python 3.10 to 3.13 and write con
 		$$venv/bin/python -m pip install --quiet pip==$(PIP_VERSION) && \
 		$$venv/bin/python -m pip install --quiet --dry-run --ignore-installed \
 			--report .cache/constraints/$$version.json \
-			-e . --group dev --group bench apache-airflow==$(AIRFLOW_VERSION) || exit 1; \
+			-e . -e ./sandbox --group dev --group bench apache-airflow==$(AIRFLOW_VERSION) || exit 1; \
 	done
 	$(PYTHON) tools/merge_constraints.py .cache/constraints/*.json > .cache/constraints/merged.txt
 	cp .cache/constraints/merged.txt constraints.txt

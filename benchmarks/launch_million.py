@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_truedy.sandbox.process import SandboxProcess
+from truedy_sandbox.process import SandboxProcess
 
 CONTACTS = int(os.environ.get("BENCH_CONTACTS", "1000000"))
 CHUNK = 500

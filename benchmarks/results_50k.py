@@ -15,12 +15,13 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
+from truedy_sandbox.process import SandboxProcess
+
 from airflow_truedy.api import endpoints, models
 from airflow_truedy.api.client import TruedyClient
-from airflow_truedy.campaigns.results_files import write_results
-from airflow_truedy.campaigns.results_reading import Reading, ResultsReader
-from airflow_truedy.campaigns.results_spool import Spool
-from airflow_truedy.sandbox.process import SandboxProcess
+from airflow_truedy.results.fetch import Reading, ResultsReader
+from airflow_truedy.results.result_files import write_results
+from airflow_truedy.results.staging import Spool
 
 SIZES = (5_000, 50_000)
 #: Calls read one by one, to compare threads: what a server costs whose list shows no whole calls.

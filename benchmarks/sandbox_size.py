@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from airflow_truedy.sandbox.clock import VirtualClock
-from airflow_truedy.sandbox.settings import Settings
-from airflow_truedy.sandbox.views import batch_contact_views, batch_view, contact_places
-from airflow_truedy.sandbox.world import World
+from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.settings import Settings
+from truedy_sandbox.views import batch_contact_views, batch_view, contact_places
+from truedy_sandbox.world import World
 
 SIZE = 200_000
 CHUNK = 1_000

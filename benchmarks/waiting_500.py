@@ -24,13 +24,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from truedy_sandbox.process import SandboxProcess
+
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.client import AsyncTruedyClient
 from airflow_truedy.api.errors import TruedyError
 from airflow_truedy.api.models import BatchCallRequest
-from airflow_truedy.campaigns.states import State
-from airflow_truedy.campaigns.watch_settings import WatchSettings
-from airflow_truedy.sandbox.process import SandboxProcess
+from airflow_truedy.campaigns.status import State
+from airflow_truedy.monitoring.settings import WatchSettings
 
 LIMIT = 100
 PACE = 95

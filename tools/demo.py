@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from truedy_sandbox.process import SandboxProcess
+
 from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
-from airflow_truedy.sandbox.process import SandboxProcess
 from tools.example_world import DAGS, connections, end_on_signals, private_folder
 from tools.local_airflow import LocalAirflow
 

@@ -14,9 +14,10 @@ from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
+from truedy_sandbox.process import SandboxProcess
+
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.client import TruedyClient
-from airflow_truedy.sandbox.process import SandboxProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"

@@ -8,7 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from airflow_truedy.sandbox.process import SandboxProcess
+from truedy_sandbox.process import SandboxProcess
+
 from tools.airflow_settings import PASSWORD, USERNAME
 from tools.example_world import DAGS, connections, end_on_signals, fill_folder, private_folder
 from tools.local_airflow import LocalAirflow

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from airflow_truedy.api.call import Call, Envelope, ListCall, Page
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.api.models import Answer, Request
+from airflow_truedy.api.request import Call, Envelope, ListCall, Page
 
 IDEMPOTENCY_HEADER = "X-Idempotency-Key"
 

@@ -24,7 +24,7 @@ import httpx
 from tenacity import AsyncRetrying, Retrying, retry_if_exception
 
 from airflow_truedy import __version__
-from airflow_truedy.api import wire
+from airflow_truedy.api import decoding
 from airflow_truedy.api.building import IDEMPOTENCY_HEADER
 from airflow_truedy.api.errors import (
     InvalidPayloadError,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_truedy.api.call import Call, ListCall
+    from airflow_truedy.api.request import Call, ListCall
 
 DEFAULT_BASE_URL = "https://api.truedy.ai/api/public/v1"
 DEFAULT_TIMEOUT = 30.0
@@ -194,8 +194,8 @@ class _Sender(ABC, Generic[H]):
         if len(self._key) >= _SHORTEST_SECRET:
             # A server may echo the key that it refuses.
             body = body.replace(self._key.encode(), b"***")
-        answer = wire.HttpAnswer(response.status_code, dict(response.headers), body)
-        return wire.read(call, answer, self._clock())
+        answer = decoding.HttpAnswer(response.status_code, dict(response.headers), body)
+        return decoding.read(call, answer, self._clock())
 
     def _failure(self, call: Call[Any], problem: httpx.RequestError) -> TruedyError:
         text = str(problem).replace(self._key, "***")

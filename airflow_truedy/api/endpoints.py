@@ -22,7 +22,7 @@ from airflow_truedy.api.building import (
     read_all,
     read_one,
 )
-from airflow_truedy.api.call import Call, ListCall
+from airflow_truedy.api.request import Call, ListCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from airflow_truedy.api.call import Call, ListCall, Page
+    from airflow_truedy.api.request import Call, ListCall, Page
 
 T = TypeVar("T")
 

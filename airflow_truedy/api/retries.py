@@ -23,7 +23,7 @@ from airflow_truedy.api.errors import (
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from airflow_truedy.api.call import Call
+    from airflow_truedy.api.request import Call
 
 MAX_ATTEMPTS = 5
 _FIRST_BACKOFF = 1.0

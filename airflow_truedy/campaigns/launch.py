@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, InvalidRequestError, NotFoundError, OutcomeUnknownError
-from airflow_truedy.campaigns import holding, steps
+from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
     CampaignError,
     LaunchInterruptedError,
     UnsettledError,
 )
-from airflow_truedy.campaigns.filling import Filling, check_count
 from airflow_truedy.campaigns.lookup import find
+from airflow_truedy.campaigns.progress import NoStore, Progress, Store
 from airflow_truedy.campaigns.readback import verify_start
-from airflow_truedy.campaigns.resolving import Resolver
-from airflow_truedy.campaigns.states import State
-from airflow_truedy.campaigns.store import NoStore, Progress, Store
-from airflow_truedy.campaigns.times import UTC
+from airflow_truedy.campaigns.reconcile import Resolver
+from airflow_truedy.campaigns.schedule import UTC
+from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.upload import Filling, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,24 +252,24 @@ class Launch:
         if self._resolver.is_incomplete(batch) or not self._plan.start:
             self._progress.held = True
             self._progress.save(self._store)
-            batch = holding.hold(self._client, key, batch)
+            batch = pausing.hold(self._client, key, batch)
             self._fill(batch)
         self._hold_twins(batch)
         batch = self._reread(batch)
         check_count(self._client, self._plan, batch)
         if not self._plan.start:
             log.warning("The server started batch call %s although start=False; it is paused.", batch.id)
-            batch = holding.hand_over(self._client, key, batch)
+            batch = pausing.hand_over(self._client, key, batch)
             self._close()
             return Launched(batch, attached=False)
-        if State.of(batch.status) is State.PAUSED or holding.is_paused_by_us(key, batch):
+        if State.of(batch.status) is State.PAUSED or pausing.is_paused_by_us(key, batch):
             if State.of(batch.status) is State.PAUSED:
                 has_called = bool(batch.called or batch.completed or batch.failed)
                 self._plan.check_resume_at(self._now(), batch.scheduled_at, has_called=has_called)
             self._verify(batch, self._moment_ahead())
             self._progress.launched, self._progress.held = False, True
             self._checkpoint()
-            batch = holding.release(self._client, key, batch)
+            batch = pausing.release(self._client, key, batch)
         self._verify(batch, self._moment_ahead())
         self._close()
         return Launched(batch, attached=False)
@@ -295,7 +295,7 @@ class Launch:
         for twin in found.started:
             if twin.id != eldest.id and not State.of(twin.status).is_terminal:
                 log.error("Batch call %s doubles %s of the same campaign; pausing it.", twin.id, eldest.id)
-                holding.hold(self._client, self._plan.key, twin)
+                pausing.hold(self._client, self._plan.key, twin)
         if steps.delete(self._client, {draft.id for draft in found.drafts if draft.id != ours.id}):
             raise _StartOver("A second draft of this campaign could not be deleted.")
         if eldest.id != ours.id:

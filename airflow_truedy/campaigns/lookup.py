@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
-    from airflow_truedy.campaigns.keys import CampaignKey
+    from airflow_truedy.campaigns.identity import CampaignKey
 
 
 @dataclass(frozen=True)

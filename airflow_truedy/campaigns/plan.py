@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_truedy.campaigns.errors import PastStartError, TimingError, WindowClosedError
-from airflow_truedy.campaigns.keys import CampaignKey, digest
-from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire, zone_of
+from airflow_truedy.campaigns.identity import CampaignKey, digest
+from airflow_truedy.campaigns.schedule import in_words, instant_of, on_the_wire, zone_of
 from airflow_truedy.campaigns.windows import CallingWindow
 
 if TYPE_CHECKING:

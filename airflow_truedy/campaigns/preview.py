@@ -7,8 +7,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.launch import Launch
-from airflow_truedy.campaigns.states import State
-from airflow_truedy.campaigns.times import UTC, on_the_wire
+from airflow_truedy.campaigns.schedule import UTC, on_the_wire
+from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.plan import CampaignPlan
-    from airflow_truedy.campaigns.store import Store
+    from airflow_truedy.campaigns.progress import Store
 
 
 def preview(

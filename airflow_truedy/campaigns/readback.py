@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
-from airflow_truedy.campaigns.filling import check_count
-from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.schedule import in_words
+from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.stopping import pause_and_raise
-from airflow_truedy.campaigns.times import in_words
+from airflow_truedy.campaigns.upload import check_count
 
 if TYPE_CHECKING:
     from datetime import datetime

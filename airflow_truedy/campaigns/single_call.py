@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import NotFoundError, OutcomeUnknownError, TruedyError
 from airflow_truedy.api.paging import Pager
+from airflow_truedy.campaigns.call_status import ENDED, call_status
 from airflow_truedy.campaigns.errors import CampaignError, LaunchInterruptedError, PayloadChangedError
-from airflow_truedy.campaigns.keys import CampaignKey, digest
-from airflow_truedy.campaigns.results import ENDED, call_status
-from airflow_truedy.campaigns.times import UTC, on_the_wire
+from airflow_truedy.campaigns.identity import CampaignKey, digest
+from airflow_truedy.campaigns.schedule import UTC, on_the_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import Call, CallRequest
-    from airflow_truedy.campaigns.store import Store
+    from airflow_truedy.campaigns.progress import Store
 
 log = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, InvalidRequestError, NotFoundError, OutcomeUnknownError
 from airflow_truedy.campaigns.errors import UnsettledError
-from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-    from airflow_truedy.api.call import Call
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.api.request import Call
 
 log = logging.getLogger(__name__)
 

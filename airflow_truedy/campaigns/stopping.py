@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_truedy.campaigns import holding, steps
+from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import CampaignError, NotHeldError
-from airflow_truedy.campaigns.states import State
+from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
-    from airflow_truedy.campaigns.keys import CampaignKey
+    from airflow_truedy.campaigns.identity import CampaignKey
 
 _RESUME = "resume it in the Truedy dashboard or with ResumeBatchCallOperator"
 
@@ -29,7 +29,7 @@ def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -
         return f"Batch call {batch.id} is paused already; it was left as it is. To let it go on, {_RESUME}."
     if (left_alone := _left_alone(batch.id, batch.status)) is not None:
         return left_alone
-    holding.hold(client, key, batch)
+    pausing.hold(client, key, batch)
     return (
         f"Batch call {batch_call_id} is paused because its task was killed; calls already placed run to their end. "
         f"The task's next try or a cleared task resumes it, or {_RESUME}."
@@ -48,7 +48,7 @@ def pause_for_good(client: TruedyClient, batch_call_id: str) -> str:
     batch = steps.read(client, batch_call_id)
     if (left_alone := _left_alone(batch.id, batch.status)) is not None:
         return left_alone
-    holding.hold_for_good(client, batch)
+    pausing.hold_for_good(client, batch)
     return f"Batch call {batch_call_id} is paused; to let it go on, {_RESUME}."
 
 
@@ -63,7 +63,7 @@ def pause_and_raise(client: TruedyClient, batch: BatchCall, why: CampaignError) 
     if state is State.DRAFT or state.is_terminal:
         raise why
     try:
-        holding.hold_for_good(client, batch)
+        pausing.hold_for_good(client, batch)
     except Exception as failure:
         raise NotHeldError(f"{why} It could NOT be paused ({failure}): stop it in the Truedy dashboard.") from why
     raise type(why)(f"{why} The campaign is paused. Correct it and resume it, or delete it.")

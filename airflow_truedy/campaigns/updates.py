@@ -11,12 +11,12 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, InvalidRequestError, OutcomeUnknownError
 from airflow_truedy.api.models import BatchCallUpdate, checked
 from airflow_truedy.campaigns import steps
+from airflow_truedy.campaigns.control import WrongStateError, check_same_zone
 from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, UnsettledError
-from airflow_truedy.campaigns.keys import renamed
-from airflow_truedy.campaigns.states import State
-from airflow_truedy.campaigns.steering import WrongStateError, check_same_zone
+from airflow_truedy.campaigns.identity import renamed
+from airflow_truedy.campaigns.schedule import UTC, in_words, instant_of, zone_of
+from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.stopping import pause_and_raise
-from airflow_truedy.campaigns.times import UTC, in_words, instant_of, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.times import UTC, zone_of
+from airflow_truedy.campaigns.schedule import UTC, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

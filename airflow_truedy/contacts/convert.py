@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_truedy.contacts.columns import Columns, UnreadableTextError, text_of
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.region import Region, RegionColumn, require_known
 from airflow_truedy.contacts.wire import line_of
+from airflow_truedy.files.rows import BrokenRow, Row
 
 if TYPE_CHECKING:
-    from airflow_truedy.contacts.policy import NumberPolicy
+    from collections.abc import Callable, Iterable, Iterator
 
-Row = Mapping[str, Any]
+    from airflow_truedy.contacts.policy import NumberPolicy
 
 #: In so many rows at the beginning a column of the mapping must stand once; rows of JSON Lines may leave
 #: keys out.
 _ROWS_LOOKED_AT = 1_000
 #: A value to split by stands in XCom, and there is one for each part.
 _LONGEST_PART = 200
-
-
-class BrokenRow(dict[str, Any]):
-    """
-    A row which its file did not hold properly: cells do not match the header, or a line is no JSON object.
-    """
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from array import array
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_truedy.contacts.numberset import NumberSet
+from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.reasons import Reason
 
 if TYPE_CHECKING:

@@ -31,10 +31,6 @@ class MissingColumnError(ContactsError, ValueError):
     """The mapping names a column which the rows do not have."""
 
 
-class RowsFileError(ContactsError, ValueError):
-    """A file of rows cannot be read: wrong encoding, no header, cut short, unknown kind."""
-
-
 class TooManyRejectedError(ContactsError):
     """More rows were refused than ``max_rejected`` allows. The files were written before this was raised."""
 
@@ -69,11 +65,5 @@ class ManifestError(ContactsError, ValueError):
 
 class ContactsFileError(ContactsError):
     """
-    A contacts file is not what its manifest says (changed, cut short, gone), or holds no proper contacts.
+    A contacts file is not what its manifest says (changed, cut short), or holds no proper contacts.
     """
-
-
-class MissingFileError(ContactsFileError):
-    """A file is not there (yet)."""
-
-    retryable: ClassVar[bool] = True

@@ -9,14 +9,14 @@ from itertools import islice
 from typing import Any
 
 from airflow_truedy.contacts.columns import UnreadableTextError, text_of
-from airflow_truedy.contacts.convert import BrokenRow, Row
 from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError
 from airflow_truedy.contacts.manifest import Manifest
-from airflow_truedy.contacts.numberset import NumberSet
-from airflow_truedy.contacts.paths import Opener, open_local
+from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.reading import read_lines, verify
-from airflow_truedy.contacts.rows import read_rows
 from airflow_truedy.contacts.wire import Contact, contact_of, line_of
+from airflow_truedy.files.errors import FileError
+from airflow_truedy.files.paths import Opener, open_local
+from airflow_truedy.files.rows import BrokenRow, Row, read_rows
 from airflow_truedy.masking import mask_number
 
 _is_e164 = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
@@ -78,7 +78,7 @@ class ContactList:
         path = opener(known.uri)
         try:
             verify(known, path)
-        except ContactsFileError as error:
+        except (ContactsFileError, FileError) as error:
             raise type(error)(f"{str(error).rstrip('.')}. {known.how_to_make_again}") from None
         return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path))
 
@@ -98,7 +98,7 @@ class ContactList:
         :func:`~airflow_truedy.contacts.prepare.prepare_contacts`.
 
         :param path: a path, an address of this machine, or ``ObjectStoragePath``.
-        :param format: see :func:`~airflow_truedy.contacts.rows.read_rows`, as for the other two.
+        :param format: see :func:`~airflow_truedy.files.rows.read_rows`, as for the other two.
         :raises RowsFileError: the file cannot be read.
         :raises ContactsFileError: a contact that the API would not take; its row is named, the first is 1.
         :raises DuplicateContactError: a number stands twice.

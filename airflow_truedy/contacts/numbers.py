@@ -22,7 +22,7 @@ from phonenumbers import (
 )
 
 from airflow_truedy.contacts.columns import is_nothing
-from airflow_truedy.contacts.plans import shortcut
+from airflow_truedy.contacts.numbering_plans import shortcut
 from airflow_truedy.contacts.policy import NumberPolicy
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.region import require_known

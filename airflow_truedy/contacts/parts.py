@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.contacts.errors import TooManySplitsError
 from airflow_truedy.contacts.manifest import Manifest
 from airflow_truedy.contacts.output import ContactsFile, RejectsFile
-from airflow_truedy.contacts.paths import open_local, publish, sibling
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.region import region_to_dict
+from airflow_truedy.files.paths import open_local, publish, sibling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

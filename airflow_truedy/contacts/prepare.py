@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.columns import Columns
-from airflow_truedy.contacts.convert import Outcome, Recipe, Row, convert
+from airflow_truedy.contacts.convert import Outcome, Recipe, convert
 from airflow_truedy.contacts.duplicates import POLICIES, Duplicates, drop_duplicates
 from airflow_truedy.contacts.errors import (
     DuplicateContactError,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_truedy.contacts.manifest import Manifest
+    from airflow_truedy.files.rows import Row
 
 
 def prepare_contacts(

@@ -16,12 +16,13 @@ from airflow_truedy.contacts.convert import Outcome, Recipe, convert
 from airflow_truedy.contacts.duplicates import drop_duplicates
 from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.output import shown
-from airflow_truedy.contacts.paths import open_local
 from airflow_truedy.contacts.policy import ALLOWABLE, NumberPolicy
 from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
 from airflow_truedy.contacts.region import Region, RegionColumn, said
-from airflow_truedy.contacts.rows import FORMATS, read_rows
 from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
+from airflow_truedy.files.errors import FileError
+from airflow_truedy.files.paths import open_local
+from airflow_truedy.files.rows import FORMATS, read_rows
 from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         report = _report(options)
-    except ContactsError as error:
+    except (ContactsError, FileError) as error:
         sys.stderr.write(f"Cannot do that: {error}\n")
         return 1
     sys.stdout.write(f"{report}\n")

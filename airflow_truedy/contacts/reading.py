@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.errors import ContactsFileError
 from airflow_truedy.contacts.manifest import Manifest
-from airflow_truedy.contacts.paths import Opener, open_binary, open_local
 from airflow_truedy.contacts.wire import Contact, contact_of
+from airflow_truedy.files.paths import Opener, open_binary, open_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -20,7 +20,7 @@ from airflow_truedy.contacts.errors import (
     StaleSuppressionError,
     UnreadableSuppressionError,
 )
-from airflow_truedy.contacts.numberset import NumberSet
+from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.policy import NumberPolicy
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.region import UNSAID, Region, RegionColumn, Unsaid, require_known, said

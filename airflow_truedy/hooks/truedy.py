@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from types import TracebackType
 
-    from airflow_truedy.api.call import Call, ListCall
+    from airflow_truedy.api.request import Call, ListCall
 
 P = ParamSpec("P")
 T = TypeVar("T")

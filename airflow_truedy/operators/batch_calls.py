@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import WindowClosedError
-from airflow_truedy.campaigns.keys import DEFAULT_WORD, CampaignKey, default_key
+from airflow_truedy.campaigns.identity import DEFAULT_WORD, CampaignKey, default_key
 from airflow_truedy.campaigns.plan import (
     CampaignPlan,
     check_schedule_type,
     check_timing_is_stated,
     plan_campaign,
 )
-from airflow_truedy.campaigns.times import in_words, instant_of, on_the_wire, zone_of
+from airflow_truedy.campaigns.schedule import in_words, instant_of, on_the_wire, zone_of
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.hiding import HidingContactsOperator

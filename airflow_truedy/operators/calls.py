@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_truedy.campaigns.keys import CampaignKey, default_key
+from airflow_truedy.campaigns.identity import CampaignKey, default_key
 from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.hiding import HidingOperator
 from airflow_truedy.operators.state_store import store_of
@@ -195,8 +195,8 @@ def _due_at(context: Context) -> datetime | None:
 
 
 def _summary_of(call: Call, *, attached: bool) -> dict[str, Any]:
-    from airflow_truedy.campaigns.results import call_status
-    from airflow_truedy.campaigns.times import on_the_wire
+    from airflow_truedy.campaigns.call_status import call_status
+    from airflow_truedy.campaigns.schedule import on_the_wire
 
     return {
         "call_id": call.id,

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from airflow_truedy.campaigns.followup import AttemptsBook
     from airflow_truedy.operators.results_table import ResultsTable
     from airflow_truedy.operators.suppression import FileSuppression, SqlSuppression
+    from airflow_truedy.results.follow_up import AttemptsBook
 
 
 class HistoryError(CampaignError, ValueError):
@@ -60,13 +60,13 @@ def failed_contacts(
     """
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_truedy.campaigns.followup import NOT_REACHED, AttemptsBook, follow_up
-    from airflow_truedy.campaigns.results_manifest import checked_manifest
-    from airflow_truedy.campaigns.results_spool import moment_text
     from airflow_truedy.contacts.suppression import suppressed_numbers
     from airflow_truedy.operators.people import contact_list_of
     from airflow_truedy.operators.results_sources import rows_of, table_of
     from airflow_truedy.operators.suppression import opened
+    from airflow_truedy.results.follow_up import NOT_REACHED, AttemptsBook, follow_up
+    from airflow_truedy.results.results_manifest import checked_manifest
+    from airflow_truedy.results.staging import moment_text
 
     manifest = checked_manifest(results)
     in_table = bool(manifest.get("table"))
@@ -120,7 +120,7 @@ def _count(
 
 
 def _from_table(table: ResultsTable, since: str | None) -> Any:
-    from airflow_truedy.campaigns.followup import Attempts
+    from airflow_truedy.results.follow_up import Attempts
 
     def attempts_of(numbers: Sequence[str]) -> dict[str, Attempts]:
         return {number: Attempts(calls, reached) for number, calls, reached in table.attempts(numbers, since)}

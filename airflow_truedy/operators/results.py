@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_truedy.campaigns.results_reading import Reading, ResultsReader
-    from airflow_truedy.campaigns.results_spool import Spool
     from airflow_truedy.operators.results_table import ResultsTable
+    from airflow_truedy.results.fetch import Reading, ResultsReader
+    from airflow_truedy.results.staging import Spool
 
 
 class BatchCallResultsOperator(BaseOperator):
@@ -126,9 +126,9 @@ class BatchCallResultsOperator(BaseOperator):
             ``uri`` with ``sha256`` or ``table`` with ``rows_written`` and ``rows_unchanged``.
         """
         from airflow_truedy.assets import record_outlets
-        from airflow_truedy.campaigns.results_reading import ResultsReader
-        from airflow_truedy.campaigns.results_spool import Spool
         from airflow_truedy.hooks.truedy import TruedyHook
+        from airflow_truedy.results.fetch import ResultsReader
+        from airflow_truedy.results.staging import Spool
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook, Spool() as spool:
             reader = ResultsReader(hook.client, self._reading())
@@ -143,7 +143,7 @@ class BatchCallResultsOperator(BaseOperator):
         return manifest
 
     def _reading(self) -> Reading:
-        from airflow_truedy.campaigns.results_reading import Reading
+        from airflow_truedy.results.fetch import Reading
 
         return Reading(
             details=bool(restored(self.details)),
@@ -155,7 +155,7 @@ class BatchCallResultsOperator(BaseOperator):
     def _into_table(
         self, reader: ResultsReader, spool: Spool, batch_call_id: str, table: ResultsTable
     ) -> dict[str, Any]:
-        from airflow_truedy.campaigns.results_manifest import manifest_of
+        from airflow_truedy.results.results_manifest import manifest_of
 
         if restored(self.create_table):
             table.create()
@@ -171,8 +171,8 @@ class BatchCallResultsOperator(BaseOperator):
     def _into_file(self, reader: ResultsReader, spool: Spool, batch_call_id: str) -> dict[str, Any]:
         from airflow.sdk import ObjectStoragePath
 
-        from airflow_truedy.campaigns.results_files import format_of, write_results
-        from airflow_truedy.campaigns.results_manifest import manifest_of
+        from airflow_truedy.results.result_files import format_of, write_results
+        from airflow_truedy.results.results_manifest import manifest_of
 
         path = ObjectStoragePath(str(self.to), conn_id=restored_text(self.to_conn_id))
         format_of(path.name)
@@ -182,8 +182,8 @@ class BatchCallResultsOperator(BaseOperator):
         return manifest_of(batch, counts, reader.requests, write_results(spool, batch_call_id, path))
 
     def _previous(self) -> Any:
-        from airflow_truedy.campaigns.results_files import known_of
         from airflow_truedy.operators.results_sources import rows_of
+        from airflow_truedy.results.result_files import known_of
 
         previous = restored(self.previous)
         return None if previous is None else known_of(rows_of(previous, restored_text(self.to_conn_id)))

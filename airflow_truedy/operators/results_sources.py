@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.results import ResultsError
+from airflow_truedy.results.columns import ResultsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,8 @@ def rows_of(source: Any, to_conn_id: str | None = None) -> Iterator[dict[str, An
     """
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_truedy.campaigns.results_files import read_results, sha256_of
-    from airflow_truedy.campaigns.results_manifest import checked_manifest
+    from airflow_truedy.results.result_files import read_results, sha256_of
+    from airflow_truedy.results.results_manifest import checked_manifest
 
     if not isinstance(source, Mapping):
         return read_results(ObjectStoragePath(str(source), conn_id=to_conn_id))

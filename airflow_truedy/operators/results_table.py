@@ -12,14 +12,15 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.results import COLUMNS, UNCALLED, ResultsError
-from airflow_truedy.campaigns.results_spool import Known
+from airflow_truedy.campaigns.call_status import UNCALLED
 from airflow_truedy.operators.databases import ask
+from airflow_truedy.results.columns import COLUMNS, ResultsError
+from airflow_truedy.results.staging import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from airflow_truedy.campaigns.results_spool import Spool
+    from airflow_truedy.results.staging import Spool
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS {table} (
 
 class ResultsTable:
     """
-    A table with the columns of :data:`~airflow_truedy.campaigns.results.COLUMNS`, one row a batch call and contact.
+    A table with the columns of :data:`~airflow_truedy.results.columns.COLUMNS`, one row a batch call and contact.
 
     :param hook: a ``DbApiHook``.
     :param table: its name, with a schema or not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.store import NoStore, Store
+from airflow_truedy.campaigns.progress import NoStore, Store
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

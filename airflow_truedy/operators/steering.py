@@ -116,7 +116,7 @@ class ScheduleBatchCallOperator(_OneBatchCall):
     def _check_what_is_stated(self) -> None:
         """Refuse while the Dag is parsed what no template can mend any more."""
         from airflow_truedy.campaigns.plan import check_timing_is_stated
-        from airflow_truedy.campaigns.times import instant_of, zone_of
+        from airflow_truedy.campaigns.schedule import instant_of, zone_of
 
         if not is_template(self.schedule_type):
             # The rule of CreateBatchCallOperator without its window: the schedule step takes none.
@@ -143,8 +143,8 @@ class ScheduleBatchCallOperator(_OneBatchCall):
         return self.on_past
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+        from airflow_truedy.campaigns.control import Start, check_start_is_stated, schedule
         from airflow_truedy.campaigns.plan import PastStartSkip
-        from airflow_truedy.campaigns.steering import Start, check_start_is_stated, schedule
 
         scheduled_at, timezone = restored_text(self.scheduled_at), restored_text(self.timezone)
         check_start_is_stated(scheduled_at, restored_text(self.schedule_type), timezone)
@@ -163,7 +163,7 @@ class PauseBatchCallOperator(_OneBatchCall):
     """
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
-        from airflow_truedy.campaigns.steering import pause
+        from airflow_truedy.campaigns.control import pause
 
         return pause(client, batch_call_id), {}
 
@@ -177,7 +177,7 @@ class ResumeBatchCallOperator(_OneBatchCall):
     """
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
-        from airflow_truedy.campaigns.steering import resume
+        from airflow_truedy.campaigns.control import resume
 
         return resume(client, batch_call_id), {}
 
@@ -300,7 +300,7 @@ class DeleteBatchCallsOperator(BaseOperator):
 
         :return: ``deleted`` and ``gone`` (ids), ``kept`` (id -> why).
         """
-        from airflow_truedy.campaigns.steering import delete
+        from airflow_truedy.campaigns.control import delete
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:

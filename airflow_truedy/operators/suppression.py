@@ -70,7 +70,7 @@ class FileSuppression:
         Must be stated, unless ``hashed``.
     :param column: the column that holds the entries. Default: the first one.
     :param salt: see there; one whose template renders to nothing fails the task. (templated)
-    :param format: see :func:`~airflow_truedy.contacts.rows.read_rows`, as for ``encoding`` and ``delimiter``.
+    :param format: see :func:`~airflow_truedy.files.rows.read_rows`, as for ``encoding`` and ``delimiter``.
     """
 
     path: str
@@ -95,8 +95,8 @@ class FileSuppression:
         """The list, ready to be read."""
         from airflow.sdk import ObjectStoragePath
 
-        from airflow_truedy.contacts.rows import read_rows
         from airflow_truedy.contacts.suppression import changed_at
+        from airflow_truedy.files.rows import read_rows
 
         path = ObjectStoragePath(self.path)
         rows = read_rows(path, format=self.format, encoding=self.encoding, delimiter=self.delimiter)
@@ -148,7 +148,7 @@ def _salt(source: SqlSuppression | FileSuppression) -> str:
 
 
 def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> Iterator[Any]:
-    from airflow_truedy.contacts.convert import BrokenRow
+    from airflow_truedy.files.rows import BrokenRow
 
     for row in rows:
         if column is not None and column not in row:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.errors import InvalidPayloadError, TruedyError
-from airflow_truedy.campaigns.outcome import Outcome, SuccessRules, WaitInterruptedError
+from airflow_truedy.monitoring.outcome import Outcome, SuccessRules, WaitInterruptedError
 from airflow_truedy.operators.templating import restored
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
     from airflow_truedy.api.client import TruedyClient
-    from airflow_truedy.campaigns.watching import Look, Watch
+    from airflow_truedy.monitoring.monitor import Look, Watch
 
 STATE_KEY = "truedy_waiting"
 # Airflow's own timeouts come after ours, which end cleanly and can pause the campaign.

@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.assets import record_outlets
-from airflow_truedy.campaigns.outcome import Kind, Outcome, Reason, WaitInterruptedError
-from airflow_truedy.campaigns.watch_settings import DEFAULT_INTERVAL, Seen, WatchSettings
 from airflow_truedy.hooks.settings import ClientSettings
+from airflow_truedy.monitoring.outcome import Kind, Outcome, Reason, WaitInterruptedError
+from airflow_truedy.monitoring.settings import DEFAULT_INTERVAL, Seen, WatchSettings
 from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.templating import is_template, restored
 from airflow_truedy.operators.waiting import (
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_truedy.api.models import BatchCall
-    from airflow_truedy.campaigns.keys import CampaignKey
+    from airflow_truedy.campaigns.identity import CampaignKey
     from airflow_truedy.campaigns.plan import CampaignPlan
-    from airflow_truedy.campaigns.watching import Watch
     from airflow_truedy.hooks.truedy import TruedyHook
+    from airflow_truedy.monitoring.monitor import Watch
 
 _CHOICES = {"on_partial": ("fail", "warn"), "on_timeout": ("fail", "pause"), "on_kill_action": ("pause", "leave")}
 
@@ -161,7 +161,7 @@ class WaitingOperator(BaseOperator):
 
         :param launched: the summary of the launch.
         """
-        from airflow_truedy.campaigns.watching import Watch
+        from airflow_truedy.monitoring.monitor import Watch
 
         if self._killed.is_set:
             # The handler came while the launch was on its way; maybe before there was anything to pause.

@@ -13,9 +13,9 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_truedy.campaigns.outcome import Kind, Outcome, Reason
-from airflow_truedy.campaigns.times import zone_of
-from airflow_truedy.campaigns.watch_settings import Seen, WatchSettings, window_from_json
+from airflow_truedy.campaigns.schedule import zone_of
+from airflow_truedy.monitoring.outcome import Kind, Outcome, Reason
+from airflow_truedy.monitoring.settings import Seen, WatchSettings, window_from_json
 from airflow_truedy.operators.batch_call_ids import batch_call_id_of
 from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.templating import is_template, restored, restored_text
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_truedy.campaigns.watching import Look, Watch
+    from airflow_truedy.monitoring.monitor import Look, Watch
 
 _RULE_FIELDS = ("min_called", "max_failed", "on_partial", "max_paused", "stall_after")
 _WINDOW_FIELDS = ("timezone", "start_time", "end_time", "working_days")
@@ -132,7 +132,7 @@ class BatchCallSensor(BaseSensorOperator):
         return self._look_and_defer() if self.deferrable else super().execute(context)
 
     def _look_and_defer(self) -> dict[str, Any]:
-        from airflow_truedy.campaigns.watching import Watch
+        from airflow_truedy.monitoring.monitor import Watch
 
         with failing_fast():
             now = time.time()
@@ -195,7 +195,7 @@ class BatchCallSensor(BaseSensorOperator):
 
     def _remembered(self, context: Context) -> Watch:
         """Go on with the watch of the last poke: a rescheduled sensor is a new process each time."""
-        from airflow_truedy.campaigns.watching import Watch
+        from airflow_truedy.monitoring.monitor import Watch
 
         batch_call_id = batch_call_id_of(self.batch_call_id)
         store: Any = context.get("task_state_store")

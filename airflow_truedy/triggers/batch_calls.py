@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_truedy.campaigns.watch_settings import Seen, WatchSettings
-from airflow_truedy.campaigns.watching import Watch
 from airflow_truedy.hooks.async_settings import settings_of
 from airflow_truedy.hooks.truedy import TruedyAsyncHook
+from airflow_truedy.monitoring.monitor import Watch
+from airflow_truedy.monitoring.settings import Seen, WatchSettings
 from airflow_truedy.triggers.polling import waiting_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from airflow_truedy.campaigns.watching import Look
+    from airflow_truedy.monitoring.monitor import Look
 
 KWARGS_VERSION = 1
 # Airflow gives on_kill 30 seconds ([triggerer] on_kill_timeout).
@@ -33,8 +33,8 @@ class BatchCallTrigger(BaseTrigger):
     plain JSON, those of older versions are understood and unknown ones are ignored.
 
     :param truedy_conn_id: connection of type ``truedy``.
-    :param watch: how to wait, as :meth:`~airflow_truedy.campaigns.watch_settings.WatchSettings.to_json` writes it.
-    :param seen: what was seen before, as :meth:`~airflow_truedy.campaigns.watch_settings.Seen.to_json` writes it.
+    :param watch: how to wait, as :meth:`~airflow_truedy.monitoring.settings.WatchSettings.to_json` writes it.
+    :param seen: what was seen before, as :meth:`~airflow_truedy.monitoring.settings.Seen.to_json` writes it.
     :param on_kill_action: what becomes of the campaign when a user kills the deferred task (Airflow 3.3): ``pause`` or
         ``leave``.
     :param version: version of these arguments.

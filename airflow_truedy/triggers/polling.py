@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from airflow_truedy.campaigns.watch_reading import BatchReader
 from airflow_truedy.hooks.truedy import TruedyAsyncHook
+from airflow_truedy.monitoring.shared_reader import BatchReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,9 +11,9 @@ import pytest
 import respx
 
 from airflow_truedy.api import endpoints, models
-from airflow_truedy.api.call import Call, ListCall
 from airflow_truedy.api.client import AsyncTruedyClient, TruedyClient
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.api.request import Call, ListCall
 from tests.api.scripted import NUMBER, batch
 
 MOMENT = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)

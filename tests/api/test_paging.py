@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.call import Envelope
 from airflow_truedy.api.errors import UnreadableAnswerError
 from airflow_truedy.api.paging import Pager
+from airflow_truedy.api.request import Envelope
 
 Answer = dict[str, Any]
 Style = Callable[[list[Any], dict[str, int]], tuple[list[Any], Answer]]

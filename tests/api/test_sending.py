@@ -13,8 +13,8 @@ import pytest
 import respx
 
 from airflow_truedy.api import endpoints, errors, models
-from airflow_truedy.api.call import Call
 from airflow_truedy.api.client import AsyncTruedyClient, TruedyClient
+from airflow_truedy.api.request import Call
 from tests.api.scripted import BASE, KEY, FakeTime, batch
 
 REQUEST = models.BatchCallRequest.checked(name="n", agent_id="agt_1", contact_ids=["ctc_1"])

@@ -11,15 +11,15 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+from truedy_sandbox.app import create_app
+from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.faults import FaultRequest
+from truedy_sandbox.settings import Settings
 
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.campaigns.plan import CampaignPlan
-from airflow_truedy.campaigns.store import Store
-from airflow_truedy.sandbox.app import create_app
-from airflow_truedy.sandbox.clock import VirtualClock
-from airflow_truedy.sandbox.faults import FaultRequest
-from airflow_truedy.sandbox.settings import Settings
+from airflow_truedy.campaigns.progress import Store
 from tests.campaigns.plans import MONDAY, UTC
 
 Send = Callable[[], httpx.Response]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_truedy.campaigns.keys import CampaignKey
+from airflow_truedy.campaigns.identity import CampaignKey
 from airflow_truedy.campaigns.plan import CampaignPlan, plan_campaign
 from airflow_truedy.contacts.lists import ContactList
 

@@ -7,12 +7,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from truedy_sandbox.app import create_app
+from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.settings import Settings
 
 from airflow_truedy.campaigns.errors import CampaignEndedError
 from airflow_truedy.campaigns.launch import Launched
-from airflow_truedy.sandbox.app import create_app
-from airflow_truedy.sandbox.clock import VirtualClock
-from airflow_truedy.sandbox.settings import Settings
 from tests.crash.stage import Attempt, FencedStore, Server, kills_after
 from tests.crash.test_any_interleaving import plan_for
 

@@ -10,7 +10,8 @@ import pytest
 from airflow_truedy.api.errors import InvalidRequestError, PaymentRequiredError, ServerError, UnreachableError
 from airflow_truedy.api.models import Call, CallRequest
 from airflow_truedy.campaigns.errors import LaunchInterruptedError, PayloadChangedError
-from airflow_truedy.campaigns.keys import CampaignKey
+from airflow_truedy.campaigns.identity import CampaignKey
+from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.campaigns.single_call import (
     CallNotLookedUpError,
     CallOutcomeUnknownError,
@@ -18,7 +19,6 @@ from airflow_truedy.campaigns.single_call import (
     SingleCall,
     wait_until_ended,
 )
-from airflow_truedy.campaigns.store import NoStore
 from tests.campaigns.ground import Ground, Memory, Send
 from tests.campaigns.plans import AGENT, MONDAY, UTC
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError, ManifestError, MissingFileError
+from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError, ManifestError
 from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.contacts.manifest import Manifest
 from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.contacts.reading import read_contacts, verify
+from airflow_truedy.files.errors import FileError, MissingFileError
 
 CONTACTS = [{"phone_number": f"+1212555{i:04d}", "first_name": "Ann"} for i in range(100, 123)]
 
@@ -117,7 +118,7 @@ def test_a_file_that_is_gone_is_a_clear_error(manifest: Manifest, tmp_path: Path
 
 def test_an_object_store_without_opener_says_what_is_missing(manifest: Manifest) -> None:
     there = Manifest.from_dict({**manifest.to_dict(), "uri": "s3://bucket/contacts.jsonl.gz"})
-    with pytest.raises(ContactsFileError, match="opener=ObjectStoragePath"):
+    with pytest.raises(FileError, match="opener=ObjectStoragePath"):
         ContactList.from_manifest(there)
 
 

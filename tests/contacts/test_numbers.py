@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_truedy.contacts import numbers
 from airflow_truedy.contacts.errors import UnknownRegionError
+from airflow_truedy.contacts.numbering_plans import shortcut
 from airflow_truedy.contacts.numbers import Normalised, Refusal, normalise
-from airflow_truedy.contacts.plans import shortcut
 from airflow_truedy.contacts.policy import ALLOWABLE, NumberPolicy
 from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
-from airflow_truedy.contacts.convert import BrokenRow
 from airflow_truedy.contacts.errors import (
     DuplicateContactError,
     MissingColumnError,
@@ -25,6 +24,7 @@ from airflow_truedy.contacts.manifest import Manifest
 from airflow_truedy.contacts.prepare import prepare_contacts, prepare_split
 from airflow_truedy.contacts.region import RegionColumn
 from airflow_truedy.contacts.suppression import Suppression
+from airflow_truedy.files.rows import BrokenRow
 
 MESSY = [
     {"phone": "(212) 555-0100", "name": "Ann", "plan": "gold"},

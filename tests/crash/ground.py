@@ -11,7 +11,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from airflow_truedy.sandbox.process import SandboxProcess
+from truedy_sandbox.process import SandboxProcess
+
 from tests.crash import child
 
 # Children are forked from a clean process that has imported everything once: milliseconds each instead of seconds.

@@ -19,7 +19,7 @@ from airflow_truedy.api.errors import TruedyError
 from airflow_truedy.campaigns.errors import CampaignError
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.campaigns.plan import CampaignPlan
-from airflow_truedy.campaigns.store import Store
+from airflow_truedy.campaigns.progress import Store
 
 BASE_URL = "http://127.0.0.1/api/public/v1"
 

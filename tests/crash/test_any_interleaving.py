@@ -9,15 +9,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from truedy_sandbox.app import create_app
+from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.settings import Settings
 
 from airflow_truedy.campaigns.errors import CampaignEndedError, CountMismatchError
-from airflow_truedy.campaigns.keys import CampaignKey
+from airflow_truedy.campaigns.identity import CampaignKey
 from airflow_truedy.campaigns.launch import Launched
 from airflow_truedy.campaigns.plan import plan_campaign
 from airflow_truedy.contacts.lists import ContactList
-from airflow_truedy.sandbox.app import create_app
-from airflow_truedy.sandbox.clock import VirtualClock
-from airflow_truedy.sandbox.settings import Settings
 from tests.crash.ground import expect_one_campaign, people
 from tests.crash.stage import FAULTS, KILLS, Attempt, FencedStore, Server
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests.crash.child import POINTS
 from tests.crash.ground import Ground, Scene
 

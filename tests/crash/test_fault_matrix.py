@@ -8,14 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from truedy_sandbox.app import create_app
+from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.process import SandboxProcess
+from truedy_sandbox.settings import Settings
 
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.campaigns.launch import Launch, Launched
-from airflow_truedy.campaigns.store import NoStore
-from airflow_truedy.sandbox.app import create_app
-from airflow_truedy.sandbox.clock import VirtualClock
-from airflow_truedy.sandbox.process import SandboxProcess
-from airflow_truedy.sandbox.settings import Settings
+from airflow_truedy.campaigns.progress import NoStore
 from tests.crash.ground import expect_one_campaign, people
 from tests.crash.stage import FAULTS, Attempt, Fate, FencedStore, Server
 from tests.crash.test_any_interleaving import NOW, plan_for

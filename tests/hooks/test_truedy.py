@@ -15,16 +15,16 @@ import httpx
 import pytest
 import respx
 from airflow.sdk import BaseHook
+from truedy_sandbox.app import create_app
+from truedy_sandbox.server import SandboxThread
+from truedy_sandbox.settings import Settings
 
 from airflow_truedy import __version__
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.call import Call, ListCall
 from airflow_truedy.api.errors import AuthenticationError, TruedyError
+from airflow_truedy.api.request import Call, ListCall
 from airflow_truedy.hooks.settings import ConnectionFieldError
 from airflow_truedy.hooks.truedy import TruedyAsyncHook, TruedyHook
-from airflow_truedy.sandbox.app import create_app
-from airflow_truedy.sandbox.server import SandboxThread
-from airflow_truedy.sandbox.settings import Settings
 
 KEY = "truedy_0123456789abcdefghijklmn"
 BASE = "https://truedy.test/api/public/v1"

@@ -15,8 +15,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests import services
 from tests.documents import first_dag
 from tools.example_world import DAGS, DATA, connections, fill_folder

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests.crash.ground import expect_one_campaign, people
 from tests.integration.airflow_env import StartAirflow
 from tools.processes import wait_until

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests import services
 from tests.crash.ground import expect_one_campaign
 from tests.integration.airflow_env import StartAirflow

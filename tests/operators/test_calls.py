@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
+from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.campaigns.errors import LaunchInterruptedError
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.calls import CreateCallOperator
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests.operators.contexts import context_of
 
 NUMBER = "+12125550100"

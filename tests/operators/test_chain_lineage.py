@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from airflow.sdk import Asset
 from airflow.sdk.bases.operator import ExecutorSafeguard
+from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.contacts import FileToContactsOperator, SqlToContactsOperator
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests.operators.contexts import context_of
 
 ASSET = Asset("truedy://sales/renewals")

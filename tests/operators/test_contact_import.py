@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import OutcomeUnknownError, UnreadableAnswerError
 from airflow_truedy.api.models import ImportResult
@@ -15,7 +16,6 @@ from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.contacts import ImportContactsOperator
-from airflow_truedy.sandbox.process import SandboxProcess
 
 PEOPLE = [
     {"phone_number": f"+1212555{i:04d}", "first_name": "Ann", "last_name": "Li", "custom_fields": {"plan": "gold"}}

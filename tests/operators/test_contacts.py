@@ -381,7 +381,7 @@ def test_an_upload_that_breaks_leaves_nothing(memory_store: None, monkeypatch: p
         arguments[1].write(b"half")
         raise ConnectionError("the store went away")
 
-    monkeypatch.setattr("airflow_truedy.contacts.paths.shutil.copyfileobj", broken)
+    monkeypatch.setattr("airflow_truedy.files.paths.shutil.copyfileobj", broken)
     with pytest.raises(ConnectionError):
         contacts_from_rows([], output_path="memory://broken", region=None, context=context_of())
     assert not list(ObjectStoragePath("memory://broken/d/r1").glob("*"))

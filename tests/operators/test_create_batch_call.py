@@ -16,12 +16,12 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, ServerError
 from airflow_truedy.campaigns.errors import TimingError, UnsettledError
 from airflow_truedy.links.batch_calls import XCOM_KEY
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests.campaigns.ground import Ground, refused
 from tests.campaigns.plans import AGENT, people
 

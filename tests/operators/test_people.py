@@ -9,6 +9,7 @@ import pytest
 
 from airflow_truedy.contacts.errors import ContactsError, ContactsFileError, DuplicateContactError, ManifestError
 from airflow_truedy.contacts.prepare import prepare_contacts
+from airflow_truedy.files.errors import MissingFileError
 from airflow_truedy.operators.people import contact_list_of
 
 PEOPLE = [
@@ -81,7 +82,7 @@ def test_a_mapping_that_only_looks_like_a_manifest_is_refused() -> None:
 
 
 def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises((ContactsError, FileNotFoundError), match=r"people\.csv"):
+    with pytest.raises(MissingFileError, match=r"people\.csv"):
         contact_list_of(str(tmp_path / "people.csv"))
 
 

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Asset
+from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.results import Contacted, ResultsError
-from airflow_truedy.campaigns.results_files import read_results
-from airflow_truedy.campaigns.results_spool import Spool
 from airflow_truedy.contacts.reading import read_contacts
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.databases import hook_of
 from airflow_truedy.operators.follow_up import HistoryError, failed_contacts
 from airflow_truedy.operators.results import BatchCallResultsOperator
 from airflow_truedy.operators.results_table import ResultsTable, ResultsTableError
-from airflow_truedy.sandbox.process import SandboxProcess
+from airflow_truedy.results.columns import Contacted, ResultsError
+from airflow_truedy.results.result_files import read_results
+from airflow_truedy.results.staging import Spool
 from tests import services
 from tests.operators.contexts import context_of
 

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import DAG
+from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
@@ -20,7 +21,6 @@ from airflow_truedy.operators.steering import (
     ScheduleBatchCallOperator,
     UpdateBatchCallOperator,
 )
-from airflow_truedy.sandbox.process import SandboxProcess
 from tests.operators.contexts import context_of
 
 MONDAY = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)

@@ -9,10 +9,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from airflow_truedy.api.models import BatchCall
-from airflow_truedy.campaigns.outcome import Kind, SuccessRules, verdict_of
+from airflow_truedy.monitoring.outcome import Kind, SuccessRules, verdict_of
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.sensors.batch_calls import BatchCallSensor
-from tests.campaigns.watched import batch
+from tests.monitoring.watched import batch
 from tests.operators.waiting_world import answer, context, resumed
 
 STATES = ["completed", "failed", "cancelled"]

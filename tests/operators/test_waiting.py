@@ -12,6 +12,10 @@ import pytest
 import time_machine
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from truedy_sandbox.app import create_app
+from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.server import SandboxThread
+from truedy_sandbox.settings import Settings
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.client import TruedyClient
@@ -19,17 +23,13 @@ from airflow_truedy.api.errors import InvalidPayloadError, ServerError
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns.errors import LaunchInterruptedError, WindowClosedError
 from airflow_truedy.campaigns.launch import Launch
-from airflow_truedy.campaigns.outcome import StoppedEarlyError, WaitInterruptedError
+from airflow_truedy.monitoring.outcome import StoppedEarlyError, WaitInterruptedError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.waiting import deadline_of, seconds
-from airflow_truedy.sandbox.app import create_app
-from airflow_truedy.sandbox.clock import VirtualClock
-from airflow_truedy.sandbox.server import SandboxThread
-from airflow_truedy.sandbox.settings import Settings
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
-from tests.campaigns.watched import batch
+from sandbox.tests.in_process import MONDAY
+from tests.monitoring.watched import batch
 from tests.operators.waiting_world import Store, answer, context, resumed, through_the_trigger
-from tests.sandbox.in_process import MONDAY
 
 AGENT = "agt_f9447372"
 

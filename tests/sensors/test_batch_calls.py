@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import (
 from airflow_truedy.api.errors import InvalidPayloadError, NotFoundError, ServerError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.sensors.batch_calls import BatchCallSensor
-from tests.campaigns.watched import batch
+from tests.monitoring.watched import batch
 from tests.operators.waiting_world import Store, answer, context, resumed
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from truedy_sandbox.app import create_app
+from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.settings import Settings
 
 from airflow_truedy.api.client import AsyncTruedyClient
 from airflow_truedy.hooks.truedy import TruedyAsyncHook
-from airflow_truedy.sandbox.app import create_app
-from airflow_truedy.sandbox.clock import VirtualClock
-from airflow_truedy.sandbox.settings import Settings
 
 BASE_PATH = "/api/public/v1"
 AGENT = "agt_f9447372"

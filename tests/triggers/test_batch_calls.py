@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.serde import deserialize, serialize
 
-from airflow_truedy.campaigns.watch_settings import WatchSettings
+from airflow_truedy.monitoring.settings import WatchSettings
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.triggers.conftest import World
 from tests.triggers.virtual_time import run

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 if TYPE_CHECKING:
-    from airflow_truedy.api.call import Envelope
+    from airflow_truedy.api.request import Envelope
 
 T = TypeVar("T")
 

@@ -1,0 +1,186 @@
+"""Bring the contacts of a plan into its batch call, each exactly once, whatever answer gets lost on the way."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.api import endpoints
+from airflow_truedy.api.errors import OutcomeUnknownError
+from airflow_truedy.campaigns import steps
+from airflow_truedy.campaigns.errors import CountMismatchError, UnsettledError
+from airflow_truedy.campaigns.status import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.campaigns.plan import CampaignPlan
+    from airflow_truedy.campaigns.progress import Progress
+
+log = logging.getLogger(__name__)
+
+Chunk = list[dict[str, Any]]
+_TRIES = 5
+_LISTED_TO_BE_SURE = 5_000
+
+
+class Filling:
+    """
+    Adds a plan's contacts to its batch call chunk by chunk.
+
+    :param progress: how far it is; changed as it goes on.
+    :param checkpoint: called before and after every request: keeps the progress, and may raise to stop.
+    """
+
+    def __init__(
+        self, client: TruedyClient, plan: CampaignPlan, progress: Progress, checkpoint: Callable[[], None]
+    ) -> None:
+        self._client = client
+        self._plan = plan
+        self._progress = progress
+        self._checkpoint = checkpoint
+
+    def fill(self, batch: BatchCall) -> None:
+        """Add every contact that ``batch`` does not hold yet."""
+        contacts = self._plan.contacts
+        if contacts is None:
+            return
+        held = self._held(batch)
+        prefix = self._known_prefix(held)
+        if prefix is not None:
+            for chunk in contacts.chunks(self._plan.chunk_size, start=prefix):
+                self._add(batch.id, chunk)
+        elif held < contacts.count or (held == contacts.count > self._plan.chunk_size and self._may_doubt_counts):
+            # Also where the count is right: a zombie's chunk may stand for one that never arrived.
+            log.info("Batch call %s holds %d of %d contacts; comparing the list.", batch.id, held, contacts.count)
+            self._add_missing(batch.id, held)
+        while self._progress.guessed and self._may_doubt_counts:
+            self._progress.guessed = False
+            self._add_missing(batch.id, self._held(steps.read(self._client, batch.id)))
+        self._progress.sent = contacts.count
+        self._checkpoint()
+
+    @property
+    def _may_doubt_counts(self) -> bool:
+        """
+        Whether the list is short enough to be read only to be surer than the count.
+
+        A page holds 100 contacts: for a million that would be 10,000 requests, two hours and more, because of one lost
+        answer. A right count is wrong only if a zombie adds to the same draft on a server that keeps doubles.
+        """
+        return self._plan.contacts is not None and self._plan.contacts.count <= _LISTED_TO_BE_SURE
+
+    def _held(self, batch: BatchCall) -> int:
+        return count_of(self._client, batch) - len(self._plan.fields.get("contact_ids") or ())
+
+    def _known_prefix(self, held: int) -> int | None:
+        """Return how many contacts from the start are surely there, ``None`` if only a list of them can tell."""
+        if held == 0:
+            return 0
+        in_step = self._progress.in_order and held == self._progress.accepted
+        return self._progress.sent if in_step else None
+
+    def _add(self, batch_call_id: str, chunk: Chunk) -> None:
+        for _ in range(_TRIES):
+            self._checkpoint()
+            try:
+                added = self._client.send(endpoints.add_contacts(batch_call_id, chunk))
+            except OutcomeUnknownError as lost:
+                log.warning("%s Comparing the server's count before anything is sent again.", lost)
+                chunk = self._not_added(batch_call_id, chunk)
+                if not chunk:
+                    break
+            else:
+                taken = len(chunk) if added.added_count is None else added.added_count
+                self._acknowledge(sent=len(chunk), accepted=taken)
+                break
+        else:
+            raise UnsettledError(
+                f"The answer to adding contacts to batch call {batch_call_id} was lost {_TRIES} times. "
+                "It is not started; the next try goes on where this one stopped."
+            )
+        self._checkpoint()
+
+    def _not_added(self, batch_call_id: str, chunk: Chunk) -> Chunk:
+        """After a lost answer: return the part of ``chunk`` that did not arrive, by count, else by the numbers."""
+        batch = steps.read(self._client, batch_call_id)
+        arrived = self._held(batch) - self._progress.accepted
+        if arrived == 0:
+            return chunk
+        missing: Chunk = []
+        if arrived == len(chunk):
+            # Most likely ours; but a zombie's chunk looks the same where a server keeps doubles. One list at the end.
+            self._progress.guessed = True
+        else:
+            wanted = {_digits(contact["phone_number"]) for contact in chunk}
+            there = {number for number in self._numbers(batch_call_id) if number in wanted}
+            missing = [contact for contact in chunk if _digits(contact["phone_number"]) not in there]
+            # What arrived may be any part of the chunk, so the next attempt cannot go on by count alone.
+            self._progress.in_order = False
+        self._acknowledge(sent=len(chunk) - len(missing), accepted=arrived)
+        return missing
+
+    def _add_missing(self, batch_call_id: str, held: int) -> None:
+        """Compare with the server's whole list; 28 bytes a number, so a million are some 60 MB here."""
+        contacts = self._plan.contacts
+        assert contacts is not None
+        there = set(self._numbers(batch_call_id))
+        self._progress.in_order = False
+        self._progress.accepted = held
+        missing: Chunk = []
+        for chunk in contacts.chunks(self._plan.chunk_size):
+            missing += [contact for contact in chunk if _digits(contact["phone_number"]) not in there]
+            if len(missing) >= self._plan.chunk_size:
+                self._add(batch_call_id, missing[: self._plan.chunk_size])
+                missing = missing[self._plan.chunk_size :]
+        if missing:
+            self._add(batch_call_id, missing)
+
+    def _numbers(self, batch_call_id: str) -> Iterator[int]:
+        rows = self._client.pages(endpoints.list_batch_call_contacts(batch_call_id))
+        return (_digits(row.phone_number) for row in rows if row.phone_number)
+
+    def _acknowledge(self, *, sent: int, accepted: int) -> None:
+        self._progress.sent += sent
+        self._progress.accepted += accepted
+
+
+def _digits(phone_number: str) -> int:
+    # Small in memory, and the same however a server writes the number.
+    return int("0" + re.sub(r"[^0-9]", "", phone_number))
+
+
+def count_of(client: TruedyClient, batch: BatchCall) -> int:
+    """Return how many contacts the server holds; older answers have no counter, then the list is counted."""
+    if batch.total_contacts is not None:
+        return batch.total_contacts
+    return sum(1 for _ in client.pages(endpoints.list_batch_call_contacts(batch.id)))
+
+
+def check_count(client: TruedyClient, plan: CampaignPlan, batch: BatchCall) -> None:
+    """
+    Compare what the server counted with what was sent.
+
+    :raises CountMismatchError: if they differ by more than the plan allows. The batch call is left as it is.
+    """
+    held, expected = count_of(client, batch), plan.expected_contacts
+    where = f"Batch call {batch.id} ({plan.name!r})"
+    is_draft = not State.of(batch.status).may_have_called
+    left = "It was not started and stays a draft." if is_draft else f"It is {batch.status!r}."
+    if expected is None:
+        if held == 0:
+            raise CountMismatchError(f"{where} holds no contact: is the folder empty? {left}")
+        return
+    if held > expected:
+        raise CountMismatchError(
+            f"{where} holds {held} contacts, {expected} were sent: somebody may be in it twice. {left}"
+            + (" The next try throws this draft away and builds it again." if is_draft else "")
+        )
+    if expected - held > plan.may_refuse:
+        raise CountMismatchError(
+            f"{where} holds {held} contacts, {expected} were sent: the server refused {expected - held}. {left} "
+            f"max_rejected allows {plan.may_refuse}; raise it to start without them."
+        )

@@ -1,0 +1,1 @@
+"""Read rows, write a file whole or not at all, and check that it is the same."""

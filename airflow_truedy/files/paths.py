@@ -1,0 +1,124 @@
+"""
+Files in and out: pathlib paths and anything like them (``airflow.sdk.ObjectStoragePath``), known by their
+methods.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+from airflow_truedy.files.errors import FileError, MissingFileError
+
+log = logging.getLogger(__name__)
+
+#: From the address in a manifest to something that can be opened, e.g. ``ObjectStoragePath``.
+Opener = Callable[[str], Any]
+
+
+def local_path(path: Any) -> Path | None:
+    """The path as a local one, or ``None`` when it is on an object store."""
+    if isinstance(path, str):
+        parts = urlsplit(path)
+        if parts.scheme in ("", "file"):
+            return Path(unquote(parts.path) if parts.scheme else path)
+        return None
+    # Asked first: with universal-pathlib before 0.3 (Airflow 3.0 and 3.1) a path in an object store is a Path too.
+    protocol = getattr(path, "protocol", None)
+    if protocol is None:
+        return path if isinstance(path, Path) else None
+    return Path(path.path) if protocol in ("", "file", "local") else None
+
+
+def open_local(uri: str) -> Path:
+    """
+    The opener for files on this machine.
+
+    :param uri: a path or a ``file://`` address.
+    :raises FileError: an address of an object store.
+    """
+    path = local_path(uri)
+    if path is None:
+        scheme = urlsplit(uri).scheme
+        raise FileError(f"A {scheme}:// address needs opener=ObjectStoragePath (from airflow.sdk)")
+    return path
+
+
+def publish(spool: Path, target: Any) -> None:
+    """
+    Put a finished file where it belongs, whole or not at all.
+
+    It is copied to a name beside the target first, then moved. What is there already is replaced by a whole file or
+    left as it is.
+
+    :param spool: the finished local file.
+    :param target: where it goes: a local path, or a path of an object store with ``fs`` and ``path`` as fsspec knows
+        them.
+    """
+    local = local_path(target)
+    if local is None:
+        _upload(spool, target)
+        return
+    local.parent.mkdir(parents=True, exist_ok=True)
+    part = local.with_name(_part_of(local.name))
+    try:
+        with spool.open("rb") as source, part.open("xb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+            copy.flush()
+            os.fsync(copy.fileno())
+        part.replace(local)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _upload(spool: Path, target: Any) -> None:
+    # Some stores keep what came until an upload broke, so it goes beside the file that may be there already.
+    store: Any = target.fs
+    part = sibling(target, _part_of(target.name)).path
+    try:
+        with spool.open("rb") as source, store.open(part, "wb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+        # No mv: it takes [ and * in a name for a pattern, and needs the right to delete.
+        store.cp_file(part, target.path)
+    finally:
+        _try_to_remove(store, part)
+
+
+def _part_of(name: str) -> str:
+    return f".{name}.{uuid.uuid4().hex}.part"
+
+
+def _try_to_remove(store: Any, path: str) -> None:
+    try:
+        store.rm_file(path)
+    except FileNotFoundError:
+        pass
+    except Exception as problem:
+        log.warning(
+            "The part %s of an upload could not be removed (%s); it holds people.", path, type(problem).__name__
+        )
+
+
+def open_binary(path: Any) -> IO[bytes]:
+    """
+    Open a file for reading, by path or address of this machine.
+
+    :raises MissingFileError: it is not there.
+    """
+    opened = local_path(path) or (open_local(path) if isinstance(path, str) else path)
+    try:
+        stream: IO[bytes] = opened.open("rb")
+    except FileNotFoundError:
+        raise MissingFileError(f"The file {path} is not there") from None
+    return stream
+
+
+def sibling(path: Any, name: str) -> Any:
+    """Another file in the same folder."""
+    return path.parent / name

@@ -1,0 +1,149 @@
+"""Contacts and folders."""
+
+# ruff: noqa: TC001, TC002 - FastAPI reads these annotations when the app starts
+from __future__ import annotations
+
+import csv
+import io
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from starlette.responses import Response
+
+from truedy_sandbox.answers import JsonAnswer, answer, meta_of, page_answer, world_of
+from truedy_sandbox.contact_book import Contact
+from truedy_sandbox.problems import invalid
+from truedy_sandbox.routes.common import Limit, Offset
+from truedy_sandbox.schemas import ContactCreate, ContactUpdate, FolderCreate, plain
+from truedy_sandbox.views import contact_view, folder_view
+
+router = APIRouter(prefix="/contacts", tags=["contacts"])
+
+
+@router.get("")
+async def list_contacts(
+    request: Request,
+    folder_id: str | None = None,
+    search: str | None = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> Response:
+    """List contacts, the newest first; paged by offset or, by setting, by page."""
+    world = world_of(request)
+    by_page = world.settings.contacts_paging == "page"
+    start = (page - 1) * limit if by_page else offset
+    found = _find(list(reversed(world.book.contacts.values())), folder_id, search)
+    rows = [contact_view(each, world) for each in found[start : start + limit]]
+    if not by_page:
+        return page_answer(request, rows, len(found), limit, offset)
+    pages = -(-len(found) // limit)
+    body = {
+        "data": rows,
+        "meta": meta_of(request.scope, world.settings, world.clock.now()),
+        "pagination": {"page": page, "limit": limit, "total": len(found), "pages": pages},
+    }
+    return JsonAnswer(body)
+
+
+def _find(contacts: list[Contact], folder_id: str | None, search: str | None) -> list[Contact]:
+    if folder_id is not None:
+        contacts = [each for each in contacts if each.folder_id == folder_id]
+    if search:
+        wanted = search.lower()
+        contacts = [
+            each
+            for each in contacts
+            if any(wanted in (text or "").lower() for text in (each.name, each.phone_number, each.email))
+        ]
+    return contacts
+
+
+@router.post("", status_code=201)
+async def create_contact(request: Request, body: ContactCreate) -> Response:
+    """Create a contact."""
+    request.state.contacts = 1
+    return answer(request, world_of(request).do("create_contact", plain(body)), 201)
+
+
+@router.patch("/{contact_id}")
+async def update_contact(request: Request, contact_id: str, body: ContactUpdate) -> Response:
+    """Change a contact."""
+    changes = plain(body, only_set=True)
+    return answer(request, world_of(request).do("update_contact", {"id": contact_id, "changes": changes}))
+
+
+@router.get("/folders")
+async def list_folders(
+    request: Request,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    sort_by: Literal["name", "created_at", "contact_count"] = "created_at",
+    order: Literal["asc", "desc"] = "desc",
+) -> Response:
+    """List folders; by setting all at once without paging."""
+    world = world_of(request)
+    folders = [folder_view(each, world.settings) for each in world.book.folders.values()]
+    folders.sort(key=lambda folder: folder[sort_by], reverse=order == "desc")
+    if world.settings.folders_paging == "none":
+        return answer(request, folders)
+    return page_answer(request, folders[offset : offset + limit], len(folders), limit, offset)
+
+
+@router.post("/folders", status_code=201)
+async def create_folder(request: Request, body: FolderCreate) -> Response:
+    """Create a folder."""
+    return answer(request, world_of(request).do("create_folder", plain(body)), 201)
+
+
+@router.delete("/folders/{folder_id}")
+async def delete_folder(request: Request, folder_id: str) -> Response:
+    """Delete a folder and all contacts in it."""
+    return answer(request, world_of(request).do("delete_folder", {"id": folder_id}))
+
+
+@router.post("/import")
+async def import_contacts(
+    request: Request,
+    file: Annotated[UploadFile, File()],
+    folder_id: Annotated[str | None, Form()] = None,
+    overwrite_existing: Annotated[bool, Form()] = False,
+) -> Response:
+    """Import contacts from a CSV file."""
+    world = world_of(request)
+    rows = _rows(await file.read(), world.settings.csv_phone_column)
+    request.state.contacts = len(rows)
+    arguments = {"rows": rows, "folder_id": folder_id or None, "overwrite": overwrite_existing}
+    result = world.do("import_contacts", arguments)
+    if world.settings.import_answer == "snapshot":
+        errors = [{"row": each["row"], "error": each["reason"]} for each in result["error_details"]]
+        result = {
+            "successful": result["imported"] + result["updated"],
+            "failed": result["errors"],
+            "errors": errors or None,
+        }
+    return answer(request, result)
+
+
+def _rows(content: bytes, phone_column: str) -> list[dict[str, Any]]:
+    try:
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        if phone_column not in (reader.fieldnames or ()):
+            raise invalid("file", f"the column '{phone_column}' is required")
+        return [_row(each, phone_column) for each in reader]
+    except (UnicodeDecodeError, csv.Error):
+        raise invalid("file", "not a CSV file in UTF-8") from None
+
+
+def _row(cells: dict[str | Any, str | Any], phone_column: str) -> dict[str, Any]:
+    """Turn a row into contact fields; columns without a meaning of their own become custom fields."""
+    first, _, last = str(cells.get("name") or "").strip().partition(" ")
+    known = {phone_column, "name", "email"}
+    custom = {str(k): v for k, v in cells.items() if k and k not in known and isinstance(v, str) and v}
+    return {
+        "phone_number": str(cells.get(phone_column) or "").strip(),
+        "first_name": first or None,
+        "last_name": last or None,
+        "email": cells.get("email") or None,
+        "custom_fields": custom,
+    }

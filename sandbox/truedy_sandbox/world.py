@@ -1,0 +1,89 @@
+"""The whole state of a sandbox, and the one door through which it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from truedy_sandbox.commands import COMMANDS
+from truedy_sandbox.idempotency import KeptAnswers, Remember
+from truedy_sandbox.journal import Journal
+from truedy_sandbox.state import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from truedy_sandbox.clock import VirtualClock
+    from truedy_sandbox.settings import Settings
+
+
+class World(State):
+    """
+    The state, the answers kept for idempotency keys, and the file that both are kept in.
+
+    Each change is a command with plain arguments at a moment of virtual time. The same commands at the same
+    moments make the same state, so the state file is the list of commands.
+
+    :param settings: how this sandbox behaves.
+    :param clock: virtual time.
+    :param state_file: keep the state here; ``None`` keeps it in memory only.
+    :raises ValueError: if the state file was made under settings that would replay to another state.
+    """
+
+    def __init__(self, settings: Settings, clock: VirtualClock, state_file: Path | None = None) -> None:
+        super().__init__(settings, clock)
+        self.journal = Journal(state_file)
+        self._load()
+
+    def clear(self) -> None:
+        """Forget everything but the settings and the time; the state file keeps it until the next :meth:`reset`."""
+        super().clear()
+        self.kept_answers = KeptAnswers()
+
+    def _load(self) -> None:
+        entries = self.journal.read()
+        head = next(entries, None)
+        if head is None:
+            self._write_head()
+            return
+        if head["settings"] != self.settings.replayed():
+            raise ValueError(f"the state file was made under other settings: {head['settings']}")
+        for entry in entries:
+            if "clock" not in entry:
+                self._apply(entry["at"], entry["do"], entry["with"], Remember.read(entry.get("remember")))
+            head = entry if "clock" in entry else head
+        self.clock.restore(head["clock"])
+
+    def _write_head(self) -> None:
+        self.journal.write({"settings": self.settings.replayed(), "clock": self.clock.anchor()})
+
+    def do(self, command: str, arguments: dict[str, Any], remember: Remember | None = None) -> dict[str, Any]:
+        """
+        Carry out a command now and keep it before returning.
+
+        :param remember: the idempotency record to keep with it.
+        :return: the command's result, plain JSON.
+        """
+        now = self.clock.now()
+        result = self._apply(now, command, arguments, remember)
+        entry = {"at": now, "do": command, "with": arguments}
+        if remember:
+            entry["remember"] = remember.as_json()
+        self.journal.write(entry)
+        return result
+
+    def _apply(self, now: float, command: str, arguments: dict[str, Any], remember: Remember | None) -> dict[str, Any]:
+        result = COMMANDS[command](self, now, arguments)
+        if remember:
+            self.kept_answers.keep(remember, result)
+        return result
+
+    def move_clock(self, *, to: float | None = None, speed: float | None = None) -> None:
+        """Move virtual time forward or change its speed."""
+        self.clock.change(to=to, speed=speed)
+        self.journal.write({"clock": self.clock.anchor()})
+
+    def reset(self) -> None:
+        """Forget everything but the settings and the time, in the state file too."""
+        self.journal.clear()
+        self.clear()
+        self._write_head()

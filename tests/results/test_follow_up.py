@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_truedy.contacts.lists import ContactList
+from airflow_truedy.contacts.reading import read_contacts
+from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
+from airflow_truedy.results.columns import ResultsError
+from airflow_truedy.results.follow_up import AttemptsBook, follow_up
+
+WORDS = ["completed", "no_answer", "busy", "voicemail", "failed", "opted_out", "pending", "no_answer"]
+
+
+def number(i: int) -> str:
+    return f"+121255501{i:02d}"
+
+
+def results(batch: str = "batch_1", words: list[str] | None = None) -> list[dict[str, Any]]:
+    return [
+        {
+            "batch_call_id": batch,
+            "phone_number": number(i),
+            "first_name": f"Person{i}",
+            "call_status": word,
+            "called_at": None if word == "pending" else "2026-06-01T13:15:00Z",
+        }
+        for i, word in enumerate(words or WORDS)
+    ]
+
+
+def followed(tmp_path: Path, history: list[Any] | None = None, since: str | None = None, **options: Any) -> Any:
+    fixed = {"max_attempts": 3, **options}
+    rows = fixed.pop("rows", results())
+    with AttemptsBook() as book:
+        for each in (rows, *(history or ())):
+            book.count(each, since)
+        return follow_up(rows, tmp_path / "next.jsonl.gz", attempts_of=book.of, **fixed)
+
+
+def numbers(manifest: Any) -> list[str]:
+    return [contact["phone_number"] for contact in read_contacts(manifest)]
+
+
+def test_who_was_not_reached_is_called_again_and_nobody_else(tmp_path: Path) -> None:
+    manifest = followed(tmp_path)
+    assert numbers(manifest) == [number(i) for i in (1, 2, 3, 7)]
+    assert (manifest.rows_read, manifest.contacts, manifest.rejected_by_reason) == (8, 4, {"outcome": 4})
+
+
+def test_everybody_else_stands_in_the_rejects_file_masked(tmp_path: Path) -> None:
+    followed(tmp_path)
+    text = (tmp_path / "next.rejects.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [(row["row_number"], row["reason"], row["call_status"]) for row in rows] == [
+        ("1", "outcome", "completed"),
+        ("5", "outcome", "failed"),
+        ("6", "outcome", "opted_out"),
+        ("7", "outcome", "pending"),
+    ]
+    assert "5550100" not in text
+
+
+def test_stated_outcomes_replace_the_usual_ones(tmp_path: Path) -> None:
+    assert numbers(followed(tmp_path, outcomes=["failed", "scheduled"])) == [number(4), number(6)]
+
+
+def test_attempts_are_counted_over_campaigns(tmp_path: Path) -> None:
+    earlier = [results("batch_0", ["no_answer"] * 3), results("batch_00", ["busy"] * 2)]
+    manifest = followed(tmp_path, earlier)
+    assert numbers(manifest) == [number(i) for i in (2, 3, 7)]
+    assert manifest.rejected_by_reason == {"max_attempts": 1, "outcome": 4}
+    assert numbers(followed(tmp_path, max_attempts=1)) == []
+
+
+def test_attempts_before_a_moment_do_not_count(tmp_path: Path) -> None:
+    earlier = [{**row, "called_at": "2026-01-01T00:00:00Z"} for row in results("batch_0", ["no_answer"] * 3)]
+    assert number(1) not in numbers(followed(tmp_path, [earlier], max_attempts=2))
+    assert number(1) in numbers(followed(tmp_path, [earlier], since="2026-05-01T00:00:00Z", max_attempts=2))
+
+
+@pytest.mark.parametrize("since", [None, "2026-05-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    ("earlier", "counts"),
+    [
+        ({"call_status": "no_answer"}, True),
+        ({"call_status": "No-Answer"}, True),
+        ({"call_status": "skipped"}, True),
+        ({"call_status": "in_progress"}, True),
+        ({"call_status": "cancelled", "call_id": "call_1"}, True),
+        ({"call_status": "cancelled", "call_id": ""}, False),
+        ({"call_status": "pending"}, False),
+    ],
+)
+def test_an_attempt_counts_although_nobody_says_when_it_was(
+    tmp_path: Path, earlier: dict[str, Any], counts: bool, since: str | None
+) -> None:
+    before = [{**results("batch_0", ["busy"])[0], "called_at": None, **earlier}]
+    manifest = followed(tmp_path, [before], since=since, rows=results(words=["no_answer"]), max_attempts=2)
+    assert manifest.rejected_by_reason == ({"max_attempts": 1} if counts else {})
+
+
+def test_who_was_reached_nobody_knows_when_is_left_alone(tmp_path: Path) -> None:
+    before = [{**row, "called_at": None} for row in results("batch_0", ["completed"])]
+    manifest = followed(tmp_path, [before], rows=results(words=["no_answer"]))
+    assert manifest.rejected_by_reason == {"reached_before": 1}
+
+
+def test_who_was_reached_before_is_left_alone(tmp_path: Path) -> None:
+    manifest = followed(tmp_path, [results("batch_0", ["no_answer", "completed"])])
+    assert number(1) not in numbers(manifest)
+    assert manifest.rejected_by_reason["reached_before"] == 1
+
+
+def test_a_number_in_two_rows_is_called_once(tmp_path: Path) -> None:
+    rows = results(words=["busy", "busy"])
+    rows[1]["phone_number"] = rows[0]["phone_number"]
+    manifest = followed(tmp_path, rows=rows)
+    assert (manifest.contacts, manifest.duplicates) == (1, 1)
+
+
+def test_the_original_list_gives_what_results_do_not_have(tmp_path: Path) -> None:
+    people = [{"phone_number": number(i), "last_name": "Li", "custom_fields": {"plan": "gold"}} for i in range(8)]
+    manifest = followed(tmp_path, contacts=ContactList.of(people))
+    assert list(read_contacts(manifest)) == [people[i] for i in (1, 2, 3, 7)]
+    with pytest.raises(ResultsError, match="2 people to be called again are not in the list"):
+        followed(tmp_path, contacts=ContactList.of(people[:3]))
+
+
+def test_a_row_without_a_number_is_told(tmp_path: Path) -> None:
+    rows = results(words=["busy", "busy"])
+    rows[1]["phone_number"] = None
+    assert followed(tmp_path, rows=rows).rejected_by_reason == {"no_number": 1}
+
+
+def test_a_wrong_name_or_cap_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"\.jsonl\.gz"):
+        follow_up([], tmp_path / "next.csv", max_attempts=3, attempts_of=lambda _: {})
+    with pytest.raises(ResultsError, match="1 or more"):
+        followed(tmp_path, max_attempts=0)
+
+
+def test_who_opted_out_meanwhile_is_not_called_again(tmp_path: Path) -> None:
+    suppressed = suppressed_numbers([Suppression([number(2)], name="do not call", region=None)])
+    manifest = followed(tmp_path, suppressed=suppressed)
+    assert numbers(manifest) == [number(i) for i in (1, 3, 7)]
+    assert (manifest.contacts, manifest.suppressed, manifest.rejected) == (3, 1, 4)
+    assert "suppressed" in (tmp_path / "next.rejects.csv").read_text()
+
+
+@pytest.mark.parametrize("written", ["12125550100", "212-555-0100", "+1 212-555-0100", "+", "+0125550100"])
+def test_a_number_that_no_do_not_call_list_would_know_is_not_called(tmp_path: Path, written: str) -> None:
+    row = {"phone_number": written, "call_status": "no_answer", "called_at": "2026-06-01T13:15:00Z"}
+    manifest = followed(tmp_path, rows=[row])
+    assert (manifest.contacts, manifest.rejected_by_reason) == (0, {"bad_number": 1})
+    assert "5550100" not in (tmp_path / "next.rejects.csv").read_text()
