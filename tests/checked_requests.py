@@ -24,7 +24,7 @@ _ID = r"(?!bulk-delete\b|folders\b|import\b)[^/]+"
 _PAGE = {"limit", "offset", "page"}
 
 # (method, path) -> the queries it may have, and the model of its body: None for no body, "csv" for the import.
-_ENDPOINTS: list[tuple[str, str, set[str], type[models.Request] | str | None]] = [
+_ENDPOINTS: list[tuple[str, str, set[str], type[models.Payload] | str | None]] = [
     ("GET", "/batch-calls", {"status", "agent_id"} | _PAGE, None),
     ("POST", "/batch-calls", set(), models.BatchCallRequest),
     ("GET", f"/batch-calls/{_ID}", set(), None),
@@ -82,7 +82,7 @@ def _check_query(query: dict[str, str], known: set[str], path: str) -> None:
         assert ("offset" in query) != ("page" in query), "a list is paged by offset or by page"
 
 
-def _check_body(model: type[models.Request] | str | None, body: bytes, content_type: str) -> None:
+def _check_body(model: type[models.Payload] | str | None, body: bytes, content_type: str) -> None:
     if model is None:
         assert body == b"", "this endpoint takes no body"
     elif isinstance(model, str):
@@ -93,7 +93,7 @@ def _check_body(model: type[models.Request] | str | None, body: bytes, content_t
         _check_json(model, values)
 
 
-def _check_json(model: type[models.Request], values: dict[str, Any]) -> None:
+def _check_json(model: type[models.Payload], values: dict[str, Any]) -> None:
     known = set(model.model_fields) - {"extra_fields"}
     given = {name: value for name, value in values.items() if name in known}
     extra = {name: value for name, value in values.items() if name not in known}

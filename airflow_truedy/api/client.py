@@ -25,7 +25,6 @@ from tenacity import AsyncRetrying, Retrying, retry_if_exception
 
 from airflow_truedy import __version__
 from airflow_truedy.api import decoding
-from airflow_truedy.api.building import IDEMPOTENCY_HEADER
 from airflow_truedy.api.errors import (
     InvalidPayloadError,
     RequestTimeoutError,
@@ -35,6 +34,7 @@ from airflow_truedy.api.errors import (
 )
 from airflow_truedy.api.pacing import Pacer
 from airflow_truedy.api.paging import Pager
+from airflow_truedy.api.request import IDEMPOTENCY_HEADER
 from airflow_truedy.api.retries import Repeats
 from airflow_truedy.api.scrub import HIDDEN
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_truedy.api.request import Call, ListCall
+    from airflow_truedy.api.request import ListRequest, Request
 
 DEFAULT_BASE_URL = "https://api.truedy.ai/api/public/v1"
 DEFAULT_TIMEOUT = 30.0
@@ -177,34 +177,34 @@ class _Sender(ABC, Generic[H]):
             self._http, self._pid = self._open(), os.getpid()
         return self._http
 
-    def _arguments(self, call: Call[Any]) -> dict[str, Any]:
-        read = max(_SLOW_READ, self._timeout) if call.slow else self._timeout
+    def _arguments(self, request: Request[Any]) -> dict[str, Any]:
+        read = max(_SLOW_READ, self._timeout) if request.slow else self._timeout
         connect = min(_LONGEST_CONNECT, self._timeout)
         return {
-            "method": call.method,
-            "url": self.base_url + call.path,
-            "params": call.query or None,
-            "content": call.body,
-            "headers": dict(call.headers),
+            "method": request.method,
+            "url": self.base_url + request.path,
+            "params": request.query or None,
+            "content": request.body,
+            "headers": dict(request.headers),
             "timeout": httpx.Timeout(connect=connect, read=read, write=read, pool=connect),
         }
 
-    def _read(self, call: Call[T], response: httpx.Response) -> T:
+    def _read(self, request: Request[T], response: httpx.Response) -> T:
         body = response.content
         if len(self._key) >= _SHORTEST_SECRET:
             # A server may echo the key that it refuses.
             body = body.replace(self._key.encode(), b"***")
         answer = decoding.HttpAnswer(response.status_code, dict(response.headers), body)
-        return decoding.read(call, answer, self._clock())
+        return decoding.read(request, answer, self._clock())
 
-    def _failure(self, call: Call[Any], problem: httpx.RequestError) -> TruedyError:
+    def _failure(self, request: Request[Any], problem: httpx.RequestError) -> TruedyError:
         text = str(problem).replace(self._key, "***")
         message = f"{type(problem).__name__}: {text}" if text else type(problem).__name__
         if isinstance(problem, httpx.TimeoutException):
-            return RequestTimeoutError(message, sent=not isinstance(problem, _NEVER_SENT), operation=call.operation)
+            return RequestTimeoutError(message, sent=not isinstance(problem, _NEVER_SENT), operation=request.operation)
         if isinstance(problem, httpx.TransportError):
-            return UnreachableError(message, sent=not isinstance(problem, _NEVER_SENT), operation=call.operation)
-        return UnreadableAnswerError(message, operation=call.operation)
+            return UnreachableError(message, sent=not isinstance(problem, _NEVER_SENT), operation=request.operation)
+        return UnreadableAnswerError(message, operation=request.operation)
 
 
 class TruedyClient(_Sender[httpx.Client]):
@@ -214,34 +214,34 @@ class TruedyClient(_Sender[httpx.Client]):
     For the parameters see :class:`_Sender`.
     """
 
-    def send(self, call: Call[T]) -> T:
+    def send(self, request: Request[T]) -> T:
         """
-        Send one call, again where that is safe and can help.
+        Send one request, again where that is safe and can help.
 
-        :param call: from :mod:`airflow_truedy.api.endpoints`.
+        :param request: from :mod:`airflow_truedy.api.endpoints`.
         :raises TruedyError: by cause; :class:`~airflow_truedy.api.errors.OutcomeUnknownError` for a request
             that changes something and may have been carried out.
         """
-        repeats = Repeats(call, self._max_wait)
+        repeats = Repeats(request, self._max_wait)
         attempts = Retrying(
             retry=retry_if_exception(repeats.again), wait=repeats.pause, sleep=self._sleep, reraise=True
         )
         try:
-            answered: T = attempts(self._attempt, call)
+            answered: T = attempts(self._attempt, request)
             return answered
         except TruedyError as error:
             failure = repeats.final(error)
         raise failure
 
-    def pages(self, list_call: ListCall[T]) -> Iterator[T]:
+    def pages(self, list_request: ListRequest[T]) -> Iterator[T]:
         """
         Every object of a list, page by page as they are taken.
 
-        :param list_call: from :mod:`airflow_truedy.api.endpoints`.
+        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
         """
-        pager = Pager(list_call)
-        while (call := pager.next_call()) is not None:
-            yield from pager.take(self.send(call))
+        pager = Pager(list_request)
+        while (request := pager.next_request()) is not None:
+            yield from pager.take(self.send(request))
 
     def close(self) -> None:
         """Close the connections."""
@@ -262,16 +262,16 @@ class TruedyClient(_Sender[httpx.Client]):
     def _default_sleep() -> Callable[[float], None]:
         return time.sleep
 
-    def _attempt(self, call: Call[T]) -> T:
+    def _attempt(self, request: Request[T]) -> T:
         if wait := self._pacer.reserve():
             self._sleep(wait)
         with _quiet():
             try:
-                response = self._connections().request(**self._arguments(call))
+                response = self._connections().request(**self._arguments(request))
             except httpx.RequestError as problem:
-                failure = self._failure(call, problem)
+                failure = self._failure(request, problem)
             else:
-                return self._read(call, response)
+                return self._read(request, response)
         # Raised out here, so that the library's error and its request are not even this one's context.
         raise failure
 
@@ -283,34 +283,34 @@ class AsyncTruedyClient(_Sender[httpx.AsyncClient]):
     For the parameters see :class:`_Sender`.
     """
 
-    async def send(self, call: Call[T]) -> T:
+    async def send(self, request: Request[T]) -> T:
         """
-        Send one call, again where that is safe and can help.
+        Send one request, again where that is safe and can help.
 
-        :param call: from :mod:`airflow_truedy.api.endpoints`.
+        :param request: from :mod:`airflow_truedy.api.endpoints`.
         :raises TruedyError: by cause; :class:`~airflow_truedy.api.errors.OutcomeUnknownError` for a request
             that changes something and may have been carried out.
         """
-        repeats = Repeats(call, self._max_wait)
+        repeats = Repeats(request, self._max_wait)
         attempts = AsyncRetrying(
             retry=retry_if_exception(repeats.again), wait=repeats.pause, sleep=self._sleep, reraise=True
         )
         try:
-            answered: T = await attempts(self._attempt, call)
+            answered: T = await attempts(self._attempt, request)
             return answered
         except TruedyError as error:
             failure = repeats.final(error)
         raise failure
 
-    async def pages(self, list_call: ListCall[T]) -> AsyncIterator[T]:
+    async def pages(self, list_request: ListRequest[T]) -> AsyncIterator[T]:
         """
         Every object of a list, page by page as they are taken.
 
-        :param list_call: from :mod:`airflow_truedy.api.endpoints`.
+        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
         """
-        pager = Pager(list_call)
-        while (call := pager.next_call()) is not None:
-            for item in pager.take(await self.send(call)):
+        pager = Pager(list_request)
+        while (request := pager.next_request()) is not None:
+            for item in pager.take(await self.send(request)):
                 yield item
 
     async def close(self) -> None:
@@ -332,16 +332,16 @@ class AsyncTruedyClient(_Sender[httpx.AsyncClient]):
     def _default_sleep() -> Callable[[float], Awaitable[None]]:
         return asyncio.sleep
 
-    async def _attempt(self, call: Call[T]) -> T:
+    async def _attempt(self, request: Request[T]) -> T:
         if wait := self._pacer.reserve():
             await self._sleep(wait)
         with _quiet():
             try:
-                response = await self._connections().request(**self._arguments(call))
+                response = await self._connections().request(**self._arguments(request))
             except httpx.RequestError as problem:
-                failure = self._failure(call, problem)
+                failure = self._failure(request, problem)
             else:
-                return self._read(call, response)
+                return self._read(request, response)
         raise failure
 
 

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from airflow_truedy.api import errors
+from airflow_truedy.api.models.answer import Envelope
 from airflow_truedy.api.quota import quota_reset
-from airflow_truedy.api.request import Call, Envelope
+
+if TYPE_CHECKING:
+    from airflow_truedy.api.request import Request
 
 T = TypeVar("T")
 
@@ -46,34 +49,34 @@ class HttpAnswer:
     body: bytes = field(repr=False)
 
 
-def read(call: Call[T], answer: HttpAnswer, now: float) -> T:
+def read(request: Request[T], answer: HttpAnswer, now: float) -> T:
     """
-    The call's result.
+    The request's result.
 
-    :param call: what was sent.
+    :param request: what was sent.
     :param answer: what came back.
     :param now: seconds since 1970, to tell how long a rate limit still lasts.
     :raises TruedyError: the error that the answer stands for.
     """
     if not 200 <= answer.status < 300:
-        raise _error(call, answer, now)
-    envelope = _envelope(call, answer)
+        raise _error(request, answer, now)
+    envelope = _envelope(request, answer)
     failed_on = ""
     try:
-        return call.parse(envelope)
+        return request.parse(envelope)
     except ValidationError as unreadable:
         failed_on = ", ".join(sorted({".".join(map(str, error["loc"])) or "data" for error in unreadable.errors()}))
     except (ValueError, TypeError):
         failed_on = "data"
     raise errors.UnreadableAnswerError(
         f"the answer lacks what it must hold: {failed_on}",
-        operation=call.operation,
+        operation=request.operation,
         status=answer.status,
         request_id=envelope.request_id,
     )
 
 
-def _envelope(call: Call[T], answer: HttpAnswer) -> Envelope:
+def _envelope(request: Request[T], answer: HttpAnswer) -> Envelope:
     header_id = answer.headers.get("x-request-id")
     if not answer.body.strip():
         return Envelope(request_id=header_id)
@@ -81,7 +84,7 @@ def _envelope(call: Call[T], answer: HttpAnswer) -> Envelope:
     if body is None:
         raise errors.UnreadableAnswerError(
             f"not JSON but {_described(answer)}",
-            operation=call.operation,
+            operation=request.operation,
             status=answer.status,
             request_id=header_id,
         )
@@ -100,10 +103,10 @@ def _envelope(call: Call[T], answer: HttpAnswer) -> Envelope:
     )
 
 
-def _error(call: Call[Any], answer: HttpAnswer, now: float) -> errors.TruedyError:
+def _error(request: Request[Any], answer: HttpAnswer, now: float) -> errors.TruedyError:
     said = _error_said(answer)
     common: dict[str, Any] = {
-        "operation": call.operation,
+        "operation": request.operation,
         "status": answer.status,
         "code": said.code,
         "details": said.details,

@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import models, multipart
-from airflow_truedy.api.building import (
+from airflow_truedy.api.request import (
+    ListRequest,
+    Request,
     by_id,
     change,
     create,
@@ -22,7 +24,6 @@ from airflow_truedy.api.building import (
     read_all,
     read_one,
 )
-from airflow_truedy.api.request import Call, ListCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def create_batch_call(
     request: models.BatchCallRequest, *, idempotency_key: str | None = None
-) -> Call[models.BatchCall]:
+) -> Request[models.BatchCall]:
     """
     ``POST /batch-calls``. Whether anybody is called at once depends on the server: read ``status``.
 
@@ -44,7 +45,7 @@ def create_batch_call(
     return create("/batch-calls", request, models.BatchCall, idempotency_key, slow=True)
 
 
-def get_batch_call(batch_call_id: str) -> Call[models.BatchCall]:
+def get_batch_call(batch_call_id: str) -> Request[models.BatchCall]:
     """
     ``GET /batch-calls/{batch_call_id}``.
 
@@ -53,7 +54,7 @@ def get_batch_call(batch_call_id: str) -> Call[models.BatchCall]:
     return read_one(f"/batch-calls/{quoted(batch_call_id)}", models.BatchCall)
 
 
-def list_batch_calls(status: str | None = None, agent_id: str | None = None) -> ListCall[models.BatchCall]:
+def list_batch_calls(status: str | None = None, agent_id: str | None = None) -> ListRequest[models.BatchCall]:
     """
     ``GET /batch-calls``.
 
@@ -65,7 +66,7 @@ def list_batch_calls(status: str | None = None, agent_id: str | None = None) -> 
     return read_all("/batch-calls", models.BatchCall, by_id, status=wanted, agent_id=agent_id)
 
 
-def update_batch_call(batch_call_id: str, update: models.BatchCallUpdate) -> Call[models.BatchCall]:
+def update_batch_call(batch_call_id: str, update: models.BatchCallUpdate) -> Request[models.BatchCall]:
     """
     ``PATCH /batch-calls/{batch_call_id}``. Read it back: servers differ in what they take, and in which
     state.
@@ -78,7 +79,7 @@ def update_batch_call(batch_call_id: str, update: models.BatchCallUpdate) -> Cal
 
 def schedule_batch_call(
     batch_call_id: str, *, scheduled_at: datetime | str | None = None, timezone: str | None = None
-) -> Call[models.ScheduledBatchCall]:
+) -> Request[models.ScheduledBatchCall]:
     """
     ``POST /batch-calls/{batch_call_id}/schedule``: the one step that makes a draft ring people.
 
@@ -91,25 +92,25 @@ def schedule_batch_call(
     return change("POST", path, request, maybe(models.ScheduledBatchCall))
 
 
-def pause_batch_call(batch_call_id: str) -> Call[models.ScheduledBatchCall]:
+def pause_batch_call(batch_call_id: str) -> Request[models.ScheduledBatchCall]:
     """
     ``POST /batch-calls/{batch_call_id}/pause``. Calls already placed run to their end.
 
     :param batch_call_id: as the server gave it.
     """
-    return Call("POST", f"/batch-calls/{quoted(batch_call_id)}/pause", maybe(models.ScheduledBatchCall))
+    return Request("POST", f"/batch-calls/{quoted(batch_call_id)}/pause", maybe(models.ScheduledBatchCall))
 
 
-def resume_batch_call(batch_call_id: str) -> Call[models.ScheduledBatchCall]:
+def resume_batch_call(batch_call_id: str) -> Request[models.ScheduledBatchCall]:
     """
     ``POST /batch-calls/{batch_call_id}/resume``.
 
     :param batch_call_id: as the server gave it.
     """
-    return Call("POST", f"/batch-calls/{quoted(batch_call_id)}/resume", maybe(models.ScheduledBatchCall))
+    return Request("POST", f"/batch-calls/{quoted(batch_call_id)}/resume", maybe(models.ScheduledBatchCall))
 
 
-def list_batch_call_contacts(batch_call_id: str, status: str | None = None) -> ListCall[models.BatchCallContact]:
+def list_batch_call_contacts(batch_call_id: str, status: str | None = None) -> ListRequest[models.BatchCallContact]:
     """
     ``GET /batch-calls/{batch_call_id}/contacts``.
 
@@ -122,7 +123,7 @@ def list_batch_call_contacts(batch_call_id: str, status: str | None = None) -> L
 
 def add_contacts(
     batch_call_id: str, contacts: Iterable[models.ContactInput | Mapping[str, Any]]
-) -> Call[models.AddedContacts]:
+) -> Request[models.AddedContacts]:
     """
     ``POST /batch-calls/{batch_call_id}/contacts``.
 
@@ -134,7 +135,7 @@ def add_contacts(
     return change("POST", path, request, maybe(models.AddedContacts), slow=True)
 
 
-def delete_batch_calls(ids: Iterable[str]) -> Call[models.DeletedBatchCalls]:
+def delete_batch_calls(ids: Iterable[str]) -> Request[models.DeletedBatchCalls]:
     """
     ``POST /batch-calls/bulk-delete``. Drafts, failed and perhaps cancelled ones only; look at ``failed_ids``.
 
@@ -147,12 +148,12 @@ def delete_batch_calls(ids: Iterable[str]) -> Call[models.DeletedBatchCalls]:
 # --- Folders and contacts (b.2, b.3)
 
 
-def list_folders() -> ListCall[models.Folder]:
+def list_folders() -> ListRequest[models.Folder]:
     """``GET /contacts/folders``."""
     return read_all("/contacts/folders", models.Folder, by_id)
 
 
-def create_folder(name: str, description: str | None = None) -> Call[models.Folder]:
+def create_folder(name: str, description: str | None = None) -> Request[models.Folder]:
     """
     ``POST /contacts/folders``.
 
@@ -163,16 +164,16 @@ def create_folder(name: str, description: str | None = None) -> Call[models.Fold
     return create("/contacts/folders", request, models.Folder)
 
 
-def delete_folder(folder_id: str) -> Call[None]:
+def delete_folder(folder_id: str) -> Request[None]:
     """
     ``DELETE /contacts/folders/{folder_id}``: the folder **and every contact in it**, for ever.
 
     :param folder_id: as the server gave it.
     """
-    return Call("DELETE", f"/contacts/folders/{quoted(folder_id)}", lambda _: None)
+    return Request("DELETE", f"/contacts/folders/{quoted(folder_id)}", lambda _: None)
 
 
-def list_contacts(folder_id: str | None = None, search: str | None = None) -> ListCall[models.Contact]:
+def list_contacts(folder_id: str | None = None, search: str | None = None) -> ListRequest[models.Contact]:
     """
     ``GET /contacts``.
 
@@ -182,7 +183,7 @@ def list_contacts(folder_id: str | None = None, search: str | None = None) -> Li
     return read_all("/contacts", models.Contact, by_id, folder_id=folder_id, search=search)
 
 
-def create_contact(request: models.ContactRequest) -> Call[models.Contact]:
+def create_contact(request: models.ContactRequest) -> Request[models.Contact]:
     """
     ``POST /contacts``.
 
@@ -191,7 +192,7 @@ def create_contact(request: models.ContactRequest) -> Call[models.Contact]:
     return create("/contacts", request, models.Contact)
 
 
-def update_contact(contact_id: str, update: models.ContactUpdate) -> Call[models.Contact]:
+def update_contact(contact_id: str, update: models.ContactUpdate) -> Request[models.Contact]:
     """
     ``PATCH /contacts/{contact_id}``. Whether custom fields are merged or replaced is not documented.
 
@@ -206,7 +207,7 @@ def import_contacts(
     file_name: str = "contacts.csv",
     folder_id: str | None = None,
     overwrite_existing: bool = False,
-) -> Call[models.ImportResult]:
+) -> Request[models.ImportResult]:
     """
     ``POST /contacts/import``.
 
@@ -222,13 +223,13 @@ def import_contacts(
     body, content_type = multipart.encode(fields, file_name, content)
     headers = (("Content-Type", content_type),)
     parse = maybe(models.ImportResult)
-    return Call("POST", "/contacts/import", parse, body=body, headers=headers, slow=True)
+    return Request("POST", "/contacts/import", parse, body=body, headers=headers, slow=True)
 
 
 # --- Calls (b.4)
 
 
-def create_call(request: models.CallRequest, *, idempotency_key: str | None = None) -> Call[models.Call]:
+def create_call(request: models.CallRequest, *, idempotency_key: str | None = None) -> Request[models.Call]:
     """
     ``POST /calls``: rings one person at once. Never repeated while it is unknown whether the phone rang.
 
@@ -239,7 +240,7 @@ def create_call(request: models.CallRequest, *, idempotency_key: str | None = No
     return create("/calls", request, models.Call, idempotency_key).once()
 
 
-def get_call(call_id: str) -> Call[models.Call]:
+def get_call(call_id: str) -> Request[models.Call]:
     """
     ``GET /calls/{call_id}``.
 
@@ -250,7 +251,7 @@ def get_call(call_id: str) -> Call[models.Call]:
 
 def list_calls(
     agent_id: str | None = None, status: str | None = None, direction: str | None = None
-) -> ListCall[models.Call]:
+) -> ListRequest[models.Call]:
     """
     ``GET /calls``. There is no filter by batch call: go through :func:`list_batch_call_contacts`.
 
@@ -261,7 +262,7 @@ def list_calls(
     return read_all("/calls", models.Call, by_id, agent_id=agent_id, status=status, direction=direction)
 
 
-def get_transcript(call_id: str) -> Call[models.Transcript]:
+def get_transcript(call_id: str) -> Request[models.Transcript]:
     """
     ``GET /calls/{call_id}/transcript``. 404 while there is none (yet), or on a server without this path.
 
@@ -273,7 +274,7 @@ def get_transcript(call_id: str) -> Call[models.Transcript]:
 # --- Agents and numbers (b.5, b.6)
 
 
-def list_agents(status: str | None = None, name: str | None = None) -> ListCall[models.Agent]:
+def list_agents(status: str | None = None, name: str | None = None) -> ListRequest[models.Agent]:
     """
     ``GET /agents``.
 
@@ -283,7 +284,7 @@ def list_agents(status: str | None = None, name: str | None = None) -> ListCall[
     return read_all("/agents", models.Agent, by_id, status=status, name=name)
 
 
-def get_agent(agent_id: str) -> Call[models.Agent]:
+def get_agent(agent_id: str) -> Request[models.Agent]:
     """
     ``GET /agents/{agent_id}``.
 
@@ -292,6 +293,6 @@ def get_agent(agent_id: str) -> Call[models.Agent]:
     return read_one(f"/agents/{quoted(agent_id)}", models.Agent)
 
 
-def list_numbers() -> ListCall[models.PhoneNumber]:
+def list_numbers() -> ListRequest[models.PhoneNumber]:
     """``GET /telephony/numbers``: the organization's numbers, bought and imported."""
     return read_all("/telephony/numbers", models.PhoneNumber, by_id)

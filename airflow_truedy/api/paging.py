@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from airflow_truedy.api.request import Call, ListCall, Page
+    from airflow_truedy.api.request import ListRequest, Page, Request
 
 T = TypeVar("T")
 
@@ -23,11 +23,11 @@ class Pager(Generic[T]):
     """
     Says which page to ask for next and which of its objects are new.
 
-    :param list_call: the list to read.
+    :param list_request: the list to read.
     """
 
-    def __init__(self, list_call: ListCall[T]) -> None:
-        self._list = list_call
+    def __init__(self, list_request: ListRequest[T]) -> None:
+        self._list = list_request
         self._position: tuple[str, int] | None = ("offset", 0)
         self._read = 0
         self._stale = 0
@@ -35,15 +35,15 @@ class Pager(Generic[T]):
         self._seen: set[int] = set()
         self._last: Page[T] | None = None
 
-    def next_call(self) -> Call[Page[T]] | None:
-        """The call for the next page, or None when the list is read."""
+    def next_request(self) -> Request[Page[T]] | None:
+        """Return the request for the next page, or None when the list is read."""
         return self._list.page(self._position) if self._position else None
 
     def take(self, page: Page[T]) -> list[T]:
         """
         The page's objects that were not seen before; decides where to go on.
 
-        :param page: the answer to the last ``next_call()``.
+        :param page: the answer to the last ``next_request()``.
         """
         keys = [self._list.key(item) for item in page.items]
         repeated = self._repeats_last(page, keys)

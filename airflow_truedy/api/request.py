@@ -1,46 +1,41 @@
-"""An endpoint call as a value: what to send, how to read the answer, whether it may be sent again."""
+"""
+One HTTP request as a value: what to send, how to read the answer, whether it may be sent again.
+
+A ``Request`` is an HTTP request; a call is a phone call. The functions below put requests together: one JSON encoding,
+quoted ids, readers of answers.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
+
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.api.models import Answer, Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from airflow_truedy.api.models.answer import Envelope
 
+IDEMPOTENCY_HEADER = "X-Idempotency-Key"
+
+A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
+_JSON = (("Content-Type", "application/json"),)
 
 
 @dataclass(frozen=True)
-class Envelope:
+class Request(Generic[T]):
     """
-    A successful answer, taken apart.
-
-    :param data: the object or the list; the whole body where a server sends no envelope; None for an empty
-        body.
-    :param pagination: how far a list goes, in whatever style; empty if the server does not say.
-    :param request_id: for Truedy's support.
-    :param server_time: when it was given by the server's own clock, as it writes it; None if it does not say.
-    """
-
-    data: Any = field(default=None, repr=False)
-    pagination: Mapping[str, Any] = field(default_factory=dict)
-    request_id: str | None = None
-    server_time: Any = None
-
-
-@dataclass(frozen=True)
-class Call(Generic[T]):
-    """
-    One request to make. Its repr shows method and path only.
+    One request to send. Its repr shows method and path only.
 
     :param method: the HTTP method.
     :param path: below the base URL, ids already quoted.
-    :param parse: reads the answer; raises ``ValueError`` (as pydantic does) for one that lacks what it must
-        hold.
+    :param parse: reads the answer; raises ``ValueError`` (as pydantic does) for one that lacks what it must hold.
     :param query: query parameters in order.
     :param body: the bytes to send; made once, so that a repeat sends the same.
-    :param headers: what this call sends besides the client's own headers.
+    :param headers: what this request sends besides the client's own headers.
     :param repeatable: whether it may be sent again while it is unknown what became of the first.
     :param slow: whether the server may need long (creates with many contacts, imports).
     """
@@ -64,8 +59,8 @@ class Call(Generic[T]):
         """Whether it changes nothing on the server."""
         return self.method == "GET"
 
-    def once(self) -> Call[T]:
-        """The same call, never sent again while it is unknown what became of the first."""
+    def once(self) -> Request[T]:
+        """Return the same request, never sent again while it is unknown what became of the first."""
         return replace(self, repeatable=False)
 
 
@@ -83,13 +78,13 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True)
-class ListCall(Generic[T]):
+class ListRequest(Generic[T]):
     """
     A list to read page by page; see :class:`airflow_truedy.api.paging.Pager`.
 
     :param path: below the base URL.
     :param parse_page: reads one page.
-    :param key: what tells an object from the others, or None for one that has nothing of the kind.
+    :param key: what tells an object from the others, or None for an object without an id.
     :param query: filters, in order.
     :param limit: objects to ask for per page; 100 is the API's maximum.
     """
@@ -100,12 +95,110 @@ class ListCall(Generic[T]):
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     limit: int = 100
 
-    def page(self, position: tuple[str, int]) -> Call[Page[T]]:
+    def page(self, position: tuple[str, int]) -> Request[Page[T]]:
         """
-        The call for one page.
+        Return the request for one page.
 
         :param position: ``("offset", n)`` or ``("page", n)``.
         """
         name, number = position
         query = (*self.query, ("limit", str(self.limit)), (name, str(number)))
-        return Call("GET", self.path, self.parse_page, query=query, repeatable=True)
+        return Request("GET", self.path, self.parse_page, query=query, repeatable=True)
+
+
+def read_one(path: str, model: type[A]) -> Request[A]:
+    """Make a request that reads one object."""
+    return Request("GET", path, one(model), repeatable=True)
+
+
+def read_all(path: str, model: type[A], key: Callable[[A], str | None], **filters: str | None) -> ListRequest[A]:
+    """Make a list request; ``key`` tells the objects apart. A filter that is None is not sent."""
+    query = tuple((name, value) for name, value in filters.items() if value is not None)
+
+    def parse(envelope: Envelope) -> Page[A]:
+        if not isinstance(envelope.data, list):
+            raise ValueError("a list was expected")
+        return Page([model.model_validate(item).brought_by(envelope) for item in envelope.data], envelope.pagination)
+
+    return ListRequest(path, parse, key, query)
+
+
+def create(
+    path: str,
+    payload: Payload,
+    model: type[A],
+    idempotency_key: str | None = None,
+    *,
+    slow: bool = False,
+) -> Request[A]:
+    """Make a request that creates one object; repeatable with an idempotency key, where the endpoint honours it."""
+    headers: tuple[tuple[str, str], ...] = _JSON
+    if idempotency_key is not None:
+        headers = (*_JSON, (IDEMPOTENCY_HEADER, header_value("idempotency_key", idempotency_key)))
+    return Request(
+        "POST",
+        path,
+        one(model),
+        body=payload.to_json(),
+        headers=headers,
+        repeatable=idempotency_key is not None,
+        slow=slow,
+    )
+
+
+def change(
+    method: str, path: str, payload: Payload, parse: Callable[[Envelope], A], *, slow: bool = False
+) -> Request[A]:
+    """Make a request that changes something and must not be repeated before the state is read."""
+    return Request(method, path, parse, body=payload.to_json(), headers=_JSON, slow=slow)
+
+
+def one(model: type[A]) -> Callable[[Envelope], A]:
+    """Return a reader of an object that must be there."""
+    return lambda envelope: model.model_validate(envelope.data).brought_by(envelope)
+
+
+def maybe(model: type[A]) -> Callable[[Envelope], A]:
+    """Return a reader of what an action answers; an empty body, or one that holds no object, is success too."""
+
+    def parse(envelope: Envelope) -> A:
+        data = envelope.data if isinstance(envelope.data, Mapping) else {}
+        return model.model_validate(data).brought_by(envelope)
+
+    return parse
+
+
+def by_id(item: Any) -> str | None:
+    """Return an object's own id."""
+    return str(item.id)
+
+
+def given_id(value: str, field: str = "id") -> str:
+    """Return an id as the server gave it; refuse what cannot be one."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or _is_person(value):
+        raise InvalidPayloadError("invalid id", problems=[(field, repr(value), "must be an id from the server")])
+    return value
+
+
+def _is_person(value: str) -> bool:
+    # Logs of requests show paths.
+    return value.startswith("+") or "@" in value
+
+
+def quoted(value: str) -> str:
+    """
+    Return an id as a part of a path.
+
+    An empty id would turn one object into the list, dots would leave the path: both are refused.
+    """
+    if given_id(value) in (".", ".."):
+        raise InvalidPayloadError("invalid id", problems=[("id", repr(value), "must be an id from the server")])
+    return quote(value, safe="")
+
+
+def header_value(name: str, value: str) -> str:
+    """Return a header's value; refuse one that could not be sent as it is."""
+    if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+        rule = "must be printable ASCII text without spaces around it"
+        raise InvalidPayloadError("invalid header", problems=[(name, repr(value), rule)])
+    return value

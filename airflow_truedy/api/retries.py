@@ -23,7 +23,7 @@ from airflow_truedy.api.errors import (
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from airflow_truedy.api.request import Call
+    from airflow_truedy.api.request import Request
 
 MAX_ATTEMPTS = 5
 _FIRST_BACKOFF = 1.0
@@ -36,12 +36,12 @@ class Repeats:
     """
     The memory of one send.
 
-    :param call: what is being sent.
+    :param request: what is being sent.
     :param max_wait: the most seconds to spend waiting in all; a longer rate limit is left to the caller.
     """
 
-    def __init__(self, call: Call[Any], max_wait: float) -> None:
-        self._call = call
+    def __init__(self, request: Request[Any], max_wait: float) -> None:
+        self._request = request
         self._max_wait = max_wait
         self._attempts = 0
         self._waited = 0.0
@@ -58,9 +58,9 @@ class Repeats:
             return False
         self._attempts += 1
         unsure = _unsure(error)
-        if unsure and not self._call.reads_only:
+        if unsure and not self._request.reads_only:
             self._maybe_done = True
-        can_help = isinstance(error, RateLimitedError) or _never_sent(error) or (unsure and self._call.repeatable)
+        can_help = isinstance(error, RateLimitedError) or _never_sent(error) or (unsure and self._request.repeatable)
         if not can_help or self._attempts >= MAX_ATTEMPTS:
             return False
         self._pause = self._pause_after(error)

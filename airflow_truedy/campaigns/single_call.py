@@ -250,7 +250,7 @@ class SingleCall:
         pager: Pager[Call] = Pager(endpoints.list_calls(agent_id=self._request.agent_id))
         newest_first, last = True, None
         for _ in range(_MOST_PAGES):
-            request = pager.next_call()
+            request = pager.next_request()
             if request is None:
                 return
             oldest_seen = None
@@ -262,7 +262,7 @@ class SingleCall:
                     last = oldest_seen = call.created_at
             if newest_first and oldest_seen is not None and oldest_seen < earliest:
                 return
-        if pager.next_call() is not None:
+        if pager.next_request() is not None:
             raise CallOutcomeUnknownError(_undecided(f"the agent has more than {_MOST_PAGES} pages of calls", earliest))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
-    from airflow_truedy.api.request import Call
+    from airflow_truedy.api.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ def schedule(client: TruedyClient, batch: BatchCall, at: datetime | None, timezo
     :param timezone: zone of window and days; ``None`` sends none, so that the draft keeps its own.
     :return: the batch call read back.
     """
-    call = endpoints.schedule_batch_call(batch.id, scheduled_at=at, timezone=timezone)
-    return _take(client, batch, call, done=lambda state: state.may_have_called)
+    request = endpoints.schedule_batch_call(batch.id, scheduled_at=at, timezone=timezone)
+    return _take(client, batch, request, done=lambda state: state.may_have_called)
 
 
 def pause(client: TruedyClient, batch: BatchCall) -> BatchCall:
@@ -51,9 +51,9 @@ def resume(client: TruedyClient, batch: BatchCall) -> BatchCall:
     return _take(client, batch, endpoints.resume_batch_call(batch.id), done=lambda state: state is not State.PAUSED)
 
 
-def _take(client: TruedyClient, batch: BatchCall, call: Call[Any], *, done: Callable[[State], bool]) -> BatchCall:
+def _take(client: TruedyClient, batch: BatchCall, request: Request[Any], *, done: Callable[[State], bool]) -> BatchCall:
     """
-    Send ``call`` until the state says that it is done.
+    Send ``request`` until the state says that it is done.
 
     It is sent again only after its answer was lost and a read shows that it had no effect.
 
@@ -63,7 +63,7 @@ def _take(client: TruedyClient, batch: BatchCall, call: Call[Any], *, done: Call
         if done(State.of(batch.status)):
             return batch
         try:
-            client.send(call)
+            client.send(request)
         except OutcomeUnknownError as lost:
             log.warning("%s Reading the state before anything else is sent.", lost)
             batch = read(client, batch.id)
@@ -78,14 +78,14 @@ def _take(client: TruedyClient, batch: BatchCall, call: Call[Any], *, done: Call
         if not done(State.of(batch.status)):
             # Not sent again: it may still take effect. Not taken for done: nobody would be called, or stopped.
             raise UnsettledError(
-                f"{call.method} {call.path} was answered, but batch call {batch.id} is still {batch.status!r}. "
+                f"{request.method} {request.path} was answered, but batch call {batch.id} is still {batch.status!r}. "
                 "The next try reads the state and goes on."
             )
         return batch
     if done(State.of(batch.status)):
         return batch
     raise UnsettledError(
-        f"The answer to {call.method} {call.path} was lost {_TRIES} times and batch call {batch.id} is still "
+        f"The answer to {request.method} {request.path} was lost {_TRIES} times and batch call {batch.id} is still "
         f"{batch.status!r}. Nothing more was sent; the next try reads the state and goes on."
     )
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from types import TracebackType
 
-    from airflow_truedy.api.request import Call, ListCall
+    from airflow_truedy.api.request import ListRequest, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M")
 
 
-def _send(endpoint: Callable[P, Call[T]]) -> Callable[Concatenate[TruedyHook, P], T]:
+def _send(endpoint: Callable[P, Request[T]]) -> Callable[Concatenate[TruedyHook, P], T]:
     """Make an endpoint a method of the sync hook; signature and documentation are the endpoint's."""
 
     @functools.wraps(endpoint)
@@ -40,7 +40,7 @@ def _send(endpoint: Callable[P, Call[T]]) -> Callable[Concatenate[TruedyHook, P]
     return _signed(method, endpoint)
 
 
-def _pages(endpoint: Callable[P, ListCall[T]]) -> Callable[Concatenate[TruedyHook, P], Iterator[T]]:
+def _pages(endpoint: Callable[P, ListRequest[T]]) -> Callable[Concatenate[TruedyHook, P], Iterator[T]]:
     """Make a list endpoint a method that yields all items, page by page."""
 
     @functools.wraps(endpoint)
@@ -51,7 +51,7 @@ def _pages(endpoint: Callable[P, ListCall[T]]) -> Callable[Concatenate[TruedyHoo
 
 
 def _asend(
-    endpoint: Callable[P, Call[T]],
+    endpoint: Callable[P, Request[T]],
 ) -> Callable[Concatenate[TruedyAsyncHook, P], Coroutine[Any, Any, T]]:
     """Make an endpoint a method of the async hook."""
 
@@ -64,7 +64,7 @@ def _asend(
 
 
 def _apages(
-    endpoint: Callable[P, ListCall[T]],
+    endpoint: Callable[P, ListRequest[T]],
 ) -> Callable[Concatenate[TruedyAsyncHook, P], AsyncIterator[T]]:
     """Make a list endpoint an async iterator over all items."""
 

@@ -97,7 +97,7 @@ class BatchReader:
         pager = Pager(endpoints.list_batch_calls(status=filter_.value if filter_ else None))
         shown = 0
         try:
-            while left and (call := pager.next_call()) is not None:
+            while left and (call := pager.next_request()) is not None:
                 page = await self._client.send(call)
                 shown += len(page.items)
                 self._lengths[filter_] = _length(page.pagination.get("total"), shown)

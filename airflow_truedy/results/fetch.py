@@ -121,7 +121,7 @@ class ResultsReader:
 
     def _pages(self, list_call: Any) -> Iterator[list[Any]]:
         pager: Pager[Any] = Pager(list_call)
-        while (call := pager.next_call()) is not None:
+        while (call := pager.next_request()) is not None:
             self.requests += 1
             yield pager.take(self._client.send(call))
 

@@ -13,7 +13,7 @@ import respx
 from airflow_truedy.api import endpoints, models
 from airflow_truedy.api.client import AsyncTruedyClient, TruedyClient
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.api.request import Call, ListCall
+from airflow_truedy.api.request import ListRequest, Request
 from tests.api.scripted import NUMBER, batch
 
 MOMENT = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)
@@ -27,7 +27,7 @@ CALL_REQUEST = models.CallRequest.checked(
 CONTACT = models.ContactRequest.checked(phone_number=NUMBER, folder_id="folder_1")
 
 # the call, its method and path, its JSON body, what it answers with, the type of the result
-ONE: list[tuple[Callable[[], Call[Any]], str, str, Any, Any, type]] = [
+ONE: list[tuple[Callable[[], Request[Any]], str, str, Any, Any, type]] = [
     (
         lambda: endpoints.create_batch_call(BATCH_REQUEST),
         "POST",
@@ -144,7 +144,7 @@ ONE: list[tuple[Callable[[], Call[Any]], str, str, Any, Any, type]] = [
 ]
 
 # the list, its path, the query beside paging
-LISTS: list[tuple[Callable[[], ListCall[Any]], str, dict[str, str]]] = [
+LISTS: list[tuple[Callable[[], ListRequest[Any]], str, dict[str, str]]] = [
     (
         lambda: endpoints.list_batch_calls(status="running", agent_id="agt_1"),
         "/batch-calls",
@@ -172,7 +172,7 @@ async def test_both_clients_send_and_read_the_same(
     client: TruedyClient,
     async_client: AsyncTruedyClient,
     server: respx.MockRouter,
-    make: Callable[[], Call[Any]],
+    make: Callable[[], Request[Any]],
     method: str,
     path: str,
     body: Any,
@@ -196,7 +196,7 @@ async def test_lists_page_by_themselves_with_an_explicit_limit(
     client: TruedyClient,
     async_client: AsyncTruedyClient,
     server: respx.MockRouter,
-    make: Callable[[], ListCall[Any]],
+    make: Callable[[], ListRequest[Any]],
     path: str,
     query: dict[str, str],
 ) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import UnreadableAnswerError
+from airflow_truedy.api.models.answer import Envelope
 from airflow_truedy.api.paging import Pager
-from airflow_truedy.api.request import Envelope
 
 Answer = dict[str, Any]
 Style = Callable[[list[Any], dict[str, int]], tuple[list[Any], Answer]]
@@ -78,8 +78,8 @@ def read(serve: Callable[[dict[str, int]], tuple[list[Any], Answer]], most_reque
     pager = Pager(endpoints.list_contacts())
     found: list[str] = []
     for _ in range(most_requests):
-        call = pager.next_call()
-        if call is None:
+        request = pager.next_request()
+        if request is None:
             return found
         rows, said = serve({name: int(value) for name, value in call.query})
         found += [item.id for item in pager.take(call.parse(Envelope(rows, said)))]
@@ -152,14 +152,14 @@ def test_page_numbers_follow_once_the_server_speaks_of_pages() -> None:
 
 def test_rows_without_any_id_are_all_yielded() -> None:
     pager = Pager(endpoints.list_batch_call_contacts("b"))
-    call = pager.next_call()
+    request = pager.next_request()
     assert call is not None
     rows = [{"call_status": "pending"}, {"call_status": "pending"}]
     assert len(pager.take(call.parse(Envelope(rows, {"total": 4})))) == 2
-    again = pager.next_call()
+    again = pager.next_request()
     assert again is not None
     assert len(pager.take(again.parse(Envelope([{"call_status": "failed"}] * 2, {"total": 4})))) == 2
-    assert pager.next_call() is None
+    assert pager.next_request() is None
 
 
 def test_a_list_that_is_none_is_unreadable(client: Any, server: Any) -> None:

@@ -14,7 +14,7 @@ import respx
 
 from airflow_truedy.api import endpoints, errors, models
 from airflow_truedy.api.client import AsyncTruedyClient, TruedyClient
-from airflow_truedy.api.request import Call
+from airflow_truedy.api.request import Request
 from tests.api.scripted import BASE, KEY, FakeTime, batch
 
 REQUEST = models.BatchCallRequest.checked(name="n", agent_id="agt_1", contact_ids=["ctc_1"])
@@ -24,7 +24,7 @@ CREATE = endpoints.create_batch_call(REQUEST)
 CREATE_WITH_KEY = endpoints.create_batch_call(REQUEST, idempotency_key="key-1")
 LIMITED = {"error": {"code": "rate_limit_exceeded", "message": "Slow down", "details": {"limit": 100}}}
 
-Send = Callable[[Call[Any]], Any]
+Send = Callable[[Request[Any]], Any]
 
 
 @pytest.fixture(params=["blocking", "async"])
@@ -89,7 +89,7 @@ NEVER_SENT = [
 @pytest.mark.parametrize("failure", FAILURES, ids=told)
 @pytest.mark.parametrize("call", [GET, CREATE_WITH_KEY], ids=["read", "create with key"])
 def test_what_is_safe_is_sent_again_until_it_succeeds(
-    send: Send, route: respx.Route, fake_time: FakeTime, call: Call[Any], failure: Any
+    send: Send, route: respx.Route, fake_time: FakeTime, call: Request[Any], failure: Any
 ) -> None:
     script(route, failure, failure, 200)
     assert send(call).id == "batch_0a1b2c3d"
@@ -121,7 +121,7 @@ def test_what_is_not_safe_is_sent_once_and_its_outcome_is_unknown(
 @pytest.mark.parametrize("failure", NEVER_SENT, ids=told)
 @pytest.mark.parametrize("call", [GET, CREATE, PAUSE], ids=["read", "create", "pause"])
 def test_what_surely_never_left_is_sent_again_whatever_it_is(
-    send: Send, route: respx.Route, call: Call[Any], failure: Exception
+    send: Send, route: respx.Route, call: Request[Any], failure: Exception
 ) -> None:
     script(route, failure, 200)
     assert send(call).id == "batch_0a1b2c3d"
@@ -204,7 +204,7 @@ def test_a_repeat_is_byte_identical_with_the_same_headers(send: Send, route: res
 
 @pytest.mark.parametrize("call", [GET, CREATE, PAUSE], ids=["read", "create", "pause"])
 def test_a_rate_limit_is_waited_out_for_any_call(
-    send: Send, route: respx.Route, fake_time: FakeTime, call: Call[Any]
+    send: Send, route: respx.Route, fake_time: FakeTime, call: Request[Any]
 ) -> None:
     script(route, limited(retry_after="7"), 200)
     assert send(call).id == "batch_0a1b2c3d"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_truedy.api.models import BatchCall
-from airflow_truedy.api.request import Envelope
+from airflow_truedy.api.models.answer import Envelope
 from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
 from airflow_truedy.campaigns.launch import Launch
 from airflow_truedy.campaigns.readback import verify_start

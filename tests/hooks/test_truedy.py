@@ -22,7 +22,7 @@ from truedy_sandbox.settings import Settings
 from airflow_truedy import __version__
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import AuthenticationError, TruedyError
-from airflow_truedy.api.request import Call, ListCall
+from airflow_truedy.api.request import ListRequest, Request
 from airflow_truedy.hooks.settings import ConnectionFieldError
 from airflow_truedy.hooks.truedy import TruedyAsyncHook, TruedyHook
 
@@ -69,7 +69,7 @@ ENDPOINTS = {
     if inspect.isfunction(value)
     and value.__module__ == endpoints.__name__
     and not name.startswith("_")
-    and str(inspect.signature(value).return_annotation).startswith(("Call", "ListCall"))
+    and str(inspect.signature(value).return_annotation).startswith(("Request", "ListRequest"))
 }
 # Whole folders and transcripts: of the client only, until an operator needs them.
 NOT_ON_THE_HOOKS: set[str] = {"delete_folder", "get_transcript"}
@@ -100,7 +100,7 @@ class TestMethods:
 
     @pytest.mark.parametrize("name", [name for name in ENDPOINTS if hasattr(TruedyHook, name)])
     def test_lists_are_iterators_and_others_are_answers(self, name: str) -> None:
-        is_list = str(inspect.signature(ENDPOINTS[name]).return_annotation).startswith("ListCall")
+        is_list = str(inspect.signature(ENDPOINTS[name]).return_annotation).startswith("ListRequest")
         assert inspect.isasyncgenfunction(getattr(TruedyAsyncHook, name)) == is_list
         assert inspect.iscoroutinefunction(getattr(TruedyAsyncHook, name)) != is_list
 
@@ -339,9 +339,9 @@ class TestCampaignUrl:
         assert TruedyHook().campaign_url("a/b") == "https://calls.test/c/a%2Fb"
 
 
-def test_the_endpoints_are_calls() -> None:
-    assert isinstance(endpoints.get_batch_call("x"), Call)
-    assert isinstance(endpoints.list_agents(), ListCall)
+def test_the_endpoints_are_requests() -> None:
+    assert isinstance(endpoints.get_batch_call("x"), Request)
+    assert isinstance(endpoints.list_agents(), ListRequest)
 
 
 def _forbidden(*_: Any, **__: Any) -> Any:

@@ -9,7 +9,7 @@ field are read.
 from __future__ import annotations
 
 from airflow_truedy.api.models.answer import Answer
-from airflow_truedy.api.models.base import Request, checked
+from airflow_truedy.api.models.base import Payload, checked
 from airflow_truedy.api.models.batch_call_answers import (
     AddedContacts,
     BatchCall,
@@ -65,8 +65,8 @@ __all__ = [
     "FolderRequest",
     "ImportProblem",
     "ImportResult",
+    "Payload",
     "PhoneNumber",
-    "Request",
     "ScheduleRequest",
     "ScheduledBatchCall",
     "Transcript",

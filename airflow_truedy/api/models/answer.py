@@ -9,8 +9,9 @@ offset is UTC.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -25,9 +26,6 @@ from pydantic import (
     WrapValidator,
     model_validator,
 )
-
-if TYPE_CHECKING:
-    from airflow_truedy.api.request import Envelope
 
 T = TypeVar("T")
 
@@ -57,6 +55,23 @@ State = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, 
 Id = Annotated[str, Field(min_length=1)]
 
 
+@dataclass(frozen=True)
+class Envelope:
+    """
+    A successful answer, taken apart.
+
+    :param data: the object or the list; the whole body where a server sends no envelope; None for an empty body.
+    :param pagination: how far a list goes, in whatever style; empty if the server does not say.
+    :param request_id: for Truedy's support.
+    :param server_time: when it was given by the server's own clock, as it writes it; None if it does not say.
+    """
+
+    data: Any = field(default=None, repr=False)
+    pagination: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    server_time: Any = None
+
+
 class Answer(BaseModel):
     """One object of the API. Its repr shows ids, states and counts, never a person."""
 
@@ -82,9 +97,9 @@ class Answer(BaseModel):
         if not isinstance(data, Mapping):
             return data
         values = dict(data)
-        for field, names in cls.other_names.items():
-            if values.get(field) is None:
-                values[field] = next((data[name] for name in names if data.get(name) is not None), None)
+        for name_of_ours, names in cls.other_names.items():
+            if values.get(name_of_ours) is None:
+                values[name_of_ours] = next((data[name] for name in names if data.get(name) is not None), None)
         return values
 
     @property
@@ -111,7 +126,7 @@ class Answer(BaseModel):
         return self
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        return [(field, getattr(self, field)) for field in self.shown if hasattr(self, field)]
+        return [(name, getattr(self, name)) for name in self.shown if hasattr(self, name)]
 
 
 A = TypeVar("A", bound=Answer)

@@ -69,7 +69,7 @@ _RULES = {
     "timezone_aware": "must say its offset from UTC, e.g. 2026-03-20T09:00:00Z",
 }
 
-M = TypeVar("M", bound="Request")
+M = TypeVar("M", bound="Payload")
 
 
 class RuleBroken(ValueError):  # noqa: N818 - a broken rule, never seen outside this package
@@ -88,7 +88,7 @@ class RuleBroken(ValueError):  # noqa: N818 - a broken rule, never seen outside 
         self.value = value
 
 
-class Request(BaseModel):
+class Payload(BaseModel):
     """A body to send. What is not set, or None, is not sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, StrictBool, field_validator, model_validator
 
-from airflow_truedy.api.models.base import Request, RuleBroken
+from airflow_truedy.api.models.base import Payload, RuleBroken
 from airflow_truedy.api.models.fields import (
     CampaignName,
     ClockTime,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class BatchCallRequest(Request):
+class BatchCallRequest(Payload):
     """
     ``POST /batch-calls``.
 
@@ -116,7 +116,7 @@ class BatchCallRequest(Request):
         return {**(self.extra_fields or {}), **super().body()}
 
 
-class BatchCallUpdate(Request):
+class BatchCallUpdate(Payload):
     """
     ``PATCH /batch-calls/{batch_call_id}``: at least one field, those of the newest page and of the one before
     it.
@@ -154,7 +154,7 @@ class BatchCallUpdate(Request):
         return self
 
 
-class ScheduleRequest(Request):
+class ScheduleRequest(Payload):
     """
     ``POST /batch-calls/{batch_call_id}/schedule``.
 
@@ -169,7 +169,7 @@ class ScheduleRequest(Request):
     timezone: Zone | None = None
 
 
-class AddContactsRequest(Request):
+class AddContactsRequest(Payload):
     """
     ``POST /batch-calls/{batch_call_id}/contacts``.
 
@@ -181,7 +181,7 @@ class AddContactsRequest(Request):
     contacts: list[ContactInput] = Field(min_length=1)
 
 
-class DeleteRequest(Request):
+class DeleteRequest(Payload):
     """
     ``POST /batch-calls/bulk-delete``.
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, StrictBool, model_validator
 
-from airflow_truedy.api.models.base import Request, RuleBroken
+from airflow_truedy.api.models.base import Payload, RuleBroken
 from airflow_truedy.api.models.fields import Email, Id, Number, PersonName, Seconds
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class ContactInput(Request):
+class ContactInput(Payload):
     """
     One person to call, inline in a batch call.
 
@@ -47,7 +47,7 @@ class ContactRequest(ContactInput):
     folder_id: Id | None = None
 
 
-class ContactUpdate(Request):
+class ContactUpdate(Payload):
     """
     ``PATCH /contacts/{contact_id}``: at least one field. Neither phone number nor folder can be changed.
     """
@@ -66,7 +66,7 @@ class ContactUpdate(Request):
         return self
 
 
-class FolderRequest(Request):
+class FolderRequest(Payload):
     """
     ``POST /contacts/folders``.
 
@@ -80,7 +80,7 @@ class FolderRequest(Request):
     description: str | None = None
 
 
-class CallSettings(Request):
+class CallSettings(Payload):
     """
     How a single call is made.
 
@@ -100,7 +100,7 @@ class CallSettings(Request):
     join_timeout: Seconds | None = None
 
 
-class CallRequest(Request):
+class CallRequest(Payload):
     """
     ``POST /calls``: one outbound call, at once.
 
