@@ -81,8 +81,8 @@ def read(serve: Callable[[dict[str, int]], tuple[list[Any], Answer]], most_reque
         request = pager.next_request()
         if request is None:
             return found
-        rows, said = serve({name: int(value) for name, value in call.query})
-        found += [item.id for item in pager.take(call.parse(Envelope(rows, said)))]
+        rows, said = serve({name: int(value) for name, value in request.query})
+        found += [item.id for item in pager.take(request.parse(Envelope(rows, said)))]
     raise AssertionError("it does not end")
 
 
@@ -153,9 +153,9 @@ def test_page_numbers_follow_once_the_server_speaks_of_pages() -> None:
 def test_rows_without_any_id_are_all_yielded() -> None:
     pager = Pager(endpoints.list_batch_call_contacts("b"))
     request = pager.next_request()
-    assert call is not None
+    assert request is not None
     rows = [{"call_status": "pending"}, {"call_status": "pending"}]
-    assert len(pager.take(call.parse(Envelope(rows, {"total": 4})))) == 2
+    assert len(pager.take(request.parse(Envelope(rows, {"total": 4})))) == 2
     again = pager.next_request()
     assert again is not None
     assert len(pager.take(again.parse(Envelope([{"call_status": "failed"}] * 2, {"total": 4})))) == 2
