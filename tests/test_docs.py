@@ -17,7 +17,7 @@ from airflow_truedy.campaigns import errors as campaign_errors
 from airflow_truedy.campaigns.schedule import instant_of
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.hooks import settings
-from tests.documents import DOCUMENTS, ROOT, blocks, first_dag, links
+from tests.documents import CONTRADICTIONS, DOCUMENTS, ROOT, blocks, first_dag, links
 
 NAMES = [document.name for document in DOCUMENTS]
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -137,3 +137,21 @@ def test_every_error_that_a_task_can_end_with_is_in_troubleshooting() -> None:
 def test_every_reason_is_in_the_document_of_contacts() -> None:
     table = (ROOT / "docs" / "contacts.md").read_text(encoding="utf-8")
     assert [reason.value for reason in Reason if f"`{reason.value}`" not in table] == []
+
+
+CODE = ("airflow_truedy", "sandbox", "tools", "benchmarks", "dags_examples", "tests", "docs")
+
+
+def test_every_contradiction_has_an_id_of_its_own() -> None:
+    ids = re.findall(r"^\| ([CU]-\d\d) \|", CONTRADICTIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(ids) > 60
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_every_contradiction_that_is_cited_is_in_the_document() -> None:
+    known = set(re.findall(r"^\| ([CU]-\d\d) \|", CONTRADICTIONS.read_text(encoding="utf-8"), re.MULTILINE))
+    for folder in CODE:
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".md", ".html"):
+                cited = set(re.findall(r"\b[CU]-\d\d\b", path.read_text(encoding="utf-8")))
+                assert cited <= known, path
