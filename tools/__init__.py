@@ -1,1 +1,1 @@
-"""What the Makefile runs, and the real Airflow that tools and integration tests share."""
+"""Programs behind the Makefile, and the real Airflow that they share with the integration tests."""

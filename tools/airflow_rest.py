@@ -1,6 +1,6 @@
-"""The few calls of Airflow's own REST API (``/api/v2``) that tools and integration tests need.
+"""Call the few endpoints of Airflow's REST API (``/api/v2``) that tools and integration tests need.
 
-Written on ``urllib`` so that it shares nothing with the client under test.
+Uses ``urllib``, so that it shares nothing with the client under test.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ FINISHED = ("success", "failed")
 
 
 class AirflowRest:
-    """Airflow's REST API at ``base_url``, logged in as one user.
+    """Call Airflow's REST API as one user.
 
-    :param base_url: such as ``http://127.0.0.1:8080``.
+    :param base_url: the API server's address, such as ``http://127.0.0.1:8080``.
     :param username: user of the simple auth manager.
     :param password: its password.
     """
@@ -64,7 +64,7 @@ class AirflowRest:
         return True
 
     def import_errors(self) -> dict[str, str]:
-        """Dag files that did not parse: file name to stack trace."""
+        """Return the stack trace of each Dag file that did not parse, by file name."""
         listed = self.request("GET", "/importErrors")["import_errors"]
         return {item["filename"]: item["stack_trace"] for item in listed}
 
@@ -77,23 +77,14 @@ class AirflowRest:
         body = {"conf": conf or {}, "logical_date": logical_date}
         return cast("str", self.request("POST", f"/dags/{_quote(dag_id)}/dagRuns", body)["dag_run_id"])
 
-    def dag_runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """The Dag's runs."""
-        return cast("list[dict[str, Any]]", self.request("GET", f"/dags/{_quote(dag_id)}/dagRuns")["dag_runs"])
-
     def dag_run_state(self, dag_id: str, run_id: str) -> str:
-        """The state of one Dag run."""
+        """Return the state of a Dag run."""
         return cast("str", self.request("GET", _run(dag_id, run_id))["state"])
 
     # Task instances
 
-    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """All task instances of a Dag run, mapped ones too."""
-        path = f"{_run(dag_id, run_id)}/taskInstances?limit=100"
-        return cast("list[dict[str, Any]]", self.request("GET", path)["task_instances"])
-
     def task_instance(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
-        """One task instance: state, try_number, pid, rendered_fields and more."""
+        """Return a task instance: state, try_number, pid, rendered_fields and more."""
         return cast("dict[str, Any]", self.request("GET", _task(dag_id, run_id, task_id, map_index)))
 
     def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str, map_index: int = -1) -> None:
@@ -113,17 +104,12 @@ class AirflowRest:
         self.request("POST", f"/dags/{_quote(dag_id)}/clearTaskInstances", body)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
-        """The value of one XCom."""
+        """Return the value of one XCom."""
         entry = f"{_run(dag_id, run_id)}/taskInstances/{_quote(task_id)}/xcomEntries/{_quote(key)}"
         return self.request("GET", f"{entry}?map_index={map_index}")["value"]
 
-    def xcoms(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Every XCom entry of a Dag run (key, task_id, map_index), of all tasks; values by :meth:`xcom`."""
-        path = f"{_run(dag_id, run_id)}/taskInstances/~/xcomEntries?limit=100"
-        return cast("list[dict[str, Any]]", self.request("GET", path)["xcom_entries"])
-
     def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str]:
-        """The task's links in the UI, by name."""
+        """Return the task's links in the UI, by name."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{_quote(task_id)}/links?map_index={map_index}"
         return cast("dict[str, str]", self.request("GET", path)["extra_links"])
 
@@ -134,7 +120,7 @@ class AirflowRest:
     # Waiting
 
     def wait_for_dag(self, dag_id: str, *, seconds: float = 60) -> None:
-        """Wait until the Dag is stored; a Dag file that does not parse is an error at once."""
+        """Wait until the Dag is stored; raise :class:`RuntimeError` at once for a Dag file that does not parse."""
 
         def known() -> bool:
             if self.dag_known(dag_id):
@@ -148,7 +134,7 @@ class AirflowRest:
     def wait_for_run(
         self, dag_id: str, run_id: str, states: tuple[str, ...] = FINISHED, *, seconds: float = 120
     ) -> str:
-        """Wait until the Dag run is in one of the states; return which."""
+        """Wait until the Dag run is in one of the states, and return that state."""
         state = ""
 
         def reached() -> bool:
@@ -169,7 +155,7 @@ class AirflowRest:
         map_index: int = -1,
         seconds: float = 120,
     ) -> dict[str, Any]:
-        """Wait until the task is in one of the states; return its task instance."""
+        """Wait until the task is in one of the states, and return its task instance."""
         found: dict[str, Any] = {}
 
         def reached() -> bool:

@@ -1,20 +1,19 @@
-"""How a local Airflow is set: all of it in the environment of its processes, so that no file is shared."""
+"""Set up a local Airflow through the environment of its processes alone, so that no file is shared."""
 
 from __future__ import annotations
 
 import base64
 import os
 import secrets
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from tools.processes import free_port
 
-if TYPE_CHECKING:
-    from tools.local_airflow import LocalAirflow
-
 USERNAME = PASSWORD = "admin"
+LOOPBACK = "127.0.0.1,localhost,::1"
 
-# Time between looks, far shorter than in production: a test waits for little else.
+# How often each component looks for work: far more often than in production, because tests wait for it.
 QUICK = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
@@ -36,72 +35,95 @@ QUICK_FAILOVER = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
 }
 
-
-LOOPBACK = "127.0.0.1,localhost,::1"
-
-# What the caller's own Airflow or test runner is set to is none of this one's business.
+# Settings of the caller's own Airflow or test runner, which must not reach this Airflow.
 NOT_INHERITED = ("AIRFLOW", "_AIRFLOW", "PYTEST_", "COV_")
 
 
-def environment(airflow: LocalAirflow) -> dict[str, str]:
-    """Put the whole environment of its components together; its own ``env`` comes last and wins."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-    return {
-        **inherited,
-        "NO_PROXY": LOOPBACK,
-        "no_proxy": LOOPBACK,
-        "PYTHONUNBUFFERED": "1",
-        "AIRFLOW_HOME": str(airflow.home),
-        **_core(airflow),
-        **_api_server(airflow),
-        **_logging(airflow),
-        **QUICK,
-        **(QUICK_FAILOVER if airflow.quick_failover else {}),
-        **(_celery(airflow) if airflow.executor == "CeleryExecutor" else {}),
-        **airflow.env,
-    }
+@dataclass
+class AirflowSettings:
+    """Hold what one local Airflow is set to.
 
+    :param home: a private folder that becomes AIRFLOW_HOME; created if missing.
+    :param dags_folder: the folder of the Dag files.
+    :param database_url: SQLAlchemy URL of an empty metadata database; default a SQLite file in ``home``.
+    :param executor: ``LocalExecutor`` or ``CeleryExecutor``.
+    :param broker_url: Celery's broker, such as ``redis://127.0.0.1:6379/0``.
+    :param quick_failover: notice dead workers, schedulers and triggerers within seconds instead of minutes.
+    :param parallelism: how many tasks run at once.
+    :param env: more environment for every component, such as ``AIRFLOW_CONN_...`` or ``AIRFLOW__...``; it wins.
+    """
 
-def _core(airflow: LocalAirflow) -> dict[str, str]:
-    database = airflow.database_url or f"sqlite:///{airflow.home / 'airflow.db'}"
-    return {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(airflow.dags_folder),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__EXECUTOR": airflow.executor,
-        "AIRFLOW__CORE__PARALLELISM": str(airflow.parallelism),
-        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{airflow.base_url}/execution/",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USERNAME}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow.passwords_file),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
-    }
+    home: Path
+    dags_folder: Path
+    database_url: str | None = None
+    executor: str = "LocalExecutor"
+    broker_url: str | None = None
+    quick_failover: bool = False
+    parallelism: int = 4
+    env: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.home = Path(self.home).resolve()
+        self.dags_folder = Path(self.dags_folder).resolve()
+        self.logs_folder = self.home / "logs"
+        self.passwords_file = self.home / "passwords.json"
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.key_prefix = f"truedy-{secrets.token_hex(4)}-"
+        self.environment = self._environment()
 
-def _api_server(airflow: LocalAirflow) -> dict[str, str]:
-    return {
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(airflow.port),
-        "AIRFLOW__API__BASE_URL": airflow.base_url,
-        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
-    }
+    def _environment(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)},
+            "NO_PROXY": LOOPBACK,
+            "no_proxy": LOOPBACK,
+            "PYTHONUNBUFFERED": "1",
+            "AIRFLOW_HOME": str(self.home),
+            **self._core(),
+            **self._api_server(),
+            **self._logging(),
+            **QUICK,
+            **(QUICK_FAILOVER if self.quick_failover else {}),
+            **(self._celery() if self.executor == "CeleryExecutor" else {}),
+            **self.env,
+        }
 
+    def _core(self) -> dict[str, str]:
+        return {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": self.executor,
+            "AIRFLOW__CORE__PARALLELISM": str(self.parallelism),
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.base_url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USERNAME}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.passwords_file),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url or f"sqlite:///{self.home / 'airflow.db'}",
+        }
 
-def _logging(airflow: LocalAirflow) -> dict[str, str]:
-    return {
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(airflow.logs_folder),
-        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-    }
+    def _api_server(self) -> dict[str, str]:
+        return {
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.base_url,
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+        }
 
+    def _logging(self) -> dict[str, str]:
+        return {
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs_folder),
+            "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        }
 
-def _celery(airflow: LocalAirflow) -> dict[str, str]:
-    if airflow.broker_url is None or airflow.database_url is None:
-        raise ValueError("CeleryExecutor needs broker_url and a PostgreSQL database_url")
-    return {
-        "AIRFLOW__CELERY__BROKER_URL": airflow.broker_url,
-        "AIRFLOW__CELERY__RESULT_BACKEND": "db+" + airflow.database_url,
-        # The prefix keeps this Airflow's keys in Redis apart from any other's.
-        "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__GLOBAL_KEYPREFIX": airflow.key_prefix,
-    }
+    def _celery(self) -> dict[str, str]:
+        if self.broker_url is None or self.database_url is None:
+            raise ValueError("CeleryExecutor needs broker_url and a PostgreSQL database_url")
+        return {
+            "AIRFLOW__CELERY__BROKER_URL": self.broker_url,
+            "AIRFLOW__CELERY__RESULT_BACKEND": "db+" + self.database_url,
+            # The prefix keeps this Airflow's keys in Redis apart from any other's.
+            "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__GLOBAL_KEYPREFIX": self.key_prefix,
+        }

@@ -1,4 +1,4 @@
-"""``make demo``: people out of a database become a scheduled batch call, by real Airflow, on the sandbox."""
+"""Run ``make demo``: a real Airflow turns people in a database into a scheduled batch call on the sandbox."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REJECTS_SHOWN = 4
 
 
 def main() -> int:
-    """Run the example once and show what came of it; 0 if it succeeded."""
+    """Run the example once and show the result; return 0 if it succeeded."""
     end_on_signals()
     began = time.monotonic()
     with private_folder("demo") as home:
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def run_example(home: Path) -> bool:
-    """Start the sandbox and Airflow, run the Dag, show its results, end both."""
+    """Start the sandbox and Airflow, run the Dag, show its results, stop both."""
     with SandboxProcess() as sandbox:
         print(f"A local Truedy (the sandbox) runs at {sandbox.url}; it calls nobody.")
         print("Starting a real Airflow (scheduler, Dag processor, API server); half a minute or so ...", flush=True)
@@ -69,12 +69,12 @@ def show_contacts(manifest: dict[str, Any]) -> None:
     by_reason = sorted(manifest["rejected_by_reason"].items(), key=lambda item: (-item[1], item[0]))
     for reason, count in by_reason:
         print(f"{count:9} {reason:21} {EXPLANATIONS[Reason(reason)]}")
-    print(f"{manifest['rows_read'] - manifest['contacts']:5} stand in the rejects file, for whoever mends the source:")
+    print(f"{manifest['rows_read'] - manifest['contacts']:5} are in the rejects file, for whoever corrects the source:")
     show_rejects(manifest["rejects_uri"])
 
 
 def show_rejects(uri: str) -> None:
-    """Print the first rows of the rejects file: which row, and why; of the number no more than two digits are shown."""
+    """Print the first rows of the rejects file with their reasons; a masked number shows two digits at most."""
     with Path(uri.removeprefix("file://")).open(encoding="utf-8", newline="") as file:
         first = list(itertools.islice(csv.DictReader(file), REJECTS_SHOWN))
     for row in first:
@@ -83,7 +83,7 @@ def show_rejects(uri: str) -> None:
 
 
 def show_batch_call(batch_call: dict[str, Any]) -> None:
-    """Print the batch call as the task returned it, its start in local time and in UTC."""
+    """Print the batch call that the task returned, with its start in local time and in UTC."""
     start = datetime.fromisoformat(batch_call["scheduled_at"].replace("Z", "+00:00"))
     zone = batch_call["timezone"]
     print(f"\nBatch call  {batch_call['batch_call_id']} ({batch_call['status']})")

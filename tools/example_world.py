@@ -1,4 +1,4 @@
-"""What the example Dags need around them: a people database, a Truedy folder, and connections to both."""
+"""Set up what the example Dags need: a people database, a Truedy folder, and connections to both."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ CACHE = ROOT / ".cache"
 DAGS = ROOT / "dags_examples"
 DATA = DAGS / "data"
 PEOPLE_CONNECTION = "people_db"
-# The first renewal date in people.csv. Renewals move with the calendar, so that the examples always find some ahead.
+# The first renewal date in people.csv. Renewals move with the calendar, so that some always lie ahead.
 FIRST_RENEWAL = date(2026, 1, 1)
 FOLDER = "Lapsed customers"
 
 
 def make_people_database(path: Path) -> None:
-    """Make the SQLite file with the tables ``people`` and ``do_not_call`` out of the CSV files."""
+    """Create a SQLite file with the tables ``people`` and ``do_not_call`` from the CSV files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    moved = date.today() - FIRST_RENEWAL  # noqa: DTZ011 - whose today does not matter by a day
+    moved = date.today() - FIRST_RENEWAL  # noqa: DTZ011 - one day more or less does not matter
     people = read_csv("people.csv")
     for person in people:
         person["renewal_date"] = (date.fromisoformat(person["renewal_date"]) + moved).isoformat()
@@ -43,13 +43,13 @@ def make_people_database(path: Path) -> None:
 
 
 def read_csv(name: str) -> list[dict[str, str]]:
-    """The rows of one of the examples' data files."""
+    """Return the rows of one of the examples' data files."""
     with (DATA / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def make_table(database: sqlite3.Connection, name: str, rows: list[dict[str, str]]) -> None:
-    """Make a table of texts, as an import of a CSV file does."""
+    """Create a table of text columns, as an import of a CSV file does."""
     columns = ", ".join(f'"{column}" TEXT' for column in rows[0])
     places = ", ".join("?" for _ in rows[0])
     database.execute(f"CREATE TABLE {name} ({columns})")
@@ -57,7 +57,7 @@ def make_table(database: sqlite3.Connection, name: str, rows: list[dict[str, str
 
 
 def fill_folder(sandbox: SandboxProcess) -> None:
-    """Make the folder of ``folder_campaign.py`` in the sandbox, as colleagues would in Truedy's dashboard."""
+    """Create the folder of ``folder_campaign.py`` in the sandbox, as a colleague would in Truedy's dashboard."""
     content = (DATA / "lapsed_customers.csv").read_bytes()
     with TruedyClient(sandbox.api_key, sandbox.base_url) as client:
         folder = client.send(endpoints.create_folder(FOLDER))
@@ -65,7 +65,7 @@ def fill_folder(sandbox: SandboxProcess) -> None:
 
 
 def connections(sandbox: SandboxProcess, folder: Path) -> dict[str, str]:
-    """Make the people database in ``folder``; return connections and variables as environment for Airflow."""
+    """Create the people database in ``folder``; return connections and variables as environment for Airflow."""
     people = folder / "people.db"
     make_people_database(people)
     return {
@@ -77,14 +77,14 @@ def connections(sandbox: SandboxProcess, folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def private_folder(name: str) -> Iterator[Path]:
-    """Make a new folder below the checkout's ``.cache``, and remove it at the end."""
+    """Create a folder below the checkout's ``.cache``, and remove it at the end."""
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=CACHE, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and a closed terminal end the program as Ctrl-C does, with all that it started."""
+    """End the program, and all that it started, on SIGTERM or a closed terminal as on Ctrl-C."""
 
     def leave(number: int, frame: object) -> NoReturn:
         sys.exit(128 + number)

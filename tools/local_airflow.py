@@ -1,8 +1,7 @@
-"""A real Airflow on this machine, in a folder of its own: for the demo, ``make airflow`` and the tests.
+"""Run a real Airflow on this machine, in a folder of its own: for the demo, ``make airflow`` and the tests.
 
-Each component is a process of its own (API server, scheduler, Dag processor, triggerer, Celery workers), so
-that a test can kill one and start it again. Ports are free ones and nothing is shared, so several can run
-side by side.
+Each component (API server, scheduler, Dag processor, triggerer, Celery worker) is a process, so that a test can kill
+one and start it again. Ports are free ones and nothing is shared, so several can run side by side.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ import sys
 import time
 import urllib.error
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import psutil
 
 from tools.airflow_rest import AirflowRest
-from tools.airflow_settings import PASSWORD, USERNAME, environment
-from tools.processes import Component, free_port, stop_all, wait_until
+from tools.airflow_settings import PASSWORD, USERNAME, AirflowSettings
+from tools.processes import Component, stop_all, wait_until
 
 
 @dataclass(frozen=True)
 class RunningTask:
-    """The two processes of a task that runs now.
+    """Hold the two processes of a running task.
 
     :param task: the process that runs the operator's code.
     :param supervisor: its parent, Airflow's worker process, which sends the heartbeats.
@@ -40,7 +39,7 @@ class RunningTask:
     supervisor: psutil.Process
 
     def kill(self, *, supervisor: bool = True) -> None:
-        """End it by SIGKILL, as when a machine goes away; or only the task, as when memory runs out."""
+        """Kill both by SIGKILL, as when a machine goes away; or only the task, as when memory runs out."""
         victims = [self.supervisor, self.task] if supervisor else [self.task]
         for victim in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -54,49 +53,26 @@ class RunningTask:
 
 
 @dataclass
-class LocalAirflow:
-    """One Airflow: ``with LocalAirflow(home, dags_folder) as airflow: airflow.rest.trigger(...)``.
+class LocalAirflow(AirflowSettings):
+    """Run one Airflow: ``with LocalAirflow(home, dags_folder) as airflow: airflow.rest.trigger(...)``.
 
-    :param home: a private folder that becomes AIRFLOW_HOME; made if missing.
-    :param dags_folder: where the Dag files are.
-    :param database_url: SQLAlchemy URL of an empty metadata database; default a SQLite file in ``home``.
-    :param executor: ``LocalExecutor`` or ``CeleryExecutor``.
-    :param broker_url: Celery's broker, such as ``redis://127.0.0.1:6379/0``.
     :param celery_workers: how many Celery workers to start, named ``worker-1``, ``worker-2``, ...
-    :param triggerer: whether a triggerer is started (deferred tasks need one).
-    :param quick_failover: notice dead workers, schedulers and triggerers within seconds instead of minutes.
-    :param parallelism: how many tasks run at once.
-    :param env: more environment for every component, such as ``AIRFLOW_CONN_...`` or ``AIRFLOW__...``.
+    :param triggerer: whether to start a triggerer, which deferred tasks need.
     """
 
-    home: Path
-    dags_folder: Path
-    database_url: str | None = None
-    executor: str = "LocalExecutor"
-    broker_url: str | None = None
     celery_workers: int = 2
     triggerer: bool = True
-    quick_failover: bool = False
-    parallelism: int = 4
-    env: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.home = Path(self.home).resolve()
-        self.dags_folder = Path(self.dags_folder).resolve()
-        self.logs_folder = self.home / "logs"
-        self.passwords_file = self.home / "passwords.json"
-        self.port = free_port()
-        self.base_url = f"http://127.0.0.1:{self.port}"
+        super().__post_init__()
         self.rest = AirflowRest(self.base_url, USERNAME, PASSWORD)
-        self.key_prefix = f"truedy-{secrets.token_hex(4)}-"
-        self.environment = environment(self)
         self.components = {component.name: component for component in self._components()}
         self.seconds_to_ready = 0.0
 
-    # Life
+    # Start and stop
 
     def start(self) -> None:
-        """Make the metadata database and start every component; return when all of them are healthy."""
+        """Create the metadata database and start every component; return when all of them are healthy."""
         began = time.monotonic()
         atexit.register(self.stop)
         self.logs_folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +90,7 @@ class LocalAirflow:
         self.seconds_to_ready = time.monotonic() - began
 
     def stop(self) -> None:
-        """End every process that this Airflow started, also those of killed components."""
+        """End every process that this Airflow started, those of killed components too."""
         stop_all(self.components.values(), grace=5)
         if self.broker_url is not None:
             self._forget_broker_keys(self.broker_url)
@@ -132,15 +108,15 @@ class LocalAirflow:
         self.stop()
 
     def restart(self, component: str) -> None:
-        """Start a killed component again (its log goes on); not waiting for its health."""
+        """Start a killed component again, without waiting until it is healthy; its log is appended to."""
         self.components[component].start()
 
     def kill(self, component: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to a component and all its processes, and wait for their end."""
+        """Send a signal to a component and all its processes, and wait until they ended."""
         self.components[component].kill(number)
 
     def wait_until_healthy(self, *, seconds: float = 120) -> None:
-        """Wait until Airflow's own health check reports every started component healthy."""
+        """Wait until Airflow's health check reports every started component as healthy."""
         expected = {"metadatabase", "scheduler", "dag_processor"}
         if self.triggerer:
             expected.add("triggerer")
@@ -173,12 +149,12 @@ class LocalAirflow:
             raise RuntimeError(f"airflow {command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    # Looking inside
+    # Inspect
 
     def running_task(
         self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1, seconds: float = 60
     ) -> RunningTask:
-        """Wait until the task runs and find its processes."""
+        """Wait until the task runs, and return its processes."""
         instance = self.rest.wait_for_task(dag_id, run_id, task_id, ("running",), map_index=map_index, seconds=seconds)
         task = psutil.Process(instance["pid"])
         supervisor = task.parent()
@@ -187,18 +163,18 @@ class LocalAirflow:
         return RunningTask(task, supervisor)
 
     def component_of(self, task: RunningTask) -> str:
-        """The name of the component that runs the task: ``scheduler`` or ``worker-N``."""
+        """Return the name of the component that runs the task: ``scheduler`` or ``worker-N``."""
         for name, component in self.components.items():
             if task.task in component.members():
                 return name
         raise RuntimeError(f"{task} belongs to no component")
 
     def leftovers(self) -> list[psutil.Process]:
-        """Live processes of this Airflow; after :meth:`stop` there must be none."""
+        """Return the live processes of this Airflow; there are none after :meth:`stop`."""
         return [process for component in self.components.values() for process in component.members()]
 
     def task_logs(self) -> Iterator[Path]:
-        """Every task's log file."""
+        """Yield the log file of every task."""
         return self.logs_folder.glob("dag_id=*/**/*.log")
 
     def print_logs(self) -> None:
@@ -208,7 +184,7 @@ class LocalAirflow:
         for path in sorted(self.task_logs()):
             print(f"----- {path}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-40:]))
 
-    # What it is made of
+    # Components
 
     def _forget_broker_keys(self, broker_url: str) -> None:
         import redis  # only Celery runs have a broker

@@ -1,7 +1,7 @@
-"""Make constraints.txt from what pip resolved on each Python.
+"""Merge what pip resolved on each Python into ``constraints.txt``, for ``make constraints``.
 
-Run by ``make constraints``: pip writes one report per Python (``pip install --dry-run --report``), this
-merges them. One line per package; where the Pythons differ, one line per version with an environment marker.
+Reads one report of ``pip install --dry-run --report`` per Python. Writes one line per package; where the Pythons
+differ, one line per version with an environment marker.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-PROJECT = "airflow-provider-truedy"
+OUR_OWN = {"airflow-provider-truedy", "truedy-sandbox"}
 HEADER = """\
 # Exact versions for development and CI, Python 3.10 to 3.13. Made by `make constraints`; not edited by hand.
 """
 
 
 def read_report(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
-    """Read one pip report: the Python it was made for, and a version for each package."""
+    """Return the Python of a pip report, and a version for each package."""
     report = json.loads(path.read_text())
     major, minor = report["environment"]["python_version"].split(".")
     packages = {}
     for item in report["install"]:
         name = re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower()
-        if name != PROJECT:
+        if name not in OUR_OWN:
             packages[name] = item["metadata"]["version"]
     return (int(major), int(minor)), packages
 
 
 def marker(pythons: list[tuple[int, int]], every: list[tuple[int, int]]) -> str:
-    """Say in one environment marker on which Pythons a version is meant; nothing where it is meant on all."""
+    """Return an environment marker for the Pythons that take a version; empty if all of them do."""
     if pythons == every:
         return ""
     parts = []
@@ -44,14 +44,14 @@ def marker(pythons: list[tuple[int, int]], every: list[tuple[int, int]]) -> str:
 
 
 def merge(reports: dict[tuple[int, int], dict[str, str]]) -> list[str]:
-    """Turn the reports into constraint lines, sorted by package."""
+    """Return the constraint lines, sorted by package."""
     by_package: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for python in sorted(reports):
         for name, version in reports[python].items():
             by_package[name][version].append(python)
     lines = []
     for name in sorted(by_package):
-        # A package that some Python does not need is left unmarked there: a constraint installs nothing.
+        # Only the Pythons that need the package count: a constraint by itself installs nothing.
         every = sorted(python for pythons in by_package[name].values() for python in pythons)
         for version, pythons in by_package[name].items():
             lines.append(f"{name}=={version}{marker(pythons, every)}")

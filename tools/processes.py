@@ -1,4 +1,4 @@
-"""Child processes that are certain to end: each in a session of its own, ended with everything it started."""
+"""Run child processes, each in its own session, so that everything they start ends with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 
 
 def free_port() -> int:
-    """Ask the system for a TCP port on loopback that nobody uses now."""
+    """Return a free TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -23,7 +23,7 @@ def free_port() -> int:
 
 
 def wait_until(check: Callable[[], bool], *, seconds: float, what: str, pause: float = 0.2) -> None:
-    """Poll ``check`` until it is true; raise :class:`TimeoutError` that says ``what`` was waited for."""
+    """Poll ``check`` until it is true; raise :class:`TimeoutError`, which names ``what``, after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:
@@ -32,10 +32,10 @@ def wait_until(check: Callable[[], bool], *, seconds: float, what: str, pause: f
 
 
 def session_members(session_id: int) -> list[psutil.Process]:
-    """Find every live process of a session, also those that moved to a process group of their own.
+    """Return the live processes of a session.
 
-    Airflow puts each task into its own process group, so a group alone would miss them; a session
-    holds them all, also when their parent is gone.
+    Airflow puts each task into its own process group, so a group would miss them. A session holds all of them, even
+    after their parent is gone.
     """
     members = []
     for process in psutil.process_iter():
@@ -46,13 +46,13 @@ def session_members(session_id: int) -> list[psutil.Process]:
 
 
 class Component:
-    """One long-running command with its log file.
+    """Run one long-lived command with a log file.
 
-    :param name: short name, also of its log file.
+    :param name: short name, used for the log file too.
     :param command: the command line.
     :param env: the whole environment of the process.
     :param cwd: its working directory.
-    :param log_path: where its output goes (appended, so that a restart keeps the earlier lines).
+    :param log_path: file to which its output is appended, so that a restart keeps the earlier lines.
     """
 
     def __init__(self, name: str, command: list[str], *, env: dict[str, str], cwd: Path, log_path: Path):
@@ -65,9 +65,9 @@ class Component:
         self._sessions: list[int] = []
 
     def start(self) -> None:
-        """Start it; an error if it runs already."""
+        """Start it; raise :class:`RuntimeError` if it is running."""
         if self.running:
-            raise RuntimeError(f"{self.name} runs already")
+            raise RuntimeError(f"{self.name} is already running")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -82,18 +82,18 @@ class Component:
 
     @property
     def running(self) -> bool:
-        """Tell whether its main process lives."""
+        """Tell whether its main process is alive."""
         return self.process is not None and self.process.poll() is None
 
     @property
     def pid(self) -> int:
-        """The main process's id, of the last start."""
+        """Return the process id of the last start."""
         if self.process is None:
             raise RuntimeError(f"{self.name} was never started")
         return self.process.pid
 
     def members(self) -> list[psutil.Process]:
-        """Every live process that this component, or an earlier start of it, has left."""
+        """Return the live processes of this start and of earlier ones."""
         return [process for session in self._sessions for process in session_members(session)]
 
     def send(self, number: int) -> None:
@@ -103,7 +103,7 @@ class Component:
             self.process.send_signal(number)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal to the main process and all that it started, and wait for their end."""
+        """Send a signal to the main process and all that it started, and wait until they ended."""
         members = self.members()
         for member in members:
             with contextlib.suppress(psutil.Error):
@@ -113,14 +113,14 @@ class Component:
         psutil.wait_procs(members, timeout=30)
 
     def log_tail(self, lines: int = 40) -> str:
-        """The end of its log, for an error message."""
+        """Return the last lines of its log, for an error message."""
         if not self.log_path.exists():
             return ""
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
 
 
 def stop_all(components: Iterable[Component], *, grace: float = 10.0) -> None:
-    """End components together: politely first, after ``grace`` seconds (or what they left) by SIGKILL."""
+    """End components together: by SIGTERM, and after ``grace`` seconds by SIGKILL with whatever they left."""
     components = list(components)
     for component in components:
         component.send(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""``make airflow``: Airflow with its UI, the sandbox, a connection to it and the examples, until Ctrl-C."""
+"""Run ``make airflow``: Airflow with its UI, the sandbox, a connection to it and the examples, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.local_airflow import LocalAirflow
 
 
 def main() -> int:
-    """Start everything, say where it is, and end all of it on Ctrl-C."""
+    """Start everything, print where it is, and stop it on Ctrl-C."""
     end_on_signals()
     with (
         suppress(KeyboardInterrupt),
@@ -29,10 +29,10 @@ def main() -> int:
 
 
 def run(sandbox: SandboxProcess, home: Path) -> None:
-    """Run Airflow beside the sandbox until one of its components ends or Ctrl-C comes."""
+    """Run Airflow beside the sandbox until Ctrl-C; raise :class:`RuntimeError` if a component ends."""
     environment = connections(sandbox, home)
     fill_folder(sandbox)
-    # In the database rather than the environment, so that the UI shows it and can test it.
+    # The UI shows and tests a connection only if it is in the database.
     connection = json.loads(environment.pop("AIRFLOW_CONN_TRUEDY_DEFAULT"))
     environment["AIRFLOW__CORE__TEST_CONNECTION"] = "Enabled"
     print("Starting Airflow ...", flush=True)
@@ -40,7 +40,7 @@ def run(sandbox: SandboxProcess, home: Path) -> None:
         airflow.rest.add_connection("truedy_default", **connection)
         print(f"Airflow  {airflow.base_url}  (user {USERNAME}, password {PASSWORD})")
         print(f"Sandbox  {sandbox.url}  (its page shows the campaigns; it calls nobody)")
-        print("Time     passes as usual; '+1 day' on the sandbox's page lets the campaigns of tomorrow call")
+        print("Time     passes as usual; '+1 day' on the sandbox's page moves on to tomorrow's campaigns")
         print(f"Dags     {DAGS}, paused until you unpause one")
         print("Ctrl-C stops all of it.", flush=True)
         while all(component.running for component in airflow.components.values()):
