@@ -127,7 +127,7 @@ class _Passage:
         self._delay = 0.0
 
     async def run(self, gate: Gate) -> None:
-        number = gate.next_number()
+        number = self.scope["state"]["number"] = gate.next_number()
         fault = gate.strike(self.scope)
         kind = fault.asked.kind if fault else None
         self._muted = kind in ("lost_answer", "error_500_after")

@@ -64,6 +64,15 @@ class Settings:
     )
     ignore_idempotency_keys: bool = _option(False, "every create makes a new thing, whatever its key")
 
+    read_lag: float = _option(
+        0.0, "virtual seconds by which a read of one thing is behind: it answers as of so long ago"
+    )
+    list_lag: float = _option(0.0, "virtual seconds by which every list is behind")
+    counter_lag: float = _option(
+        0.0, "virtual seconds by which the counters of a batch call are behind in reads and lists"
+    )
+    replica_share: float = _option(1.0, "share of the reads and lists that lag, from 0 to 1; drawn from the seed")
+
     rate_limit: int = _option(100, "requests per window; 0 is no limit")
     rate_window: int = _option(60, "length of the rate limit's fixed window in real seconds")
     retry_after_header: bool = _option(False, "send Retry-After with a 429")
@@ -82,6 +91,8 @@ class Settings:
             raise ValueError("concurrency and rate_window must be at least 1, rate_limit and speed at least 0")
         if not 0 < self.complete_share <= 1:
             raise ValueError("complete_share must be above 0 and at most 1")
+        if min(self.read_lag, self.list_lag, self.counter_lag) < 0 or not 0 <= self.replica_share <= 1:
+            raise ValueError("a lag must be at least 0, replica_share between 0 and 1")
         if self.start is not None and self.start.tzinfo is None:
             object.__setattr__(self, "start", self.start.replace(tzinfo=timezone.utc))
         outcome_weights(self.outcomes)

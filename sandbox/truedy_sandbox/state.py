@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from truedy_sandbox.calls import Call, batch_call_to
 from truedy_sandbox.contact_book import ContactBook
@@ -12,8 +12,14 @@ from truedy_sandbox.problems import not_found
 
 if TYPE_CHECKING:
     from truedy_sandbox.batches import BatchCall
-    from truedy_sandbox.clock import VirtualClock
     from truedy_sandbox.settings import Settings
+
+
+class Clock(Protocol):
+    """Where a state learns what time it is."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
 
 
 class State:
@@ -24,7 +30,7 @@ class State:
     :param clock: virtual time.
     """
 
-    def __init__(self, settings: Settings, clock: VirtualClock) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
         self.clear()

@@ -27,9 +27,21 @@ def status_word(batch: BatchCall, settings: Settings) -> str:
     return settings.live_state if batch.status == "active" else batch.status
 
 
+def batch_counts(batch: BatchCall | None) -> dict[str, int]:
+    """Return the counters: called = completed + failed; who is on the phone counts as pending."""
+    if batch is None:
+        return dict.fromkeys(("total_contacts", "called", "completed", "failed", "pending"), 0)
+    return {
+        "total_contacts": len(batch.roster),
+        "called": batch.called,
+        "completed": batch.dialer.completed,
+        "failed": batch.dialer.failed,
+        "pending": len(batch.roster) - batch.called,
+    }
+
+
 def batch_view(batch: BatchCall, settings: Settings) -> dict[str, Any]:
-    """Return the batch call object: called = completed + failed; who is on the phone counts as pending."""
-    total = len(batch.roster)
+    """Return the batch call object."""
     return {
         "id": batch.id,
         "name": batch.name,
@@ -42,11 +54,7 @@ def batch_view(batch: BatchCall, settings: Settings) -> dict[str, Any]:
         "concurrency": settings.concurrency,
         # As in the documented samples; no rule of retrying is documented, so none is simulated.
         "retry_attempts": 2,
-        "total_contacts": total,
-        "called": batch.called,
-        "completed": batch.dialer.completed,
-        "failed": batch.dialer.failed,
-        "pending": total - batch.called,
+        **batch_counts(batch),
         "created_at": moment(batch.created_at, settings),
         "updated_at": moment(batch.updated_at, settings),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from truedy_sandbox.commands import COMMANDS
 from truedy_sandbox.idempotency import KeptAnswers, Remember
 from truedy_sandbox.journal import Journal
+from truedy_sandbox.replica import Replica
 from truedy_sandbox.state import State
 
 if TYPE_CHECKING:
@@ -29,14 +30,24 @@ class World(State):
     :raises ValueError: if the state file was made under settings that would replay to another state.
     """
 
+    clock: VirtualClock
+
     def __init__(self, settings: Settings, clock: VirtualClock, state_file: Path | None = None) -> None:
+        lags = {settings.read_lag, settings.list_lag, settings.counter_lag} - {0}
+        self._replicas = {lag: Replica(settings, self._now, lag) for lag in lags}
         super().__init__(settings, clock)
         self.journal = Journal(state_file)
         self._load()
 
+    def _now(self) -> float:
+        # Asked for at each look: a test may have put another clock in its place.
+        return self.clock.now()
+
     def clear(self) -> None:
         """Forget everything but the settings and the time; the state file keeps it until the next :meth:`reset`."""
         super().clear()
+        for replica in self._replicas.values():
+            replica.clear()
         self.kept_answers = KeptAnswers()
 
     def _load(self) -> None:
@@ -73,9 +84,23 @@ class World(State):
 
     def _apply(self, now: float, command: str, arguments: dict[str, Any], remember: Remember | None) -> dict[str, Any]:
         result = COMMANDS[command](self, now, arguments)
+        for replica in self._replicas.values():
+            replica.take(now, command, arguments)
         if remember:
             self.kept_answers.keep(remember, result)
         return result
+
+    def behind(self, lag: float) -> State:
+        """
+        Return the state as it was ``lag`` seconds ago.
+
+        :param lag: 0, or one of the lags in the settings.
+        """
+        if not lag:
+            return self
+        replica = self._replicas[lag]
+        replica.catch_up()
+        return replica
 
     def move_clock(self, *, to: float | None = None, speed: float | None = None) -> None:
         """Move virtual time forward or change its speed."""

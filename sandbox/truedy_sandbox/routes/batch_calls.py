@@ -11,6 +11,7 @@ from starlette.responses import Response
 from truedy_sandbox.answers import answer, page_answer, world_of
 from truedy_sandbox.batches import BatchCall
 from truedy_sandbox.problems import invalid
+from truedy_sandbox.reading import read_batch, state_for_list, state_for_one
 from truedy_sandbox.routes.common import Limit, Offset, create_with_key, read_contacts
 from truedy_sandbox.schemas import (
     AddContacts,
@@ -48,11 +49,11 @@ async def list_batch_calls(
     offset: Offset = 0,
 ) -> Response:
     """List batch calls, the newest first."""
-    world = world_of(request)
+    state = state_for_list(request)
     found = [
-        each for each in world.all_batches() if status in (None, each.status) and agent_id in (None, each.agent_id)
+        each for each in state.all_batches() if status in (None, each.status) and agent_id in (None, each.agent_id)
     ]
-    rows = [batch_view(each, world.settings) for each in found[offset : offset + limit]]
+    rows = [read_batch(request, each, state) for each in found[offset : offset + limit]]
     return page_answer(request, rows, len(found), limit, offset)
 
 
@@ -73,8 +74,8 @@ async def delete_batch_calls(request: Request, body: Ids) -> Response:
 @router.get("/{batch_call_id}")
 async def get_batch_call(request: Request, batch_call_id: str) -> Response:
     """Read a batch call."""
-    world = world_of(request)
-    return answer(request, batch_view(world.batch(batch_call_id), world.settings))
+    state = state_for_one(request)
+    return answer(request, read_batch(request, state.batch(batch_call_id), state))
 
 
 @router.patch("/{batch_call_id}")
@@ -141,10 +142,10 @@ async def list_batch_call_contacts(
     request: Request, batch_call_id: str, status: str | None = None, limit: Limit = 50, offset: Offset = 0
 ) -> Response:
     """List the contacts of a batch call in the order they were added."""
-    world = world_of(request)
-    batch = world.batch(batch_call_id)
+    state = state_for_list(request)
+    batch = state.batch(batch_call_id)
     places, total = contact_places(batch, status, limit, offset)
-    return page_answer(request, batch_contact_views(batch, places, world.settings), total, limit, offset)
+    return page_answer(request, batch_contact_views(batch, places, state.settings), total, limit, offset)
 
 
 @router.post("/{batch_call_id}/contacts")

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from truedy_sandbox.answers import answer, page_answer, world_of
 from truedy_sandbox.calls import Call, newest_first
 from truedy_sandbox.problems import not_found
+from truedy_sandbox.reading import state_for_list, state_for_one
 from truedy_sandbox.routes.common import Limit, Offset, create_with_key
 from truedy_sandbox.schemas import CallCreate, Ids, plain
+from truedy_sandbox.state import State
 from truedy_sandbox.views import call_view
-from truedy_sandbox.world import World
 
 router = APIRouter(prefix="/calls", tags=["calls"])
 
@@ -32,20 +33,20 @@ async def list_calls(
     offset: Offset = 0,
 ) -> Response:
     """List calls, the newest first; the sandbox has outbound ones only."""
-    world = world_of(request)
-    now = world.clock.now()
-    batches = [] if direction == "inbound" else [b for b in world.all_batches() if agent_id in (None, b.agent_id)]
+    state = state_for_list(request)
+    now = state.clock.now()
+    batches = [] if direction == "inbound" else [b for b in state.all_batches() if agent_id in (None, b.agent_id)]
     singles = (
-        [] if direction == "inbound" else [c for c in world.single_calls.values() if agent_id in (None, c.agent_id)]
+        [] if direction == "inbound" else [c for c in state.single_calls.values() if agent_id in (None, c.agent_id)]
     )
-    calls = newest_first(batches, singles, world.settings.seed)
-    if status is None and not world.deleted_calls:
+    calls = newest_first(batches, singles, state.settings.seed)
+    if status is None and not state.deleted_calls:
         total = sum(each.dialer.placed for each in batches) + len(singles)
         page = list(islice(calls, offset, offset + limit))
     else:
-        found = [each for each in calls if each.id not in world.deleted_calls and status in (None, each.status(now))]
+        found = [each for each in calls if each.id not in state.deleted_calls and status in (None, each.status(now))]
         total, page = len(found), found[offset : offset + limit]
-    return page_answer(request, [call_view(each, now, world.settings) for each in page], total, limit, offset)
+    return page_answer(request, [call_view(each, now, state.settings) for each in page], total, limit, offset)
 
 
 @router.post("", status_code=201)
@@ -69,15 +70,15 @@ async def delete_calls(request: Request, body: Ids) -> Response:
 @router.get("/{call_id}")
 async def get_call(request: Request, call_id: str) -> Response:
     """Read a call."""
-    world = world_of(request)
-    now = world.clock.now()
-    return answer(request, call_view(world.call(call_id, now), now, world.settings))
+    state = state_for_one(request)
+    now = state.clock.now()
+    return answer(request, call_view(state.call(call_id, now), now, state.settings))
 
 
 @router.get("/{call_id}/transcript")
 async def get_transcript(request: Request, call_id: str) -> Response:
     """Read what was said; 404 while it is not there yet, and for calls that nobody answered."""
-    call = _with_details(world_of(request), call_id)
+    call = _with_details(state_for_one(request), call_id)
     transcript = call.transcript()
     if transcript is None:
         raise not_found("Transcript")
@@ -87,9 +88,9 @@ async def get_transcript(request: Request, call_id: str) -> Response:
 @router.get("/{call_id}/recording")
 async def get_recording(request: Request, call_id: str) -> Response:
     """Read where the recording is; 404 while there is none."""
-    world = world_of(request)
-    call = _with_details(world, call_id)
-    shown: dict[str, Any] = call_view(call, world.clock.now(), world.settings)
+    state = state_for_one(request)
+    call = _with_details(state, call_id)
+    shown: dict[str, Any] = call_view(call, state.clock.now(), state.settings)
     if shown["recording_url"] is None:
         raise not_found("Recording")
     data = {
@@ -101,9 +102,9 @@ async def get_recording(request: Request, call_id: str) -> Response:
     return answer(request, data)
 
 
-def _with_details(world: World, call_id: str) -> Call:
-    now = world.clock.now()
-    call = world.call(call_id, now)
-    if not call.has_details(now, world.settings):
+def _with_details(state: State, call_id: str) -> Call:
+    now = state.clock.now()
+    call = state.call(call_id, now)
+    if not call.has_details(now, state.settings):
         raise not_found("Call details")
     return call

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from truedy_sandbox.answers import JsonAnswer, answer, meta_of, page_answer, world_of
 from truedy_sandbox.contact_book import Contact
 from truedy_sandbox.problems import invalid
+from truedy_sandbox.reading import state_for_list
 from truedy_sandbox.routes.common import Limit, Offset
 from truedy_sandbox.schemas import ContactCreate, ContactUpdate, FolderCreate, plain
 from truedy_sandbox.views import contact_view, folder_view
@@ -30,17 +31,17 @@ async def list_contacts(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> Response:
     """List contacts, the newest first; paged by offset or, by setting, by page."""
-    world = world_of(request)
-    by_page = world.settings.contacts_paging == "page"
+    state = state_for_list(request)
+    by_page = state.settings.contacts_paging == "page"
     start = (page - 1) * limit if by_page else offset
-    found = _find(list(reversed(world.book.contacts.values())), folder_id, search)
-    rows = [contact_view(each, world) for each in found[start : start + limit]]
+    found = _find(list(reversed(state.book.contacts.values())), folder_id, search)
+    rows = [contact_view(each, state) for each in found[start : start + limit]]
     if not by_page:
         return page_answer(request, rows, len(found), limit, offset)
     pages = -(-len(found) // limit)
     body = {
         "data": rows,
-        "meta": meta_of(request.scope, world.settings, world.clock.now()),
+        "meta": meta_of(request.scope, state.settings, world_of(request).clock.now()),
         "pagination": {"page": page, "limit": limit, "total": len(found), "pages": pages},
     }
     return JsonAnswer(body)
@@ -82,10 +83,10 @@ async def list_folders(
     order: Literal["asc", "desc"] = "desc",
 ) -> Response:
     """List folders; by setting all at once without paging."""
-    world = world_of(request)
-    folders = [folder_view(each, world.settings) for each in world.book.folders.values()]
+    state = state_for_list(request)
+    folders = [folder_view(each, state.settings) for each in state.book.folders.values()]
     folders.sort(key=lambda folder: folder[sort_by], reverse=order == "desc")
-    if world.settings.folders_paging == "none":
+    if state.settings.folders_paging == "none":
         return answer(request, folders)
     return page_answer(request, folders[offset : offset + limit], len(folders), limit, offset)
 
