@@ -21,13 +21,20 @@ from tests.documents import CONTRADICTIONS, DOCUMENTS, ROOT, blocks, first_dag, 
 
 NAMES = [document.name for document in DOCUMENTS]
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-CONNECTION_DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "connection.md", ROOT / "docs" / "sandbox.md"]
+CONNECTION_DOCUMENTS = [document for document in DOCUMENTS if document.name != "package-page.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_every_link_inside_the_repository_leads_somewhere(document: Path) -> None:
     inside = [link for link in links(document) if not link.startswith(("http://", "https://", "#"))]
     assert [link for link in inside if not (document.parent / link.split("#")[0]).exists()] == []
+
+
+def test_the_text_of_the_package_page_has_no_link_into_the_repository() -> None:
+    (page,) = re.findall(r'^readme = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    found = links(ROOT / page)
+    assert found
+    assert [link for link in found if not link.startswith("https://")] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
