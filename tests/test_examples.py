@@ -22,7 +22,7 @@ from airflow_truedy.contacts import Columns, Manifest, RegionColumn
 from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.contacts.suppression import Suppression
-from airflow_truedy.files.rows import read_rows
+from airflow_truedy.files.reader import read_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "dags_examples"

@@ -16,7 +16,8 @@ from airflow_truedy.contacts.reading import read_lines, verify
 from airflow_truedy.contacts.wire import Contact, contact_of, line_of
 from airflow_truedy.files.errors import FileError
 from airflow_truedy.files.paths import Opener, open_local
-from airflow_truedy.files.rows import BrokenRow, Row, read_rows
+from airflow_truedy.files.reader import read_rows
+from airflow_truedy.files.rows import BrokenRow, Row
 from airflow_truedy.masking import mask_number
 
 _is_e164 = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
@@ -98,7 +99,7 @@ class ContactList:
         :func:`~airflow_truedy.contacts.prepare.prepare_contacts`.
 
         :param path: a path, an address of this machine, or ``ObjectStoragePath``.
-        :param format: see :func:`~airflow_truedy.files.rows.read_rows`, as for the other two.
+        :param format: see :func:`~airflow_truedy.files.reader.read_rows`, as for the other two.
         :raises RowsFileError: the file cannot be read.
         :raises ContactsFileError: a contact that the API would not take; its row is named, the first is 1.
         :raises DuplicateContactError: a number stands twice.

@@ -21,8 +21,9 @@ from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
 from airflow_truedy.contacts.region import Region, RegionColumn, said
 from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
 from airflow_truedy.files.errors import FileError
+from airflow_truedy.files.formats import FORMATS
 from airflow_truedy.files.paths import open_local
-from airflow_truedy.files.rows import FORMATS, read_rows
+from airflow_truedy.files.reader import read_rows
 from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:

@@ -5,13 +5,15 @@ methods.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from airflow_truedy.files.errors import FileError, MissingFileError
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 #: From the address in a manifest to something that can be opened, e.g. ``ObjectStoragePath``.
 Opener = Callable[[str], Any]
+_BLOCK = 1 << 20
 
 
 def local_path(path: Any) -> Path | None:
@@ -50,26 +53,26 @@ def open_local(uri: str) -> Path:
     return path
 
 
-def publish(spool: Path, target: Any) -> None:
+def publish(staged: Path, target: Any) -> None:
     """
     Put a finished file where it belongs, whole or not at all.
 
     It is copied to a name beside the target first, then moved. What is there already is replaced by a whole file or
-    left as it is.
+    left as it is. On a local disk the file gets mode 0600 and folders that are made get 0700: they hold people.
 
-    :param spool: the finished local file.
+    :param staged: the finished local file.
     :param target: where it goes: a local path, or a path of an object store with ``fs`` and ``path`` as fsspec knows
         them.
     """
     local = local_path(target)
     if local is None:
-        _upload(spool, target)
+        _upload(staged, target)
         return
-    local.parent.mkdir(parents=True, exist_ok=True)
+    _make_private_folders(local.parent)
     part = local.with_name(_part_of(local.name))
     try:
-        with spool.open("rb") as source, part.open("xb") as copy:
-            shutil.copyfileobj(source, copy, 1 << 20)
+        with staged.open("rb") as source, create_private(part) as copy:
+            shutil.copyfileobj(source, copy, _BLOCK)
             copy.flush()
             os.fsync(copy.fileno())
         part.replace(local)
@@ -77,13 +80,28 @@ def publish(spool: Path, target: Any) -> None:
         part.unlink(missing_ok=True)
 
 
-def _upload(spool: Path, target: Any) -> None:
+def create_private(path: Path) -> IO[bytes]:
+    """
+    Create a local file that nobody but its owner may read, open for writing.
+
+    :raises FileExistsError: it is there already.
+    """
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+
+
+def _make_private_folders(folder: Path) -> None:
+    # With parents=True, mkdir would give its mode to the last one only.
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def _upload(staged: Path, target: Any) -> None:
     # Some stores keep what came until an upload broke, so it goes beside the file that may be there already.
     store: Any = target.fs
     part = sibling(target, _part_of(target.name)).path
     try:
-        with spool.open("rb") as source, store.open(part, "wb") as copy:
-            shutil.copyfileobj(source, copy, 1 << 20)
+        with staged.open("rb") as source, store.open(part, "wb") as copy:
+            shutil.copyfileobj(source, copy, _BLOCK)
         # No mv: it takes [ and * in a name for a pattern, and needs the right to delete.
         store.cp_file(part, target.path)
     finally:
@@ -122,3 +140,24 @@ def open_binary(path: Any) -> IO[bytes]:
 def sibling(path: Any, name: str) -> Any:
     """Another file in the same folder."""
     return path.parent / name
+
+
+class Digest(NamedTuple):
+    """What tells whether a file is still the same: its sha256 in hex, and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+def digest_of(path: Any) -> Digest:
+    """
+    Read a file to its end for its digest.
+
+    :raises MissingFileError: it is not there.
+    """
+    digest, size = hashlib.sha256(), 0
+    with closing(open_binary(path)) as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return Digest(digest.hexdigest(), size)

@@ -214,7 +214,7 @@ class FileToContactsOperator(ContactsOperator):
         """The rows of the file."""
         from airflow.sdk import ObjectStoragePath
 
-        from airflow_truedy.files.rows import read_rows
+        from airflow_truedy.files.reader import read_rows
 
         path = ObjectStoragePath(self.path)
         return read_rows(path, format=self.format, encoding=self.encoding, delimiter=self.delimiter)

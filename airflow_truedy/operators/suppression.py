@@ -70,7 +70,7 @@ class FileSuppression:
         Must be stated, unless ``hashed``.
     :param column: the column that holds the entries. Default: the first one.
     :param salt: see there; one whose template renders to nothing fails the task. (templated)
-    :param format: see :func:`~airflow_truedy.files.rows.read_rows`, as for ``encoding`` and ``delimiter``.
+    :param format: see :func:`~airflow_truedy.files.reader.read_rows`, as for ``encoding`` and ``delimiter``.
     """
 
     path: str
@@ -96,7 +96,7 @@ class FileSuppression:
         from airflow.sdk import ObjectStoragePath
 
         from airflow_truedy.contacts.suppression import changed_at
-        from airflow_truedy.files.rows import read_rows
+        from airflow_truedy.files.reader import read_rows
 
         path = ObjectStoragePath(self.path)
         rows = read_rows(path, format=self.format, encoding=self.encoding, delimiter=self.delimiter)

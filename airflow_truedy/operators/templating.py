@@ -90,7 +90,7 @@ def is_private_template(text: str) -> bool:
 
 def is_content(text: str) -> bool:
     """Whether a text is the contacts themselves (JSON, YAML, a printed list, a number), no path and no URI."""
-    from airflow_truedy.files.rows import may_be_somebody
+    from airflow_truedy.files.formats import may_be_somebody
 
     return "\n" in text.strip() or text.lstrip()[:1] in ("[", "{", "(", "-") or may_be_somebody(text)
 
