@@ -1,4 +1,4 @@
-"""The command line: ``python -m truedy_sandbox``."""
+"""The command line: ``truedy-sandbox``, or ``python -m truedy_sandbox``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     """Build the parser; every field of :class:`Settings` is an option."""
     result = argparse.ArgumentParser(
-        prog="python -m truedy_sandbox",
+        prog="truedy-sandbox",
         description="A local, stateful Truedy to develop against: same API, no calls, no money.",
     )
     result.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--allow-foreign-hosts", action="store_true", help="listen on an address that is not loopback")
     result.add_argument("--state-file", type=Path, help="keep the state in this file; default: in memory only")
     result.add_argument("--stop-with-stdin", action="store_true", help="end when standard input ends")
+    result.add_argument("--openapi", action="store_true", help="print the OpenAPI document of the API and end")
     kinds = get_type_hints(Settings)
     for each in fields(Settings):
         result.add_argument(
@@ -54,8 +55,13 @@ def _moment(text: str) -> datetime:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a sandbox until it is stopped."""
+    """Run a sandbox until it is stopped, or print its OpenAPI document."""
     options = parser().parse_args(arguments)
+    if options.openapi:
+        from truedy_sandbox.app import create_app
+
+        _say(json.dumps(create_app().openapi(), indent=2) + "\n")
+        return 0
     if not (options.allow_foreign_hosts or _is_loopback(options.host)):
         return _refuse(f"{options.host} is not a loopback address; add --allow-foreign-hosts to mean it")
     # Only now: the help and the refusal above need no web framework.
