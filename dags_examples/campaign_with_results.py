@@ -1,11 +1,11 @@
-"""Call, wait until everybody was called, bring the results back, and call those who did not answer again a week later.
+"""Call, wait for the end, bring the results back, and call those who did not answer again a week later.
 
 Waiting takes no worker slot: the task is deferred until the campaign has ended, hours or days later.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from airflow_truedy.operators.contacts import SqlSuppression, SqlToContactsOpera
 from airflow_truedy.operators.results import BatchCallResultsOperator
 from airflow_truedy.retry_policy import TruedyRetryPolicy
 
+NEW_YORK = ZoneInfo("America/New_York")
 FOLDER = "{{ var.value.get('contacts_folder', '/tmp/truedy-contacts') }}"
 
 CUSTOMERS = """
@@ -37,17 +38,23 @@ CALLING_HOURS = {
 }
 
 
-# Read again before the second try: who opted out since the first is not called.
+# Read again before the second try, so that people who opted out meanwhile are not called.
 DO_NOT_CALL = SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US")
 
 
-# One XCom, not one for each key of the manifest.
+def working_day(moment: datetime, days: int) -> date:
+    """Return the day in New York so many days after a moment, or the Monday after it if that is a weekend."""
+    day = moment.astimezone(NEW_YORK).date() + timedelta(days=days)
+    return day + timedelta(days=max(0, 7 - day.weekday()) if day.weekday() > 4 else 0)
+
+
+# One XCom for the whole manifest, instead of one for each of its keys.
 @task(multiple_outputs=False)
 def find_unanswered(results: dict[str, Any], contacts: dict[str, Any], folder: str, ti: Any) -> dict[str, Any]:
-    """Write the people who were not reached into a new list."""
+    """Write the people who were not reached into a new contacts file."""
     from airflow_truedy.operators.follow_up import failed_contacts
 
-    # Attempts are counted in the table of results, over all campaigns: nobody is called more than three times.
+    # Attempts are counted in the results table, over all campaigns: nobody is called more than three times.
     unanswered = failed_contacts(
         results,
         f"{folder}/{ti.dag_id}/{ti.run_id}/{ti.task_id}.jsonl.gz",
@@ -65,7 +72,7 @@ def find_unanswered(results: dict[str, Any], contacts: dict[str, Any], folder: s
     tags=["truedy"],
     doc_md=__doc__,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_policy": TruedyRetryPolicy()},
-    user_defined_macros={"new_york": ZoneInfo("America/New_York")},
+    user_defined_macros={"working_day": working_day},
     params={"poll_interval": Param(60, type="number", description="Seconds between two looks at the campaign")},
 )
 def campaign_with_results():
@@ -83,15 +90,15 @@ def campaign_with_results():
         task_id="call_customers",
         name="Plus customers {{ dag_run.run_after.date() }}",
         contacts=contacts,
-        scheduled_at="{{ (dag_run.run_after.astimezone(new_york) + macros.timedelta(days=1)).date() }}T12:00",
+        scheduled_at="{{ working_day(dag_run.run_after, 1) }}T12:00",
         **CALLING_HOURS,
         wait_for_completion=True,
         deferrable=True,
         poll_interval="{{ params.poll_interval }}",
-        # "completed" means that Truedy will call nobody any more, not that everybody was called.
+        # "completed" means that Truedy makes no more calls, which does not mean that everybody was called.
         min_called=0.95,
         on_partial="warn",
-        # After five days something is wrong: nobody is called any more, and somebody looks.
+        # After five days something is wrong: the campaign is paused, and the task fails so that somebody looks.
         timeout=timedelta(days=5),
         on_timeout="pause",
     ).output
@@ -108,8 +115,8 @@ def campaign_with_results():
         task_id="call_again",
         name="Plus customers {{ dag_run.run_after.date() }}, second try",
         contacts=find_unanswered(results, contacts, FOLDER),
-        # A week after the run, whenever the first campaign ended: the same moment in each try of this task.
-        scheduled_at="{{ (dag_run.run_after.astimezone(new_york) + macros.timedelta(days=7)).date() }}T12:00",
+        # A week after the run, whenever the first campaign ended, so that every try asks for the same start.
+        scheduled_at="{{ working_day(dag_run.run_after, 7) }}T12:00",
         **CALLING_HOURS,
     )
 

@@ -1,6 +1,6 @@
-"""Every week, call those whose renewal comes up in three to four weeks: on Tuesday from 09:30, New York time.
+"""Every Tuesday from 09:30, New York time, call the customers whose renewal is three to four weeks away.
 
-The week's list is drawn on Monday. Until Tuesday morning anybody can look at the campaign in Truedy and pause it.
+The list is extracted on Monday. Until Tuesday morning anybody can look at the campaign in Truedy and pause it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.contacts import SqlSuppression, SqlToContactsOperator
 from airflow_truedy.retry_policy import TruedyRetryPolicy
 
-# Each customer falls into exactly one week's list: no gap and no overlap from run to run.
+# Each customer is in exactly one week's list: runs leave no gap and do not overlap.
 RENEWALS = """
     SELECT phone, first_name, last_name, renewal_date
     FROM people
@@ -27,12 +27,11 @@ RENEWALS = """
 
 
 @dag(
-    # From Monday 00:00 to Monday 00:00 in New York, also in the weeks when clocks change. A run by hand needs a logical
-    # date (the form in the UI gives one): its interval is the last whole week before that.
+    # From Monday 00:00 to Monday 00:00 in New York, in the weeks when clocks change too. A run by hand needs a logical
+    # date, which the form in the UI fills in: its interval is the last whole week before that.
     schedule=CronDataIntervalTimetable("0 0 * * MON", timezone="America/New_York"),
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
-    # Weeks in which the Dag was paused are not made up for, but the last one: unpausing the Dag runs it. And if
-    # somebody backfills them: see on_past.
+    # Of the weeks in which the Dag was paused only the last one runs when it is unpaused. For backfills see on_past.
     catchup=False,
     max_active_runs=1,
     tags=["truedy"],
@@ -59,17 +58,17 @@ def recurring_campaign():
         task_id="create_batch_call",
         name="Renewals, week of {{ data_interval_end | ds }}",
         agent_id="agt_f9447372",
-        # One campaign a week, whichever run makes it: a run by hand beside the scheduled one attaches to its campaign.
+        # One campaign a week, whichever run creates it: a run by hand attaches to the scheduled run's campaign.
         campaign_key="renewals {{ data_interval_end | ds }}",
         contacts=contacts.output,
-        # A wall time without offset is read in timezone: this is 09:30 in winter and in summer. The interval's end
-        # itself is an instant in UTC: .at(9) on it would be 9 o'clock in UTC, 04:00 or 05:00 in New York.
+        # A wall time without offset is read in timezone, so this is 09:30 in winter and in summer. The interval's end
+        # itself is an instant in UTC: .at(9) on it would be 9 o'clock UTC, 04:00 or 05:00 in New York.
         scheduled_at="{{ data_interval_end.in_timezone('America/New_York').add(days=1).date() }}T09:30",
         timezone="America/New_York",
         start_time="09:30",
         end_time="17:00",
         working_days=[1, 2, 3, 4, 5],
-        # Airflow was down until Wednesday, or somebody clears an old run: that week's calls are not made late.
+        # If Airflow was down until Wednesday, or somebody clears an old run, that week's calls are not made late.
         on_past="skip",
     )
 

@@ -8,6 +8,7 @@ import re
 import runpy
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -155,3 +156,15 @@ def test_nobody_in_the_examples_can_be_rung(prepared: Manifest) -> None:
     numbers = list(ContactList.from_manifest(prepared).numbers())
     imported = [row["phone"] for row in read_rows(EXAMPLES / "data" / "lapsed_customers.csv")]
     assert [number for number in numbers + imported if not FICTIONAL.fullmatch(number)] == []
+
+
+@pytest.mark.parametrize("example", ["contacts_to_batch_call", "campaign_by_region", "campaign_with_results"])
+def test_an_example_starts_on_a_working_day_whenever_it_is_run(example: str) -> None:
+    working_day = runpy.run_path(str(EXAMPLES / f"{example}.py"))["working_day"]
+    for hour in range(24 * 14):
+        run_after = datetime(2026, 10, 26, tzinfo=ZoneInfo("UTC")) + timedelta(hours=hour)
+        today = run_after.astimezone(ZoneInfo("America/New_York")).date()
+        for days in (1, 2, 7):
+            day = working_day(run_after, days)
+            assert day.isoweekday() <= 5
+            assert timedelta(days=days) <= day - today <= timedelta(days=days + 2)
