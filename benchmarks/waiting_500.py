@@ -31,7 +31,7 @@ from airflow_truedy.api.client import AsyncTruedyClient
 from airflow_truedy.api.errors import TruedyError
 from airflow_truedy.api.models import BatchCallRequest
 from airflow_truedy.campaigns.status import State
-from airflow_truedy.monitoring.settings import WatchSettings
+from airflow_truedy.monitoring.monitor import MonitorSettings
 
 LIMIT = 100
 PACE = 95
@@ -67,8 +67,8 @@ async def share_one_poll(sandbox: SandboxProcess, ids: list[str], interval: floa
     late: list[float] = []
 
     async def follow(batch_call_id: str) -> None:
-        watch = WatchSettings(batch_call_id, interval=interval).to_json()
-        async for _ in BatchCallTrigger(truedy_conn_id="truedy_default", watch=watch).run():
+        settings = MonitorSettings(batch_call_id, interval=interval).to_json()
+        async for _ in BatchCallTrigger(truedy_conn_id="truedy_default", settings=settings).run():
             late.append(time.time() - ended[batch_call_id])
 
     before, began = memory(), time.time()

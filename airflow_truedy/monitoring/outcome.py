@@ -19,21 +19,21 @@ EVENT_VERSION = 1
 _TINY = 1e-9
 
 
-class Kind(str, Enum):
+class Verdict(str, Enum):
     """
     How the task is to end.
 
-    ``HELD`` is no end: our own kill handler paused the campaign while this attempt waits for it, so the attempt has to
-    resolve the campaign again, which resumes it, and wait on.
+    After ``RESUME`` the task goes on: our own kill handler paused the campaign while this attempt waits for it, so the
+    attempt reconciles the campaign again, which resumes it, and waits on.
     """
 
     SUCCESS = "success"
     WARNING = "warning"
     FAILURE = "failure"
-    HELD = "held"
+    RESUME = "resume"
 
 
-class Reason(str, Enum):
+class OutcomeReason(str, Enum):
     """Why the waiting ended."""
 
     COMPLETED = "completed"
@@ -50,7 +50,7 @@ class Reason(str, Enum):
 
 
 # After these the campaign may be going on; waiting again makes sense and starts nothing twice.
-_WORTH_A_RETRY = frozenset({Reason.UNREADABLE, Reason.NOT_UNDERSTOOD})
+_WORTH_A_RETRY = frozenset({OutcomeReason.UNREADABLE, OutcomeReason.NOT_UNDERSTOOD})
 
 
 class UnsuccessfulError(CampaignError):
@@ -70,7 +70,7 @@ class WaitInterruptedError(CampaignError):
 
 
 @dataclass(frozen=True)
-class Counts:
+class Counters:
     """The counters of a batch call; ``None`` where the server does not tell."""
 
     total_contacts: int | None = None
@@ -80,7 +80,7 @@ class Counts:
     pending: int | None = None
 
     @classmethod
-    def of(cls, batch: BatchCall) -> Counts:
+    def of(cls, batch: BatchCall) -> Counters:
         """Read them from a batch call. Sums are not checked: calls in progress appear in none of them."""
         called = batch.called
         if called is None and batch.completed is not None and batch.failed is not None:
@@ -88,18 +88,27 @@ class Counts:
         return cls(batch.total_contacts, called, batch.completed, batch.failed, batch.pending)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Counts:
-        """Read them back; what is missing or no number is not known."""
+    def from_json(cls, values: Mapping[str, Any]) -> Counters:
+        """Read them back; what is missing, or not a number, is not known."""
         known = {field.name: values.get(field.name) for field in fields(cls)}
         return cls(**{name: value for name, value in known.items() if isinstance(value, int)})
 
+    @property
+    def left(self) -> int | None:
+        """Contacts that are still to be called."""
+        if self.pending is not None:
+            return self.pending
+        if self.total_contacts is None or self.called is None:
+            return None
+        return max(0, self.total_contacts - self.called)
+
     def __str__(self) -> str:
-        def said(count: int | None) -> str:
+        def known(count: int | None) -> str:
             return "?" if count is None else str(count)
 
         return (
-            f"{said(self.called)} of {said(self.total_contacts)} called, {said(self.completed)} completed, "
-            f"{said(self.failed)} failed, {said(self.pending)} pending"
+            f"{known(self.called)} of {known(self.total_contacts)} called, {known(self.completed)} completed, "
+            f"{known(self.failed)} failed, {known(self.pending)} pending"
         )
 
 
@@ -129,11 +138,12 @@ class SuccessRules:
         if problems:
             raise InvalidPayloadError("invalid success rules", problems=problems)
 
-    def broken(self, counts: Counts) -> list[str]:
+    def broken(self, counts: Counters) -> list[str]:
         """Return each broken rule in words. A rule that the counts cannot prove is broken."""
         broken = []
         if self.min_called is not None:
-            least = _limit(self.min_called, counts.total_contacts)
+            # A share of no contacts proves nothing: a server that has lost the list would meet any.
+            least = _limit(self.min_called, counts.total_contacts or None)
             if least is None or counts.called is None or counts.called < least - _TINY:
                 broken.append(f"min_called={self.min_called} is not met")
         if self.max_failed is not None:
@@ -152,7 +162,7 @@ def _is_limit(value: object) -> bool:
 
 
 def _limit(value: float, whole: int | None) -> float | None:
-    """Turn a share into a number; ``None`` if nobody knows of how many."""
+    """Turn a share into a number; ``None`` where the whole is not known."""
     if isinstance(value, float) and value <= 1:
         return None if whole is None else value * whole
     return value
@@ -167,12 +177,12 @@ class Outcome:
     :param duration: seconds since the waiting for this campaign began.
     """
 
-    kind: Kind
-    reason: Reason
+    verdict: Verdict
+    reason: OutcomeReason
     batch_call_id: str
     message: str
     status: str = ""
-    counts: Counts = field(default_factory=Counts)
+    counts: Counters = field(default_factory=Counters)
     duration: float | None = None
 
     @property
@@ -186,7 +196,7 @@ class Outcome:
 
         :param may_launch_anew: whether a retry makes a new campaign after one that failed or was cancelled.
         """
-        if may_launch_anew and self.reason in (Reason.FAILED, Reason.CANCELLED):
+        if may_launch_anew and self.reason in (OutcomeReason.FAILED, OutcomeReason.CANCELLED):
             return StoppedEarlyError(self.message)
         return (WaitInterruptedError if self.retryable else UnsuccessfulError)(self.message)
 
@@ -195,7 +205,7 @@ class Outcome:
         return {
             "batch_call_id": self.batch_call_id,
             "status": self.status,
-            "outcome": self.kind.value,
+            "outcome": self.verdict.value,
             **asdict(self.counts),
             "duration_seconds": None if self.duration is None else round(self.duration, 1),
         }
@@ -204,7 +214,7 @@ class Outcome:
         """Return the payload of the trigger's event: plain JSON, versioned."""
         return {
             "version": EVENT_VERSION,
-            "status": self.kind.value,
+            "status": self.verdict.value,
             "reason": self.reason.value,
             "batch_call_id": self.batch_call_id,
             "batch_call_status": self.status,
@@ -214,20 +224,25 @@ class Outcome:
         }
 
     @classmethod
-    def from_event(cls, event: object) -> Outcome:
+    def from_event(cls, event: object, expected: str | None = None) -> Outcome:
         """
         Read an event of this or an older version. Unknown keys are ignored, missing ones are not known.
 
-        What cannot be read becomes a failure that a retry may heal: it waits for the same campaign again.
+        What cannot be read becomes a failure that a retry may heal: it waits for the same campaign again. So does an
+        event about another batch call.
+
+        :param expected: the batch call that was waited for, where that is known.
         """
         given = event if isinstance(event, Mapping) else {}
         batch_call_id = str(given.get("batch_call_id") or "(unknown)")
         try:
-            kind = Kind(given.get("status"))
+            verdict = Verdict(given.get("status"))
+            if expected is not None and batch_call_id != expected:
+                raise ValueError("another batch call")
         except ValueError:
             return cls(
-                Kind.FAILURE,
-                Reason.NOT_UNDERSTOOD,
+                Verdict.FAILURE,
+                OutcomeReason.NOT_UNDERSTOOD,
                 batch_call_id,
                 f"The trigger's event about batch call {batch_call_id} is not understood (status "
                 f"{given.get('status')!r}, version {given.get('version')!r}): the triggerer may run another version of "
@@ -235,50 +250,52 @@ class Outcome:
             )
         duration = given.get("duration_seconds")
         return cls(
-            kind,
-            _reason(given.get("reason"), kind),
+            verdict,
+            _reason(given.get("reason"), verdict),
             batch_call_id,
-            str(given.get("message") or f"Batch call {batch_call_id}: {kind.value}."),
+            str(given.get("message") or f"Batch call {batch_call_id}: {verdict.value}."),
             str(given.get("batch_call_status") or ""),
-            Counts.from_json(given),
+            Counters.from_json(given),
             float(duration) if isinstance(duration, (int, float)) else None,
         )
 
 
-def _reason(word: object, kind: Kind) -> Reason:
+def _reason(word: object, verdict: Verdict) -> OutcomeReason:
     try:
-        return Reason(word)
+        return OutcomeReason(word)
     except ValueError:
-        return Reason.COMPLETED if kind in (Kind.SUCCESS, Kind.WARNING) else Reason.FAILED
+        return OutcomeReason.COMPLETED if verdict in (Verdict.SUCCESS, Verdict.WARNING) else OutcomeReason.FAILED
 
 
-def verdict_of(batch: BatchCall, rules: SuccessRules, duration: float | None = None) -> Outcome | None:
+def outcome_of(batch: BatchCall, rules: SuccessRules, duration: float | None = None) -> Outcome | None:
     """
     Say how a campaign ended; ``None`` while it has not.
 
     ``completed`` is the server's word for "nothing more will be called", not for "everybody was reached": the rules
     decide. ``failed`` and ``cancelled`` are failures whatever the counts say.
     """
-    state, counts = State.of(batch.status), Counts.of(batch)
+    state, counts = State.of(batch.status), Counters.of(batch)
     if not state.is_terminal:
         return None
     told = f"Batch call {batch.id} is {batch.status}: {counts}."
 
-    def outcome(kind: Kind, reason: Reason, message: str) -> Outcome:
-        return Outcome(kind, reason, batch.id, message, batch.status, counts, duration)
+    def outcome(verdict: Verdict, reason: OutcomeReason, message: str) -> Outcome:
+        return Outcome(verdict, reason, batch.id, message, batch.status, counts, duration)
 
     if state.ended_badly:
-        return outcome(Kind.FAILURE, Reason(state.value), f"{told} It will call nobody any more.")
+        return outcome(Verdict.FAILURE, OutcomeReason(state.value), f"{told} It will call nobody any more.")
     broken = rules.broken(counts)
     if broken:
-        kind = Kind.FAILURE if rules.on_partial == "fail" else Kind.WARNING
-        return outcome(kind, Reason.PARTIAL, f"{told} {'; '.join(broken)}.")
+        verdict = Verdict.FAILURE if rules.on_partial == "fail" else Verdict.WARNING
+        return outcome(verdict, OutcomeReason.PARTIAL, f"{told} {'; '.join(broken)}.")
     if _is_left_over(counts):
-        return outcome(Kind.WARNING, Reason.COMPLETED, f"{told} Not everybody was called; no rule forbids that.")
-    return outcome(Kind.SUCCESS, Reason.COMPLETED, told)
+        return outcome(
+            Verdict.WARNING, OutcomeReason.COMPLETED, f"{told} Not everybody was called; no rule forbids that."
+        )
+    return outcome(Verdict.SUCCESS, OutcomeReason.COMPLETED, told)
 
 
-def _is_left_over(counts: Counts) -> bool:
+def _is_left_over(counts: Counters) -> bool:
     if counts.pending:
         return True
     return counts.called is not None and counts.total_contacts is not None and counts.called < counts.total_contacts

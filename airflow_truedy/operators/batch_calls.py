@@ -31,7 +31,7 @@ from airflow_truedy.operators.templating import (
     truth,
     vanished,
 )
-from airflow_truedy.operators.waiting_operator import WAITING_FIELDS, WaitingOperator
+from airflow_truedy.operators.waiting import WAITING_FIELDS, WaitingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
     :param durable: keep progress in Airflow's task state store (3.3), so that a retry goes on where the last attempt
         stopped. Without it the server is read instead; the promise is the same.
     :param dry_run: do everything but the writes; log and return what would be sent.
-    :param kwargs: parameters of the wait, see :class:`~airflow_truedy.operators.waiting_operator.WaitingOperator`
+    :param kwargs: parameters of the wait, see :class:`~airflow_truedy.operators.waiting.WaitingOperator`
         (``wait_for_completion``, ``deferrable``, ``poll_interval``, ``min_called``, ``max_failed``, ``on_partial``,
         ``max_paused``, ``stall_after``, ``timeout``, ``on_timeout``, ``on_kill_action``), ``truedy_conn_id``
         (connection of type ``truedy``), and those of every operator.

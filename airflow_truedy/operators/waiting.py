@@ -1,15 +1,22 @@
-"""What operators and sensors share in waiting for a batch call: durations, deadlines, the loop in a worker."""
+"""Wait for the campaign that an operator launched, deferred or in the worker; what the sensor shares with that."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_truedy.api.errors import InvalidPayloadError, TruedyError
-from airflow_truedy.monitoring.outcome import Outcome, SuccessRules, WaitInterruptedError
-from airflow_truedy.operators.templating import restored
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_truedy.api.errors import InvalidPayloadError, NotFoundError, TruedyError
+from airflow_truedy.assets import record_outlets
+from airflow_truedy.hooks.settings import ClientSettings
+from airflow_truedy.monitoring.monitor import DEFAULT_INTERVAL, CampaignMonitor, MonitorSettings, MonitorState
+from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, SuccessRules, Verdict, WaitInterruptedError
+from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.templating import is_template, restored, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,14 +25,244 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
     from airflow_truedy.api.client import TruedyClient
-    from airflow_truedy.monitoring.monitor import Look, Watch
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.campaigns.identity import CampaignKey
+    from airflow_truedy.campaigns.plan import CampaignPlan
+    from airflow_truedy.hooks.truedy import TruedyHook
+    from airflow_truedy.monitoring.monitor import Poll
 
+_CHOICES = {"on_partial": ("fail", "warn"), "on_timeout": ("fail", "pause"), "on_kill_action": ("pause", "leave")}
+
+WAITING_FIELDS = (
+    "wait_for_completion",
+    "poll_interval",
+    "min_called",
+    "max_failed",
+    "on_partial",
+    "max_paused",
+    "stall_after",
+    "timeout",
+    "on_timeout",
+    "on_kill_action",
+)
 STATE_KEY = "truedy_waiting"
 # Airflow's own timeouts come after ours, which end cleanly and can pause the campaign.
 BACKSTOP = timedelta(minutes=15)
 _MOST_MARGIN = 10.0
 _MARGIN = 0.05
 _NAP = 1.0
+
+
+class WaitingOperator(BaseOperator):
+    """
+    An operator that can wait for the end of the campaign that it launched. All times are seconds or timedeltas.
+
+    :param wait_for_completion: wait until the campaign has ended; by default the task ends when it is launched.
+    :param deferrable: wait in the triggerer, which takes no worker slot; by default Airflow's
+        ``[operators] default_deferrable``.
+    :param poll_interval: usual time between two polls, by default 60 s. Longer while nothing can happen, shorter near
+        the end. Deferred tasks of one connection share their requests.
+    :param min_called: least calls of a success: a number, or a share of all contacts (a float from 0.0 to 1.0).
+    :param max_failed: most failed calls of a success: a number, or a share of the calls.
+    :param on_partial: what a broken rule means: ``fail`` (default), or ``warn`` and succeed.
+    :param max_paused: fail when the campaign has been paused for so long; by default a pause is waited out.
+    :param stall_after: fail when no counter has moved for so long inside the calling window. A day's cap
+        (``max_calls_per_day``) stops the counters too: then it must be longer than the rest of a calling day.
+    :param timeout: fail when the campaign has not ended so long after the waiting for it began. One for all tries where
+        Airflow has a task state store (3.3), else it counts anew in each. ``execution_timeout`` ends the wait too, per
+        try. Neither is retried: a retry would wait for the same campaign. A task that is cleared after that waits anew.
+    :param on_timeout: what becomes of the campaign then: ``fail`` leaves it going, ``pause`` pauses it for good.
+    :param on_kill_action: what becomes of the campaign when the task is killed, marked or evicted: ``pause`` (default;
+        the next try resumes it) or ``leave``. Only while the task waits; calls already placed run to their end. While
+        deferred it needs Airflow 3.3 and a running triggerer that has taken the task over (a second or two after it was
+        deferred): before that nobody is told of the kill, and the campaign goes on.
+    :param truedy_conn_id: connection of type ``truedy``.
+    """
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool | str = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | timedelta | str = DEFAULT_INTERVAL,
+        min_called: float | str | None = None,
+        max_failed: float | str | None = None,
+        on_partial: str = "fail",
+        max_paused: float | timedelta | str | None = None,
+        stall_after: float | timedelta | str | None = None,
+        timeout: float | timedelta | str | None = None,
+        on_timeout: str = "fail",
+        on_kill_action: str = "pause",
+        truedy_conn_id: str = "truedy_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.truedy_conn_id = truedy_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.min_called = min_called
+        self.max_failed = max_failed
+        self.on_partial = on_partial
+        self.max_paused = max_paused
+        self.stall_after = stall_after
+        self.timeout = timeout
+        self.on_timeout = on_timeout
+        self.on_kill_action = on_kill_action
+        self._killed = KillFlag()
+        self._summary: dict[str, Any] | None = None
+        # For the kill handler, which must not ask Airflow for anything.
+        self._to_pause: tuple[ClientSettings, CampaignKey] | None = None
+        if not any(is_template(getattr(self, field)) for field in WAITING_FIELDS):
+            self._checked_waiting()
+
+    def _checked_waiting(self) -> MonitorSettings:
+        """
+        Read the rendered parameters, before anything is launched.
+
+        :raises InvalidPayloadError: naming the parameter and its rule.
+        """
+        problems = [
+            (field, repr(getattr(self, field)), f"one of {', '.join(words)}")
+            for field, words in _CHOICES.items()
+            if getattr(self, field) not in words
+        ]
+        interval = seconds("poll_interval", self.poll_interval)
+        if not interval:
+            problems.append(("poll_interval", repr(self.poll_interval), "more than 0 seconds"))
+        if problems:
+            raise InvalidPayloadError("invalid parameter", problems=problems)
+        if restored(self.wait_for_completion) is not None:
+            truth("wait_for_completion", self.wait_for_completion)
+        seconds("timeout", self.timeout)
+        return MonitorSettings(
+            batch_call_id="",
+            interval=interval or DEFAULT_INTERVAL,
+            max_paused=seconds("max_paused", self.max_paused),
+            stall_after=seconds("stall_after", self.stall_after),
+            rules=rules_of(self.min_called, self.max_failed, self.on_partial),
+        )
+
+    @property
+    def _waits(self) -> bool:
+        return bool(restored(self.wait_for_completion))
+
+    def _prepare_waiting(self, hook: TruedyHook, plan: CampaignPlan) -> MonitorSettings:
+        """Do whatever could fail, before anything is launched."""
+        settings = dataclasses.replace(self._checked_waiting(), window=plan.window, key=plan.key)
+        if self._waits and self.on_kill_action == "pause":
+            connection = hook.get_connection(hook.truedy_conn_id)
+            self._to_pause = (ClientSettings.read(connection, connection.extra_dejson), plan.key)
+        return settings
+
+    def _wait_for(
+        self, context: Context, hook: TruedyHook, settings: MonitorSettings, batch: BatchCall, launched: dict[str, Any]
+    ) -> dict[str, Any]:
+        """
+        Wait for a campaign that was just launched or found again.
+
+        :param launched: the summary of the launch.
+        """
+        if self._killed.is_set:
+            # The handler came while the launch was on its way; maybe before there was anything to pause.
+            self._pause_killed(batch.id)
+            raise WaitInterruptedError(f"The task was killed; it does not wait for batch call {batch.id}.")
+        now = time.time()
+        since = _waiting_since(context, batch.id, now)
+        deadline = deadline_of(since, seconds("timeout", self.timeout), self.execution_timeout, now)
+        settings = dataclasses.replace(settings, batch_call_id=batch.id, deadline=deadline)
+        monitor = CampaignMonitor(settings, MonitorState(since=since, due=now), now=now)
+        poll = monitor.take(batch, now)
+        log_notes(self.log, poll)
+        outcome = poll.outcome
+        # A resumed campaign may still show its pause in the first reading, so that is read once more.
+        if outcome is None or outcome.verdict is Verdict.RESUME:
+            if self.deferrable:
+                self._defer(hook.truedy_conn_id, monitor, launched)
+            outcome = wait_in_worker(hook.client, monitor, self._killed, lambda poll: log_notes(self.log, poll))
+        return self._finish(context, outcome, launched)
+
+    def _defer(self, truedy_conn_id: str, monitor: CampaignMonitor, launched: dict[str, Any]) -> NoReturn:
+        from airflow_truedy.triggers.batch_calls import BatchCallTrigger
+
+        self.defer(
+            trigger=BatchCallTrigger.of(monitor, truedy_conn_id, on_kill_action=self.on_kill_action),
+            method_name="execute_complete",
+            kwargs={"launched": launched},
+            timeout=backstop(monitor.settings.deadline, time.time()),
+        )
+
+    def execute_complete(
+        self, context: Context, event: Any = None, launched: dict[str, Any] | None = None, **_newer: Any
+    ) -> dict[str, Any]:
+        """Go on after the trigger has seen the campaign's end."""
+        launched = launched or {}
+        with failing_fast():
+            return self._finish(context, Outcome.from_event(event, launched.get("batch_call_id")), launched)
+
+    def _finish(self, context: Context, outcome: Outcome, launched: dict[str, Any]) -> dict[str, Any]:
+        if outcome.verdict is Verdict.RESUME:
+            self.log.warning("%s", outcome.message)
+            return self._launch_again(context)
+        if not outcome.retryable:
+            # A task that is cleared after this waits anew; its timeout does not begin in the past.
+            forget(context)
+        if outcome.verdict is Verdict.FAILURE:
+            if outcome.reason in (OutcomeReason.TIMEOUT, OutcomeReason.STALLED):
+                outcome = dataclasses.replace(outcome, message=f"{outcome.message} {self._what_of_it(outcome)}")
+            raise outcome.error(may_launch_anew=getattr(self, "on_retry", "attach") == "new")
+        (self.log.warning if outcome.verdict is Verdict.WARNING else self.log.info)("%s", outcome.message)
+        return self._conclude(context, {**launched, **outcome.summary()})
+
+    def _conclude(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
+        """Tell the task's assets, and lineage, what came of it."""
+        record_outlets(context, self.outlets, summary)
+        self._summary = summary
+        return summary
+
+    def _launch_again(self, context: Context) -> dict[str, Any]:
+        """Reconcile the campaign again, which resumes what our own kill handler paused, and wait on."""
+        raise NotImplementedError
+
+    def _what_of_it(self, outcome: Outcome) -> str:
+        """Pause a campaign that takes too long, if that is wished, and return what becomes of it."""
+        if outcome.reason is not OutcomeReason.TIMEOUT or self.on_timeout != "pause":
+            return "It was left as it is and may call on: pause it in Truedy if that is wrong."
+        from airflow_truedy.campaigns.stopping import pause_for_good
+        from airflow_truedy.hooks.truedy import TruedyHook
+
+        try:
+            with TruedyHook(self.truedy_conn_id) as hook:
+                return pause_for_good(hook.client, outcome.batch_call_id)
+        except Exception as problem:
+            return f"It could NOT be paused: {problem} Pause it in Truedy."
+
+    def _stop_waiting(self, batch_call_id: str | None) -> None:
+        """End the wait from a kill handler: a flag, and one short pause by a client of its own."""
+        self._killed.is_set = True
+        if batch_call_id is not None:
+            self._pause_killed(batch_call_id)
+
+    def _pause_killed(self, batch_call_id: str) -> None:
+        if self._to_pause is None:
+            self.log.info("Batch call %s was left as it is and may go on.", batch_call_id)
+            return
+        from airflow_truedy.campaigns.stopping import pause_for_kill
+        from airflow_truedy.hooks.short_lived import short_lived_client
+
+        settings, key = self._to_pause
+        try:
+            with short_lived_client(settings) as client:
+                self.log.warning("%s", pause_for_kill(client, key, batch_call_id))
+        except Exception as problem:
+            self.log.error("Batch call %s could NOT be paused: %s Pause it in Truedy.", batch_call_id, problem)
+
+
+@dataclass
+class KillFlag:
+    """Set by a signal handler, read by the waiting loop; nothing that could block."""
+
+    is_set: bool = False
 
 
 def seconds(field: str, value: Any) -> float | None:
@@ -40,7 +277,7 @@ def seconds(field: str, value: Any) -> float | None:
         return None
     if isinstance(given, timedelta):
         given = given.total_seconds()
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or given < 0:
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
         raise InvalidPayloadError(
             "invalid parameter", problems=[(field, repr(value), "seconds (0 or more) or a timedelta")]
         )
@@ -74,50 +311,73 @@ def backstop(deadline: float | None, now: float) -> timedelta | None:
     return None if deadline is None else timedelta(seconds=max(0.0, deadline - now)) + BACKSTOP
 
 
-def waiting_since(context: Context, batch_call_id: str, now: float) -> float:
+def _waiting_since(context: Context, batch_call_id: str, now: float) -> float:
     """
     Return when the waiting for this campaign began.
 
-    Kept in Airflow's task state store (3.3), so that ``timeout`` is one for all tries; without a store it counts anew
-    in each try.
+    Kept in Airflow's task state store (3.3) until there is a verdict, so that ``timeout`` is one for all tries; without
+    a store it counts anew in each try.
     """
-    store: Any = context.get("task_state_store")
-    if store is None:
-        return now
-    kept = store.get(STATE_KEY)
-    if isinstance(kept, dict) and kept.get("batch_call_id") == batch_call_id and "since" in kept:
+    kept = remembered(context, batch_call_id)
+    if "since" in kept:
         return float(kept["since"])
-    store.set(STATE_KEY, {"batch_call_id": batch_call_id, "since": now})
+    remember(context, batch_call_id, since=now)
     return now
 
 
-@dataclass
-class KillFlag:
-    """Set by a signal handler, looked at by the waiting loop; nothing that could block."""
+def remembered(context: Context, batch_call_id: str) -> dict[str, Any]:
+    """Return what an earlier part of the same wait remembered in the task state store, if there is one."""
+    store: Any = context.get("task_state_store")
+    kept = None if store is None else store.get(STATE_KEY)
+    return kept if isinstance(kept, dict) and kept.get("batch_call_id") == batch_call_id else {}
 
-    is_set: bool = False
+
+def remember(context: Context, batch_call_id: str, **values: Any) -> None:
+    """Remember something of the wait for this batch call, where Airflow has a task state store."""
+    store: Any = context.get("task_state_store")
+    if store is not None:
+        store.set(STATE_KEY, {"batch_call_id": batch_call_id, **values})
 
 
-def wait_in_worker(client: TruedyClient, watch: Watch, killed: KillFlag, tell: Callable[[Look], None]) -> Outcome:
+def forget(context: Context) -> None:
+    """Forget what was remembered: there is a verdict."""
+    store: Any = context.get("task_state_store")
+    if store is not None and store.get(STATE_KEY) is not None:
+        store.delete(STATE_KEY)
+
+
+def wait_in_worker(
+    client: TruedyClient, monitor: CampaignMonitor, killed: KillFlag, tell: Callable[[Poll], None]
+) -> Outcome:
     """
     Read the batch call until it has ended.
 
-    :param tell: takes each look, for the task's log.
+    :param tell: takes each poll, for the task's log.
     :raises WaitInterruptedError: if the task was killed.
+    """
+    while True:
+        _sleep_until(monitor.due, killed)
+        poll = poll_once(client, monitor)
+        tell(poll)
+        if poll.outcome is not None:
+            return poll.outcome
+
+
+def poll_once(client: TruedyClient, monitor: CampaignMonitor, *, patient: bool = True) -> Poll:
+    """
+    Read the batch call and let the monitor take it in.
+
+    :param patient: whether a refusal that no retry can help, such as of the key, is borne for a while.
     """
     from airflow_truedy.api import endpoints
 
-    while True:
-        _sleep_until(watch.due, killed)
-        try:
-            batch = client.send(endpoints.get_batch_call(watch.settings.batch_call_id))
-        except TruedyError as problem:
-            look = watch.trouble(problem, time.time())
-        else:
-            look = watch.take(batch, time.time())
-        tell(look)
-        if look.outcome is not None:
-            return look.outcome
+    try:
+        batch = client.send(endpoints.get_batch_call(monitor.settings.batch_call_id))
+    except TruedyError as problem:
+        if not (patient or problem.retryable or isinstance(problem, NotFoundError)):
+            raise
+        return monitor.trouble(problem, time.time())
+    return monitor.take(batch, time.time())
 
 
 def _sleep_until(due: float, killed: KillFlag) -> None:
@@ -128,7 +388,7 @@ def _sleep_until(due: float, killed: KillFlag) -> None:
         raise WaitInterruptedError("The task was killed; it does not wait for its batch call any longer.")
 
 
-def say(log: Logger, look: Look) -> None:
-    """Write what a look brought into the task's log."""
-    for note in look.notes:
+def log_notes(log: Logger, poll: Poll) -> None:
+    """Write what a poll brought into the task's log."""
+    for note in poll.notes:
         log.log(note.level, "%s", note.text)

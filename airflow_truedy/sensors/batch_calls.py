@@ -13,13 +13,25 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.schedule import zone_of
-from airflow_truedy.monitoring.outcome import Kind, Outcome, Reason
-from airflow_truedy.monitoring.settings import Seen, WatchSettings, window_from_json
+from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState, window_from_json
+from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
 from airflow_truedy.operators.batch_call_ids import batch_call_id_of
 from airflow_truedy.operators.failing import failing_fast
+from airflow_truedy.operators.stated import check_stated_window
 from airflow_truedy.operators.templating import is_template, restored, restored_text
-from airflow_truedy.operators.waiting import STATE_KEY, backstop, deadline_of, rules_of, say, seconds
+from airflow_truedy.operators.waiting import (
+    backstop,
+    deadline_of,
+    forget,
+    log_notes,
+    poll_once,
+    remember,
+    remembered,
+    rules_of,
+    seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +39,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_truedy.monitoring.monitor import Look, Watch
+    from airflow_truedy.monitoring.monitor import Poll
 
 _RULE_FIELDS = ("min_called", "max_failed", "on_partial", "max_paused", "stall_after")
 _WINDOW_FIELDS = ("timezone", "start_time", "end_time", "working_days")
@@ -46,10 +58,11 @@ class BatchCallSensor(BaseSensorOperator):
     :param on_partial: what a broken rule means: ``fail`` (default), or ``warn`` and succeed.
     :param max_paused: fail when the batch call has been paused for so long (seconds or a timedelta); by default a pause
         is waited out. With ``mode="reschedule"`` this and ``stall_after`` need Airflow 3.3, whose task state store
-        remembers from one poke to the next.
+        remembers from one poke to the next. Without it a 404 is read again within the poke, and a refused key fails at
+        once.
     :param stall_after: fail when no counter has moved for so long inside the calling window.
-    :param timezone: IANA zone of the calling window. The API does not tell a batch call's window: without it every hour
-        counts as open.
+    :param timezone: IANA zone of the calling window; hours and days need it. The API does not tell a batch call's
+        window: without one every hour counts as open.
     :param start_time: daily begin of the calling window, HH:MM.
     :param end_time: daily end of the calling window, HH:MM.
     :param working_days: days on which calls may be placed, 1 = Monday to 7 = Sunday.
@@ -95,11 +108,11 @@ class BatchCallSensor(BaseSensorOperator):
         self.working_days = working_days
         self.deferrable = deferrable
         self.truedy_conn_id = truedy_conn_id
-        self._watch: Watch | None = None
+        self._monitor: CampaignMonitor | None = None
         if not any(is_template(getattr(self, field)) for field in (*_RULE_FIELDS, *_WINDOW_FIELDS)):
             self._settings("")
 
-    def _settings(self, batch_call_id: str, deadline: float | None = None) -> WatchSettings:
+    def _settings(self, batch_call_id: str, deadline: float | None = None) -> MonitorSettings:
         """
         Read the rendered parameters.
 
@@ -112,8 +125,8 @@ class BatchCallSensor(BaseSensorOperator):
             "closes": restored_text(self.end_time),
             "days": restored(self.working_days),
         }
-        zone_of(window["zone"] or "UTC")
-        return WatchSettings(
+        _check_window(window)
+        return MonitorSettings(
             batch_call_id=batch_call_id,
             interval=self.poke_interval or 1.0,
             deadline=deadline,
@@ -129,83 +142,97 @@ class BatchCallSensor(BaseSensorOperator):
 
         :return: ``batch_call_id``, ``status``, ``outcome``, the counters and ``duration_seconds``.
         """
-        return self._look_and_defer() if self.deferrable else super().execute(context)
+        return self._poll_and_defer(context) if self.deferrable else super().execute(context)
 
-    def _look_and_defer(self) -> dict[str, Any]:
-        from airflow_truedy.monitoring.monitor import Watch
-
+    def _poll_and_defer(self, context: Context) -> dict[str, Any]:
         with failing_fast():
             now = time.time()
             deadline = deadline_of(now, self.timeout, self.execution_timeout, now)
-            watch = Watch(self._settings(batch_call_id_of(self.batch_call_id), deadline), now=now)
-            look = self._look(watch)
-            if look.outcome is None:
-                self._defer(watch)
-            return self._finish(look.outcome)
+            monitor = CampaignMonitor(self._settings(batch_call_id_of(self.batch_call_id), deadline), now=now)
+            poll = self._poll(monitor)
+            if poll.outcome is None:
+                self._defer(monitor)
+            return self._finish(context, poll.outcome)
 
-    def _defer(self, watch: Watch) -> NoReturn:
+    def _defer(self, monitor: CampaignMonitor) -> NoReturn:
         from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 
-        settings = watch.settings
-        trigger = BatchCallTrigger(
-            truedy_conn_id=self.truedy_conn_id, watch=settings.to_json(), seen=watch.seen.to_json()
+        self.defer(
+            trigger=BatchCallTrigger.of(monitor, self.truedy_conn_id),
+            method_name="execute_complete",
+            timeout=backstop(monitor.settings.deadline, time.time()),
         )
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop(settings.deadline, time.time()))
 
     def execute_complete(self, context: Context, event: Any = None, **_newer: Any) -> dict[str, Any]:
         """Go on after the trigger has seen the batch call's end."""
         with failing_fast():
-            return self._finish(Outcome.from_event(event))
+            return self._finish(context, Outcome.from_event(event, batch_call_id_of(self.batch_call_id)))
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look once, unless nothing can have happened since the last look."""
+        """Read once, unless nothing can have happened since the last poll."""
         with failing_fast():
-            watch = self._watch = self._watch or self._remembered(context)
-            if watch.due > time.time():
+            monitor = self._monitor = self._monitor or self._remembered(context)
+            if monitor.due > time.time():
                 return False
-            look = self._look(watch)
-            self._remember(context, watch)
-            return False if look.outcome is None else PokeReturnValue(True, self._finish(look.outcome))
+            poll = self._poll(monitor, forgets=self.reschedule and context.get("task_state_store") is None)
+            if poll.outcome is not None:
+                return PokeReturnValue(True, self._finish(context, poll.outcome))
+            if self.reschedule:
+                remember(context, monitor.settings.batch_call_id, state=monitor.state.to_json())
+            return False
 
-    def _look(self, watch: Watch) -> Look:
-        from airflow_truedy.api import endpoints
-        from airflow_truedy.api.errors import TruedyError
+    def _poll(self, monitor: CampaignMonitor, *, forgets: bool = False) -> Poll:
+        """
+        Read the batch call.
+
+        :param forgets: whether the next poke will know nothing of this one: then what must be seen twice is read twice,
+            and what no retry can help is raised.
+        """
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with TruedyHook(self.truedy_conn_id) as hook:
-            try:
-                batch = hook.client.send(endpoints.get_batch_call(watch.settings.batch_call_id))
-            except TruedyError as problem:
-                look = watch.trouble(problem, time.time())
-            else:
-                look = watch.take(batch, time.time())
-        say(self.log, look)
-        return look
+            while True:
+                poll = poll_once(hook.client, monitor, patient=not forgets)
+                log_notes(self.log, poll)
+                state = monitor.state
+                if not forgets or poll.outcome is not None or not (state.missing or state.ended_at):
+                    return poll
+                time.sleep(max(0.0, monitor.due - time.time()))
 
-    def _finish(self, outcome: Outcome) -> dict[str, Any]:
-        if outcome.kind is Kind.FAILURE:
+    def _finish(self, context: Context, outcome: Outcome) -> dict[str, Any]:
+        if not outcome.retryable:
+            forget(context)
+        if outcome.verdict is Verdict.FAILURE:
             if self.never_fail or (self.soft_fail and not outcome.retryable):
-                # Airflow's base class sees to this only for pokes and resumed tasks, not for the look before deferring.
+                # Airflow's base class sees to this only for pokes and resumed tasks, not for the poll before deferring.
                 raise AirflowSkipException(outcome.message)
-            if outcome.reason is Reason.TIMEOUT:
+            if outcome.reason is OutcomeReason.TIMEOUT:
                 raise AirflowSensorTimeout(outcome.message)
             raise outcome.error()
-        (self.log.warning if outcome.kind is Kind.WARNING else self.log.info)("%s", outcome.message)
+        (self.log.warning if outcome.verdict is Verdict.WARNING else self.log.info)("%s", outcome.message)
         return outcome.summary()
 
-    def _remembered(self, context: Context) -> Watch:
-        """Go on with the watch of the last poke: a rescheduled sensor is a new process each time."""
-        from airflow_truedy.monitoring.monitor import Watch
-
+    def _remembered(self, context: Context) -> CampaignMonitor:
+        """Go on with the monitor of the last poke: a rescheduled sensor is a new process each time."""
         batch_call_id = batch_call_id_of(self.batch_call_id)
-        store: Any = context.get("task_state_store")
-        kept = store.get(STATE_KEY) if store is not None and self.reschedule else None
-        seen = None
-        if isinstance(kept, dict) and kept.get("batch_call_id") == batch_call_id and "seen" in kept:
-            seen = Seen.from_json(kept["seen"])
-        return Watch(self._settings(batch_call_id), seen, now=time.time())
+        kept = remembered(context, batch_call_id) if self.reschedule else {}
+        state = MonitorState.from_json(kept["state"]) if "state" in kept else None
+        return CampaignMonitor(self._settings(batch_call_id), state, now=time.time())
 
-    def _remember(self, context: Context, watch: Watch) -> None:
-        store: Any = context.get("task_state_store")
-        if store is not None and self.reschedule:
-            store.set(STATE_KEY, {"batch_call_id": watch.settings.batch_call_id, "seen": watch.seen.to_json()})
+
+def _check_window(window: dict[str, Any]) -> None:
+    """Refuse hours and days that cannot be, and hours on a clock that is not stated."""
+    zone, hours, days = window["zone"], (window["opens"], window["closes"]), window["days"]
+    rule = None
+    if (hours[0] is None) != (hours[1] is None):
+        rule = "start_time and end_time need each other"
+    elif zone is None and (hours[0] is not None or days is not None):
+        rule = "hours and days are wall time: state timezone, the IANA zone of their clock"
+    elif days is not None and not isinstance(days, (list, tuple, set)):
+        rule = "working_days is a list of days from 1 (Monday) to 7 (Sunday)"
+    elif not all(text is None or isinstance(text, str) for text in (zone, *hours)):
+        rule = "timezone is an IANA zone, start_time and end_time are text as HH:MM"
+    if rule:
+        raise InvalidPayloadError("invalid parameter", problems=[("timezone, start_time, end_time", "", rule)])
+    zone_of(zone or "UTC")
+    check_stated_window(*hours, days)

@@ -16,17 +16,16 @@ from airflow_truedy.api.errors import (
     UnreachableError,
 )
 from airflow_truedy.campaigns.windows import CallingWindow
-from airflow_truedy.monitoring.monitor import Watch
-from airflow_truedy.monitoring.outcome import Kind, Reason, SuccessRules
-from airflow_truedy.monitoring.settings import Seen, WatchSettings
+from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
+from airflow_truedy.monitoring.outcome import OutcomeReason, SuccessRules, Verdict
 from tests.monitoring.watched import KEY, MONDAY, NAME, NOW, batch
 
 OFFICE = CallingWindow("America/New_York", time(9), time(17, 30), frozenset({1, 2, 3, 4, 5}))
 HOUR = 3600.0
 
 
-def watch(**settings: Any) -> Watch:
-    return Watch(WatchSettings("batch_1", **settings), now=NOW)
+def watch(**settings: Any) -> CampaignMonitor:
+    return CampaignMonitor(MonitorSettings("batch_1", **settings), now=NOW)
 
 
 def texts(look: Any, level: int = logging.DEBUG) -> str:
@@ -48,7 +47,7 @@ def test_the_end_is_seen_and_tells_how_long_it_took() -> None:
     waiting.take(batch("active", 10), NOW)
     outcome = waiting.take(batch("completed", 100), NOW + 600).outcome
     assert outcome is not None
-    assert (outcome.kind, outcome.duration) == (Kind.SUCCESS, 600.0)
+    assert (outcome.verdict, outcome.duration) == (Verdict.SUCCESS, 600.0)
 
 
 def test_an_unknown_state_keeps_waiting_with_one_warning_for_each_word() -> None:
@@ -58,6 +57,50 @@ def test_an_unknown_state_keeps_waiting_with_one_warning_for_each_word() -> None
         for step, word in enumerate(["dialing", "dialing", "cooling", "cooling"])
     ]
     assert ["dialing" in warnings[0], warnings[1], "cooling" in warnings[2], warnings[3]] == [True, "", True, ""]
+
+
+def test_counters_that_lag_behind_the_end_are_read_again_before_they_are_believed() -> None:
+    waiting = watch(rules=SuccessRules(min_called=0.9))
+    waiting.take(batch("active", 10), NOW)
+    assert waiting.take(batch("completed", 40), NOW + 60).outcome is None
+    assert waiting.due == NOW + 75
+    outcome = waiting.take(batch("completed", 100), NOW + 75).outcome
+    assert outcome is not None
+    assert outcome.verdict is Verdict.SUCCESS
+
+
+@pytest.mark.parametrize("rules", [SuccessRules(), SuccessRules(min_called=0.9), SuccessRules(max_failed=0.0)])
+def test_counters_that_stay_as_they_are_are_believed_the_second_time(rules: SuccessRules) -> None:
+    waiting = watch(rules=rules)
+    ended = batch("completed", 40, failed=3)
+    assert waiting.take(ended, NOW).outcome is None
+    outcome = waiting.take(ended, NOW + 15).outcome
+    assert outcome is not None
+    assert outcome.verdict is (Verdict.WARNING if rules == SuccessRules() else Verdict.FAILURE)
+
+
+def test_a_campaign_that_failed_needs_no_second_reading() -> None:
+    outcome = watch().take(batch("failed", 3), NOW).outcome
+    assert outcome is not None
+    assert outcome.reason is OutcomeReason.FAILED
+
+
+def test_a_deadline_does_not_wait_for_counters() -> None:
+    late = watch(deadline=NOW, rules=SuccessRules(min_called=0.9)).take(batch("completed", 40), NOW + 1).outcome
+    assert late is not None
+    assert late.reason is OutcomeReason.PARTIAL
+
+
+def test_an_answer_about_another_batch_call_is_not_believed() -> None:
+    waiting = watch()
+    poll = waiting.take(batch("completed", 100, id="batch_2"), NOW)
+    assert poll.outcome is None
+    assert "another batch call" in texts(poll, logging.WARNING)
+    assert waiting.take(batch("active", 1), NOW + 60).outcome is None
+    for minute in range(2, 63):
+        outcome = waiting.take(batch("completed", 100, id="batch_2"), NOW + 60 * minute).outcome
+    assert outcome is not None
+    assert (outcome.reason, outcome.batch_call_id) == (OutcomeReason.UNREADABLE, "batch_1")
 
 
 # --- Pauses
@@ -77,7 +120,7 @@ def test_a_pause_that_is_too_long_fails() -> None:
     assert waiting.due == NOW + 3610, "the next look is at the limit, not a whole interval later"
     outcome = waiting.take(batch("paused"), NOW + 3610).outcome
     assert outcome is not None
-    assert outcome.reason is Reason.PAUSED
+    assert outcome.reason is OutcomeReason.PAUSED
 
 
 def test_two_short_pauses_are_not_one_long_one() -> None:
@@ -90,7 +133,7 @@ def test_a_pause_of_our_own_kill_handler_sends_the_task_back_to_resume_it() -> N
     marked = batch("paused", name=KEY.with_mark(NAME, paused_by_us=True))
     outcome = watch(key=KEY).take(marked, NOW).outcome
     assert outcome is not None
-    assert outcome.kind is Kind.HELD
+    assert outcome.verdict is Verdict.RESUME
 
 
 def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
@@ -101,12 +144,12 @@ def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
         assert waiting.take(batch(**marked), (evening + timedelta(hours=hours)).timestamp()).outcome is None
     morning = waiting.take(batch(**marked), (evening + timedelta(hours=14)).timestamp()).outcome
     assert morning is not None
-    assert morning.kind is Kind.HELD
+    assert morning.verdict is Verdict.RESUME
     # Before its start it only goes back to its place.
     ahead = batch(**marked, scheduled_at=evening + timedelta(days=1))
     early = watch(key=KEY, window=OFFICE).take(ahead, evening.timestamp()).outcome
     assert early is not None
-    assert early.kind is Kind.HELD
+    assert early.verdict is Verdict.RESUME
 
 
 def test_a_pause_of_ours_that_outlasts_max_paused_is_not_looked_at_each_second() -> None:
@@ -137,7 +180,7 @@ def test_a_pause_of_a_person_and_a_pause_seen_by_a_sensor_are_waited_out() -> No
 # --- Stall alarm
 
 
-def looks(waiting: Watch, begin: datetime, minutes: range, **fields: Any) -> list[Any]:
+def looks(waiting: CampaignMonitor, begin: datetime, minutes: range, **fields: Any) -> list[Any]:
     return [waiting.take(batch(**fields), (begin + timedelta(minutes=m)).timestamp()).outcome for m in minutes]
 
 
@@ -145,7 +188,7 @@ def test_a_campaign_that_stands_still_in_its_window_is_a_failure() -> None:
     waiting = watch(stall_after=HOUR, window=OFFICE)
     outcomes = looks(waiting, MONDAY, range(0, 61, 5), called=7)
     assert outcomes[:-1] == [None] * 12
-    assert outcomes[-1].reason is Reason.STALLED
+    assert outcomes[-1].reason is OutcomeReason.STALLED
 
 
 def test_a_night_and_a_weekend_are_no_stall() -> None:
@@ -153,6 +196,17 @@ def test_a_night_and_a_weekend_are_no_stall() -> None:
     friday_evening = datetime(2026, 6, 5, 21, 0, tzinfo=timezone.utc)  # 17:00 in New York
     until_monday_0920 = int(timedelta(days=2, hours=16, minutes=20).total_seconds() // 60)
     assert set(looks(waiting, friday_evening, range(0, until_monday_0920, 10), called=7)) == {None}
+
+
+@pytest.mark.parametrize("days", [frozenset({1, 2, 3, 4, 5}), frozenset()])
+def test_a_night_between_two_polls_is_not_counted_as_calling_time(days: frozenset[int]) -> None:
+    window = CallingWindow("America/New_York", time(9), time(17, 30), days)
+    waiting = watch(stall_after=HOUR, window=window, interval=HOUR)
+    evening = MONDAY.replace(hour=21, minute=20).timestamp()  # 17:20 in New York
+    morning = MONDAY.replace(hour=13, minute=10).timestamp() + 86_400  # 09:10 the day after
+    assert waiting.take(batch(called=7), evening).outcome is None
+    assert waiting.take(batch(called=7), morning).outcome is None
+    assert waiting.state.still == 20 * 60
 
 
 @pytest.mark.parametrize("moving", [{"called": 8}, {"failed": 1}, {"status": "running"}])
@@ -173,7 +227,7 @@ def test_a_pause_and_a_start_ahead_are_no_stall() -> None:
 def test_a_campaign_that_never_starts_is_a_stall() -> None:
     waiting = watch(stall_after=HOUR)
     outcomes = looks(waiting, MONDAY, range(0, 70, 10), status="scheduled", scheduled_at=MONDAY)
-    assert outcomes[-1].reason is Reason.STALLED
+    assert outcomes[-1].reason is OutcomeReason.STALLED
 
 
 def test_a_triggerer_that_was_down_is_no_stall() -> None:
@@ -189,10 +243,10 @@ def test_the_deadline_ends_the_wait_and_a_finished_campaign_beats_it() -> None:
     late = watch(deadline=NOW + 100)
     outcome = late.take(batch(), NOW + 100).outcome
     assert outcome is not None
-    assert outcome.reason is Reason.TIMEOUT
+    assert outcome.reason is OutcomeReason.TIMEOUT
     finished = watch(deadline=NOW + 100).take(batch("completed", 100), NOW + 500).outcome
     assert finished is not None
-    assert finished.kind is Kind.SUCCESS
+    assert finished.verdict is Verdict.SUCCESS
 
 
 def test_the_deadline_holds_while_nothing_can_be_read() -> None:
@@ -201,7 +255,7 @@ def test_the_deadline_holds_while_nothing_can_be_read() -> None:
     assert waiting.due == NOW + 100
     outcome = waiting.trouble(UnreachableError("no route"), NOW + 100).outcome
     assert outcome is not None
-    assert outcome.reason is Reason.TIMEOUT
+    assert outcome.reason is OutcomeReason.TIMEOUT
 
 
 def test_no_look_comes_after_the_deadline() -> None:
@@ -227,7 +281,7 @@ def test_an_hour_without_an_answer_gives_up_and_a_retry_may_wait_on() -> None:
     waiting.trouble(ServerError("broken"), NOW)
     outcome = waiting.trouble(ServerError("broken"), NOW + HOUR).outcome
     assert outcome is not None
-    assert (outcome.reason, outcome.retryable) == (Reason.UNREADABLE, True)
+    assert (outcome.reason, outcome.retryable) == (OutcomeReason.UNREADABLE, True)
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("revoked"), ValueError("no API key")])
@@ -236,7 +290,7 @@ def test_a_refusal_gives_up_sooner_and_for_good(error: Exception) -> None:
     assert waiting.trouble(error, NOW).outcome is None
     outcome = waiting.trouble(error, NOW + 300).outcome
     assert outcome is not None
-    assert (outcome.reason, outcome.retryable) == (Reason.REFUSED, False)
+    assert (outcome.reason, outcome.retryable) == (OutcomeReason.REFUSED, False)
 
 
 def test_trouble_is_told_once_and_so_is_its_end() -> None:
@@ -255,8 +309,16 @@ def test_a_deleted_campaign_is_a_failure_that_no_retry_repeats() -> None:
     assert waiting.due < NOW + 120, "it is looked at sooner"
     outcome = waiting.trouble(NotFoundError("gone"), NOW + 75).outcome
     assert outcome is not None
-    assert (outcome.reason, outcome.retryable) == (Reason.DELETED, False)
+    assert (outcome.reason, outcome.retryable) == (OutcomeReason.DELETED, False)
     assert "5 of 100 called" in outcome.message
+
+
+def test_two_404s_in_a_moment_may_be_one_replica() -> None:
+    waiting = watch()
+    waiting.take(batch(called=5), NOW)
+    for second in range(15):
+        assert waiting.trouble(NotFoundError("gone"), NOW + 60 + second).outcome is None
+    assert waiting.trouble(NotFoundError("gone"), NOW + 75).outcome is not None
 
 
 def test_one_404_of_a_proxy_does_not_delete_a_campaign() -> None:
@@ -342,23 +404,23 @@ def test_the_expected_end_leaves_nights_and_weekends_out() -> None:
 
 
 def test_settings_and_memory_are_plain_json_and_come_back_the_same() -> None:
-    settings = WatchSettings("b", 30.0, NOW, 5.0, 6.0, OFFICE, SuccessRules(0.5, 3, "warn"), KEY)
-    assert WatchSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
-    waiting = Watch(settings, now=NOW - 10)
+    settings = MonitorSettings("b", 30.0, NOW, 5.0, 6.0, OFFICE, SuccessRules(0.5, 3, "warn"), KEY)
+    assert MonitorSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    waiting = CampaignMonitor(settings, now=NOW - 10)
     waiting.take(batch("dialing", 5), NOW - 5)
-    assert Seen.from_json(json.loads(json.dumps(waiting.seen.to_json()))) == waiting.seen
+    assert MonitorState.from_json(json.loads(json.dumps(waiting.state.to_json()))) == waiting.state
 
 
 def test_what_another_version_wrote_is_understood() -> None:
-    settings = WatchSettings.from_json({"batch_call_id": "b", "colour": "red", "rules": {"min_called": 3, "new": 1}})
+    settings = MonitorSettings.from_json({"batch_call_id": "b", "colour": "red", "rules": {"min_called": 3, "new": 1}})
     assert (settings.interval, settings.rules, settings.deadline) == (60.0, SuccessRules(3), None)
-    assert Seen.from_json({"since": 5, "mood": "good", "counts": {"called": 3, "rung": 4}}).counts.called == 3
+    assert MonitorState.from_json({"since": 5, "mood": "good", "counts": {"called": 3, "rung": 4}}).counts.called == 3
 
 
 def test_a_wait_goes_on_where_its_memory_says() -> None:
     first = watch(max_paused=HOUR)
     first.take(batch("paused"), NOW)
-    second = Watch(first.settings, Seen.from_json(first.seen.to_json()), now=NOW + 1800)
+    second = CampaignMonitor(first.settings, MonitorState.from_json(first.state.to_json()), now=NOW + 1800)
     outcome = second.take(batch("paused"), NOW + 3600).outcome
     assert outcome is not None
-    assert (outcome.reason, outcome.duration) == (Reason.PAUSED, 3600.0)
+    assert (outcome.reason, outcome.duration) == (OutcomeReason.PAUSED, 3600.0)

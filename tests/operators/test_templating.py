@@ -255,7 +255,7 @@ class TestRendering:
         with a_dag():
             operator = CreateBatchCallOperator(task_id="t", **self.EVERYTHING)
         own = {name if name != "dry_run" else "is_dry_run" for name in self.EVERYTHING}
-        from airflow_truedy.operators.waiting_operator import WAITING_FIELDS
+        from airflow_truedy.operators.waiting import WAITING_FIELDS
 
         assert own == set(operator.template_fields) - set(WAITING_FIELDS)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from airflow_truedy.api.models import BatchCall
-from airflow_truedy.monitoring.outcome import Kind, SuccessRules, verdict_of
+from airflow_truedy.monitoring.outcome import SuccessRules, Verdict, outcome_of
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.sensors.batch_calls import BatchCallSensor
 from tests.monitoring.watched import batch
@@ -70,15 +71,28 @@ def deferred(task: Any) -> Any:
     raise AssertionError("It did not defer.")
 
 
+def at_once_or_deferred(task: Any) -> Any:
+    try:
+        return task.execute(context())
+    except TaskDeferred as deferral:
+        return resumed(task, deferral)
+
+
+def poked(task: Any) -> Any:
+    while not (answered := task.poke(context())):
+        time.sleep(0.001)
+    return answered.xcom_value
+
+
 @pytest.mark.parametrize(("state", "counts", "rules"), TABLE)
 def test_every_path_tells_the_same(
     monkeypatch: pytest.MonkeyPatch, state: str, counts: dict[str, Any], rules: dict[str, Any]
 ) -> None:
     going_on, ended = batch("active", 1), batch(state, **counts)
-    outcome = verdict_of(ended, SuccessRules(**rules))
+    outcome = outcome_of(ended, SuccessRules(**rules))
     assert outcome is not None
     expected = outcome.message
-    if outcome.kind is not Kind.FAILURE:
+    if outcome.verdict is not Verdict.FAILURE:
         expected = {key: value for key, value in outcome.summary().items() if key in KEYS}  # type: ignore[assignment]
 
     def after(*readings: BatchCall) -> None:
@@ -88,7 +102,7 @@ def test_every_path_tells_the_same(
     assert told(lambda: operator(False, rules).execute(context())) == expected
     after(ended)
     assert told(lambda: operator(False, rules).execute(context())) == expected, "a retry that finds it ended"
-    assert told(lambda: operator(True, rules).execute(context())) == expected, "nothing left to defer for"
+    assert told(lambda: at_once_or_deferred(operator(True, rules))) == expected, "counters may be read once more"
     after(going_on, ended)
     assert told(lambda: deferred(operator(True, rules))) == expected
     after(going_on, ended)
@@ -96,7 +110,7 @@ def test_every_path_tells_the_same(
     after(going_on, ended)
     assert told(lambda: sensor(False, rules).execute(context())) == expected
     after(ended)
-    assert told(lambda: sensor(False, rules).poke(context()).xcom_value) == expected
+    assert told(lambda: poked(sensor(False, rules))) == expected
 
 
 @pytest.mark.parametrize("state", ["draft", "scheduled", "active", "running", "paused", "dialing", ""])

@@ -177,7 +177,7 @@ def test_the_timeout_is_one_for_all_tries_where_airflow_remembers(monkeypatch: p
             operator(timeout=400).execute(context(store))
         with pytest.raises(TaskDeferred) as deferral:
             operator(timeout=400, deferrable=True).execute(context(Store()))
-        assert deferral.value.trigger.serialize()[1]["watch"]["deadline"] == time.time() + 400
+        assert deferral.value.trigger.serialize()[1]["settings"]["deadline"] == time.time() + 400
 
 
 def refuse_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_a_wait_goes_on_through_the_night_in_which_a_pause_of_ours_must_stay(mon
     refuse_to_resume(monkeypatch)
     with pytest.raises(TaskDeferred) as deferral:
         operator(deferrable=True).execute(context())
-    assert deferral.value.trigger.serialize()[1]["watch"]["batch_call_id"] == "batch_1"
+    assert deferral.value.trigger.serialize()[1]["settings"]["batch_call_id"] == "batch_1"
 
 
 def test_a_task_that_does_not_wait_is_tried_again_when_the_window_opens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +301,7 @@ def test_a_task_cleared_while_deferred_is_resumed_even_if_the_kill_comes_after_t
     second = launched_and_deferred(task, store)
     killed_in_the_triggerer(first)
     event = through_the_trigger(second)
-    assert event["status"] == "held"
+    assert event["status"] == "resume"
     with pytest.raises(TaskDeferred) as third:
         task.execute_complete(context(store), event=event, **second.kwargs)
     assert the_campaign(sandbox).status == "active"
@@ -374,6 +374,17 @@ def test_a_timeout_fails_for_good_and_may_pause_for_good(
     with pytest.raises((TaskDeferred, AirflowFailException)):
         task.execute(context(store))  # cleared
     assert the_campaign(sandbox).status == status, "a pause after a timeout is no pause of a kill"
+
+
+def test_a_task_cleared_after_a_timeout_waits_anew_and_leaves_a_resumed_campaign_alone(sandbox: Any) -> None:
+    store, task = Store(), operator(timeout=0.2, on_timeout="pause", deferrable=True)
+    with pytest.raises(AirflowFailException, match="did not end within"):
+        to_the_end(task, store)
+    with client_of(sandbox) as client:
+        client.send(endpoints.resume_batch_call(the_campaign(sandbox).id))
+    again = operator(timeout=60, on_timeout="pause", deferrable=True)
+    launched_and_deferred(again, store)
+    assert the_campaign(sandbox).status == "active"
 
 
 def test_a_campaign_deleted_while_waited_for_is_not_made_again(sandbox: Any) -> None:

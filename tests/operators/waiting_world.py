@@ -55,6 +55,9 @@ class Store(dict[str, Any]):
     def set(self, key: str, value: Any) -> None:
         self[key] = json.loads(json.dumps(value))
 
+    def delete(self, key: str) -> None:
+        del self[key]
+
 
 def context(store: Store | None = None) -> Any:
     pushed: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
-from airflow_truedy.api.errors import InvalidPayloadError, NotFoundError, ServerError
+from airflow_truedy.api.errors import AuthenticationError, InvalidPayloadError, NotFoundError, ServerError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.sensors.batch_calls import BatchCallSensor
 from tests.monitoring.watched import batch
@@ -31,6 +31,13 @@ def sensor(**parameters: Any) -> BatchCallSensor:
         ({"on_partial": "maybe"}, InvalidPayloadError),
         ({"stall_after": "soon"}, InvalidPayloadError),
         ({"timezone": "Mars/Olympus"}, TimingError),
+        ({"start_time": "09:00", "end_time": "17:00"}, InvalidPayloadError),
+        ({"working_days": [1, 2]}, InvalidPayloadError),
+        ({"timezone": "UTC", "working_days": [8]}, InvalidPayloadError),
+        ({"timezone": "UTC", "working_days": 3}, InvalidPayloadError),
+        ({"timezone": "UTC", "start_time": "9:00", "end_time": "17:00"}, InvalidPayloadError),
+        ({"timezone": "UTC", "start_time": "09:00"}, InvalidPayloadError),
+        ({"timezone": "UTC", "start_time": "17:00", "end_time": "09:00"}, InvalidPayloadError),
     ],
 )
 def test_what_makes_no_sense_is_refused_when_the_dag_is_parsed(
@@ -74,14 +81,45 @@ def test_a_rescheduled_sensor_remembers_a_pause_over_its_pokes(monkeypatch: pyte
     kept = store["truedy_waiting"]
     assert kept["batch_call_id"] == "batch_1"
     for instant in ("since", "at", "paused_at", "due"):
-        kept["seen"][instant] -= 3600
+        kept["state"][instant] -= 3600
     with pytest.raises(AirflowFailException, match="paused for 36"):
         sensor(**parameters).poke(context(store))
 
 
+@pytest.mark.parametrize("problem", [NotFoundError("gone"), AuthenticationError("revoked")])
+def test_a_rescheduled_sensor_without_a_memory_notices_what_never_heals(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    answers = answer(monkeypatch, problem)
+    with pytest.raises(AirflowFailException, match=r"deleted|revoked"):
+        sensor(mode="reschedule").poke(context())
+    assert len(answers.sent) <= 3
+
+
+def test_a_rescheduled_sensor_without_a_memory_bears_one_404(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, NotFoundError("gone"), batch("active"))
+    assert sensor(mode="reschedule").poke(context()) is False
+
+
+def test_a_rescheduled_sensor_without_a_memory_reads_lagging_counters_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("completed", 3), batch("completed", 100))
+    assert sensor(mode="reschedule", min_called=1.0).poke(context())
+
+
+def test_what_was_remembered_ends_with_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, batch("active"), batch("failed", 3))
+    store = Store()
+    waiting = sensor(mode="reschedule")
+    assert waiting.poke(context(store)) is False
+    time.sleep(0.005)
+    with pytest.raises(AirflowFailException):
+        waiting.poke(context(store))
+    assert store == {}
+
+
 def test_what_is_remembered_of_another_batch_call_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("completed", 100))
-    store = Store({"truedy_waiting": {"batch_call_id": "batch_0", "seen": {"since": 0, "due": time.time() + 900}}})
+    store = Store({"truedy_waiting": {"batch_call_id": "batch_0", "state": {"since": 0, "due": time.time() + 900}}})
     assert sensor(mode="reschedule").poke(context(store))
 
 
@@ -115,5 +153,5 @@ def test_the_window_is_taken_from_the_parameters(monkeypatch: pytest.MonkeyPatch
     )
     with pytest.raises(TaskDeferred) as deferral:
         waiting.execute(context())
-    window = deferral.value.trigger.serialize()[1]["watch"]["window"]
+    window = deferral.value.trigger.serialize()[1]["settings"]["window"]
     assert window == {"zone": "America/New_York", "opens": "09:00", "closes": "17:30", "days": [1, 2, 3, 4, 5]}

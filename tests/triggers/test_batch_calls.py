@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.serde import deserialize, serialize
 
-from airflow_truedy.monitoring.settings import WatchSettings
+from airflow_truedy.monitoring.monitor import MonitorSettings
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.triggers.conftest import World
 from tests.triggers.virtual_time import run
@@ -18,11 +18,11 @@ from tests.triggers.virtual_time import run
 MONDAY = datetime(2026, 6, 1, 13, 30, tzinfo=timezone.utc)
 MakeWorld = Callable[..., World]
 
-# What a worker of the first version put into the database. Must be understood for ever.
+# What a worker of the first published version will put into the database. Must be understood for ever.
 KWARGS_V1 = {
     "version": 1,
     "truedy_conn_id": "truedy_default",
-    "watch": {
+    "settings": {
         "batch_call_id": "batch_1",
         "interval": 60.0,
         "deadline": 1780000000.0,
@@ -32,7 +32,7 @@ KWARGS_V1 = {
         "rules": {"min_called": 0.9, "max_failed": None, "on_partial": "fail"},
         "key": {"text": '["dag", "task", "run", -1]', "word": "airflow"},
     },
-    "seen": {
+    "state": {
         "since": 1779990000.0,
         "at": 1779990000.0,
         "status": "scheduled",
@@ -43,6 +43,8 @@ KWARGS_V1 = {
         "paused_at": None,
         "failing_at": None,
         "missing": 0,
+        "missing_at": None,
+        "ended_at": None,
         "unknown": None,
         "due": 1779990060.0,
     },
@@ -51,7 +53,7 @@ KWARGS_V1 = {
 
 
 def trigger(batch_id: str, **watch: Any) -> BatchCallTrigger:
-    return BatchCallTrigger(truedy_conn_id="truedy_default", watch=WatchSettings(batch_id, **watch).to_json())
+    return BatchCallTrigger(truedy_conn_id="truedy_default", settings=MonitorSettings(batch_id, **watch).to_json())
 
 
 async def event_of(waiting: BatchCallTrigger) -> dict[str, Any]:
@@ -171,8 +173,8 @@ def test_the_arguments_of_version_1_are_understood() -> None:
 
 
 def test_arguments_of_a_newer_version_are_ignored_and_missing_ones_have_defaults() -> None:
-    waiting = BatchCallTrigger(truedy_conn_id="c", watch={"batch_call_id": "b", "speed": 3}, colour="red", version=9)
-    assert waiting.serialize()[1]["watch"]["interval"] == 60.0
+    waiting = BatchCallTrigger(truedy_conn_id="c", settings={"batch_call_id": "b", "speed": 3}, colour="red", version=9)
+    assert waiting.serialize()[1]["settings"]["interval"] == 60.0
     assert waiting.on_kill_action == "leave"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_truedy.hooks.truedy import TruedyAsyncHook
-from airflow_truedy.triggers import polling
+from airflow_truedy.monitoring import shared_reader
 from tests.triggers.conftest import World
 from tests.triggers.test_batch_calls import event_of, trigger
 from tests.triggers.virtual_time import run
@@ -98,7 +98,7 @@ def test_the_poll_lives_as_long_as_somebody_waits(make_world: MakeWorld) -> None
         ids = [await world.batch(1, start=False) for _ in range(3)]
         waiting = [asyncio.ensure_future(event_of(trigger(batch_id))) for batch_id in ids]
         await asyncio.sleep(100)
-        registered = polling._pollers[asyncio.get_running_loop()]
+        registered = shared_reader._pollers[asyncio.get_running_loop()]
         poller = weakref.ref(registered["truedy_default"])
         waiting[0].cancel()
         await asyncio.gather(waiting[0], return_exceptions=True)
