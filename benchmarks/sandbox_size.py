@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.settings import Settings
-from truedy_sandbox.views import batch_contact_views, batch_view, contact_places
+from truedy_sandbox.views import batch_contact_views, contact_places
 from truedy_sandbox.world import World
 
 SIZE = 200_000
@@ -53,7 +53,7 @@ def main() -> None:
 
     def read_last_page(_: int) -> None:
         found = world.batch(batch)
-        places, _total = contact_places(found, None, 100, batch_view(found, SETTINGS)["total_contacts"] - 100)
+        places = contact_places(found)[-100:]
         batch_contact_views(found, places, SETTINGS)
 
     chunks = SIZE // CHUNK

@@ -32,8 +32,9 @@ class JsonAnswer(Response):
 
 
 def world_of(request: Request) -> World:
-    """Return the state behind an app."""
+    """Return the state behind an app, as it is now."""
     world: World = request.app.state.world
+    world.catch_up()
     return world
 
 
@@ -51,22 +52,6 @@ def answer(request: Request, data: Any, status: int = 200) -> JsonAnswer:
     """Answer one resource or the result of an action."""
     world = world_of(request)
     return JsonAnswer({"data": data, "meta": meta_of(request.scope, world.settings, world.clock.now())}, status)
-
-
-def page_answer(request: Request, data: list[Any], total: int, limit: int, offset: int) -> JsonAnswer:
-    """Answer one page of a list."""
-    world = world_of(request)
-    body = {
-        "data": data,
-        "meta": meta_of(request.scope, world.settings, world.clock.now()),
-        "pagination": {
-            "total": total,
-            "limit": limit,
-            "offset": offset,
-            "has_more": offset + len(data) < total,
-        },
-    }
-    return JsonAnswer(body)
 
 
 def refusal_answer(refusal: Refusal, scope: Scope, settings: Settings, clock: VirtualClock) -> JsonAnswer:

@@ -16,7 +16,10 @@ from truedy_sandbox.views import batch_view
 
 if TYPE_CHECKING:
     from truedy_sandbox.contact_book import Contact
+    from truedy_sandbox.settings import Settings
     from truedy_sandbox.state import State
+
+_NO_BRACKETS = str.maketrans("", "", "()[]{}<>")
 
 
 def create_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def create_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, A
     batch = BatchCall(
         number=number,
         id=_batch_id(state, number),
-        name=asked["name"],
+        name=_stored_name(asked["name"], settings),
         agent_id=asked["agent_id"],
         sending_numbers=sending,
         rotation=asked["phone_rotation_strategy"],
@@ -61,6 +64,14 @@ def _batch_id(state: State, number: int) -> str:
     prefix = "batch" if state.settings.id_style == "batch" else "camp"
     batch_id = short_id(prefix, seed, number)
     return f"{batch_id}-{number % 16:x}" if prefix == "camp" else batch_id
+
+
+def _stored_name(name: str, settings: Settings) -> str:
+    if settings.name_filter == "strip_brackets":
+        name = name.translate(_NO_BRACKETS)
+    elif settings.name_filter == "upper":
+        name = name.upper()
+    return name[: settings.name_limit or None]
 
 
 def _hours(asked: dict[str, Any]) -> CallingHours:
@@ -113,7 +124,8 @@ def update_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, A
     changes = asked["changes"]
     if "phone_number_ids" in changes:
         batch.sending_numbers = _sending_numbers(batch.agent_id, changes["phone_number_ids"])
-    batch.name = changes.get("name") or batch.name
+    if changes.get("name"):
+        batch.name = _stored_name(changes["name"], state.settings)
     batch.rotation = changes.get("phone_rotation_strategy") or batch.rotation
     batch.schedule_type = changes.get("schedule_type") or batch.schedule_type
     if "scheduled_at" in changes:

@@ -10,7 +10,18 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from truedy_sandbox.problems import REFUSALS
 
-Kind = Literal["lost_answer", "drop", "error_500", "error_500_after", "rate_limited", "slow", "html_502", "status"]
+Kind = Literal[
+    "lost_answer",
+    "drop",
+    "error_500",
+    "error_500_after",
+    "rate_limited",
+    "slow",
+    "html_502",
+    "status",
+    "late",
+    "empty_page",
+]
 
 
 class Match(BaseModel):
@@ -36,7 +47,8 @@ class FaultRequest(BaseModel):
     :param kind: ``lost_answer`` (work done, connection dropped), ``drop`` (dropped before any work),
         ``error_500`` (before any work), ``error_500_after`` (work done), ``rate_limited`` (429 before any
         work, reset in ``seconds``), ``slow`` (work done, answer ``seconds`` later), ``html_502`` (before any),
-        ``status`` (the refusal ``status``, before any).
+        ``status`` (the refusal ``status``, before any), ``late`` (a create is carried out ``seconds`` of virtual
+        time later, connection dropped at once), ``empty_page`` (a list shows no rows and says that more follow).
     :param after: let so many matching requests pass first.
     :param times: then strike so many times; ``None`` is for ever.
     :param status: for ``status``, and required there: 400, 401, 402, 403, 404, 409, 422, 500 or 502. 429 is

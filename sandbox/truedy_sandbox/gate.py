@@ -132,6 +132,9 @@ class _Passage:
         kind = fault.asked.kind if fault else None
         self._muted = kind in ("lost_answer", "error_500_after")
         self._delay = fault.asked.seconds if fault and kind == "slow" else 0.0
+        if fault and kind == "late":
+            self.scope["state"]["delay"] = fault.asked.seconds
+        self.scope["state"]["empty_page"] = kind == "empty_page"
         try:
             if fault and kind in _BEFORE:
                 if kind != "drop":
@@ -143,7 +146,7 @@ class _Passage:
                 await gate.instead(fault, self.scope)(self.scope, self._read, self._answer)
         finally:
             gate.note(self, fault, number)
-        if kind in ("drop", "lost_answer"):
+        if kind in ("drop", "lost_answer") or self._lost():
             await self._hang_up()
 
     async def _work(self, gate: Gate) -> None:
@@ -162,7 +165,7 @@ class _Passage:
         return message
 
     async def _answer(self, message: Message) -> None:
-        if self._muted:
+        if self._muted or self._lost():
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -173,6 +176,10 @@ class _Passage:
             if self._delay:
                 await asyncio.sleep(self._delay)
         await self._send(message)
+
+    def _lost(self) -> bool:
+        """Return whether the endpoint decided that its answer gets lost."""
+        return bool(self.scope["state"].get("lost"))
 
     async def _hang_up(self) -> None:
         """Drop the connection with no answer; in process, where there is none, raise what a client sees."""

@@ -18,6 +18,8 @@ REPLAYED = (
     "concurrency",
     "outcomes",
     "complete_share",
+    "name_limit",
+    "name_filter",
 )
 
 
@@ -73,6 +75,24 @@ class Settings:
     )
     replica_share: float = _option(1.0, "share of the reads and lists that lag, from 0 to 1; drawn from the seed")
 
+    create_delay: float = _option(
+        0.0, "virtual seconds after which a create of a batch call is carried out; its answer is lost"
+    )
+    name_limit: int = _option(0, "characters that are kept of a batch call's name; 0 is no limit")
+    name_filter: Literal["none", "strip_brackets", "upper"] = _option(
+        "none", "what becomes of a batch call's name: brackets of every kind removed, or upper case"
+    )
+    page_cap: int = _option(0, "rows on a page at most, whatever limit asks for; 0 is no cap")
+    totals: Literal["right", "missing", "wrong", "page"] = _option(
+        "right",
+        "'missing': lists carry no pagination; 'wrong': it counts rows that are not there;"
+        " 'page': it counts the rows of this page",
+    )
+    ignore_offset: bool = _option(False, "every page of a list is its first one")
+    list_order: Literal["newest", "oldest", "unstable"] = _option(
+        "newest", "order of lists; 'unstable': another order in each answer, drawn from the seed"
+    )
+
     rate_limit: int = _option(100, "requests per window; 0 is no limit")
     rate_window: int = _option(60, "length of the rate limit's fixed window in real seconds")
     retry_after_header: bool = _option(False, "send Retry-After with a 429")
@@ -91,8 +111,12 @@ class Settings:
             raise ValueError("concurrency and rate_window must be at least 1, rate_limit and speed at least 0")
         if not 0 < self.complete_share <= 1:
             raise ValueError("complete_share must be above 0 and at most 1")
-        if min(self.read_lag, self.list_lag, self.counter_lag) < 0 or not 0 <= self.replica_share <= 1:
-            raise ValueError("a lag must be at least 0, replica_share between 0 and 1")
+        if min(self.read_lag, self.list_lag, self.counter_lag, self.create_delay) < 0:
+            raise ValueError("a lag or delay must be at least 0")
+        if not 0 <= self.replica_share <= 1:
+            raise ValueError("replica_share must be between 0 and 1")
+        if self.name_limit < 0 or self.page_cap < 0:
+            raise ValueError("name_limit and page_cap must be at least 0")
         if self.start is not None and self.start.tzinfo is None:
             object.__setattr__(self, "start", self.start.replace(tzinfo=timezone.utc))
         outcome_weights(self.outcomes)

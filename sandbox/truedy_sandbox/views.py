@@ -10,7 +10,7 @@ from truedy_sandbox.ids import uuid_id
 from truedy_sandbox.settings import OUTCOMES, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from truedy_sandbox.batches import BatchCall
     from truedy_sandbox.contact_book import Contact, Folder
@@ -89,7 +89,7 @@ def batch_contact_id(batch: BatchCall, index: int) -> str:
     return f"ctc_{uuid_id('contact', batch.id, index)}"
 
 
-def batch_contact_views(batch: BatchCall, indexes: list[int], settings: Settings) -> list[dict[str, Any]]:
+def batch_contact_views(batch: BatchCall, indexes: Iterable[int], settings: Settings) -> list[dict[str, Any]]:
     """Return rows of the contacts of a batch: a first name only, and nulls for whom was not called yet."""
     flying = batch.flying()
     rows = []
@@ -108,23 +108,20 @@ def batch_contact_views(batch: BatchCall, indexes: list[int], settings: Settings
     return rows
 
 
-def contact_places(batch: BatchCall, status: str | None, limit: int, offset: int) -> tuple[list[int], int]:
-    """Return a page of the places of the contacts with a status, and how many there are in all."""
+def contact_places(batch: BatchCall, status: str | None = None) -> Sequence[int]:
+    """Return the places of the contacts with a status; default: of all."""
     total, placed = len(batch.roster), batch.dialer.placed
     if status is None:
-        return list(range(offset, min(offset + limit, total))), total
+        return range(total)
     flying = batch.flying()
-    places: range | list[int]
     if status == ("pending" if batch.status == "draft" else "scheduled"):
-        places = range(placed, total)
-    elif status == "calling":
-        places = sorted(flying)
-    elif status in OUTCOMES:
+        return range(placed, total)
+    if status == "calling":
+        return sorted(flying)
+    if status in OUTCOMES:
         code = OUTCOMES.index(status)
-        places = [at for at, each in enumerate(batch.dialer.outcomes) if each == code and at not in flying]
-    else:
-        places = []
-    return list(places[offset : offset + limit]), len(places)
+        return [at for at, each in enumerate(batch.dialer.outcomes) if each == code and at not in flying]
+    return []
 
 
 def call_receipt(call: Call, settings: Settings) -> dict[str, Any]:

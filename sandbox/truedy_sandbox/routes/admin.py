@@ -173,5 +173,6 @@ async def view_contacts(
     """Return a page of the contacts of one batch call."""
     world = world_of(request)
     batch = world.batch(batch_call_id)
-    places, total = contact_places(batch, status, limit, offset)
-    return JsonAnswer({"total": total, "contacts": batch_contact_views(batch, places, world.settings)})
+    found = contact_places(batch, status)
+    rows = batch_contact_views(batch, found[offset : offset + limit], world.settings)
+    return JsonAnswer({"total": len(found), "contacts": rows})

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from truedy_sandbox.agents import AGENTS, NUMBERS, find_agent, numbers_of
-from truedy_sandbox.answers import answer, page_answer
+from truedy_sandbox.answers import answer
+from truedy_sandbox.paging import page_answer, places_on_page
 from truedy_sandbox.problems import not_found
 from truedy_sandbox.routes.common import Limit, Offset
 
@@ -30,7 +31,8 @@ async def list_agents(
         for each in AGENTS
         if status in (None, each.status) and (name or "").lower() in each.name.lower()
     ]
-    return page_answer(request, found[offset : offset + limit], len(found), limit, offset)
+    rows = [found[at] for at in places_on_page(request, len(found), limit, offset)]
+    return page_answer(request, rows, len(found), limit, offset)
 
 
 @router.get("/agents/{agent_id}")
@@ -45,5 +47,5 @@ async def get_agent(request: Request, agent_id: str) -> Response:
 @router.get("/telephony/numbers")
 async def list_numbers(request: Request, limit: Limit = 50, offset: Offset = 0) -> Response:
     """List the organisation's phone numbers."""
-    rows = [each.as_json() for each in NUMBERS[offset : offset + limit]]
+    rows = [NUMBERS[at].as_json() for at in places_on_page(request, len(NUMBERS), limit, offset)]
     return page_answer(request, rows, len(NUMBERS), limit, offset)

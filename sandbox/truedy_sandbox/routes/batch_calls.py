@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from truedy_sandbox.answers import answer, page_answer, world_of
+from truedy_sandbox.answers import answer, world_of
 from truedy_sandbox.batches import BatchCall
+from truedy_sandbox.paging import page_answer, places_on_page
 from truedy_sandbox.problems import invalid
 from truedy_sandbox.reading import read_batch, state_for_list, state_for_one
 from truedy_sandbox.routes.common import Limit, Offset, create_with_key, read_contacts
@@ -53,7 +54,7 @@ async def list_batch_calls(
     found = [
         each for each in state.all_batches() if status in (None, each.status) and agent_id in (None, each.agent_id)
     ]
-    rows = [read_batch(request, each, state) for each in found[offset : offset + limit]]
+    rows = [read_batch(request, found[at], state) for at in places_on_page(request, len(found), limit, offset)]
     return page_answer(request, rows, len(found), limit, offset)
 
 
@@ -144,8 +145,9 @@ async def list_batch_call_contacts(
     """List the contacts of a batch call in the order they were added."""
     state = state_for_list(request)
     batch = state.batch(batch_call_id)
-    places, total = contact_places(batch, status, limit, offset)
-    return page_answer(request, batch_contact_views(batch, places, state.settings), total, limit, offset)
+    found = contact_places(batch, status)
+    places = [found[at] for at in places_on_page(request, len(found), limit, offset, newest_first=False)]
+    return page_answer(request, batch_contact_views(batch, places, state.settings), len(found), limit, offset)
 
 
 @router.post("/{batch_call_id}/contacts")

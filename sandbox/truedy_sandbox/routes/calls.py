@@ -4,19 +4,23 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from truedy_sandbox.answers import answer, page_answer, world_of
+from truedy_sandbox.answers import answer, world_of
 from truedy_sandbox.calls import Call, newest_first
+from truedy_sandbox.paging import page_answer, places_on_page
 from truedy_sandbox.problems import not_found
 from truedy_sandbox.reading import state_for_list, state_for_one
 from truedy_sandbox.routes.common import Limit, Offset, create_with_key
 from truedy_sandbox.schemas import CallCreate, Ids, plain
 from truedy_sandbox.state import State
 from truedy_sandbox.views import call_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 router = APIRouter(prefix="/calls", tags=["calls"])
 
@@ -39,14 +43,15 @@ async def list_calls(
     singles = (
         [] if direction == "inbound" else [c for c in state.single_calls.values() if agent_id in (None, c.agent_id)]
     )
-    calls = newest_first(batches, singles, state.settings.seed)
-    if status is None and not state.deleted_calls:
-        total = sum(each.dialer.placed for each in batches) + len(singles)
-        page = list(islice(calls, offset, offset + limit))
-    else:
-        found = [each for each in calls if each.id not in state.deleted_calls and status in (None, each.status(now))]
-        total, page = len(found), found[offset : offset + limit]
-    return page_answer(request, [call_view(each, now, state.settings) for each in page], total, limit, offset)
+    found: Iterable[Call] = newest_first(batches, singles, state.settings.seed)
+    total = sum(each.dialer.placed for each in batches) + len(singles)
+    if status is not None or state.deleted_calls:
+        found = [each for each in found if each.id not in state.deleted_calls and status in (None, each.status(now))]
+        total = len(found)
+    places = places_on_page(request, total, limit, offset)
+    calls = list(islice(found, max(places, default=-1) + 1))
+    rows = [call_view(calls[at], now, state.settings) for at in places]
+    return page_answer(request, rows, total, limit, offset)
 
 
 @router.post("", status_code=201)

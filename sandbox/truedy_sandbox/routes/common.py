@@ -17,19 +17,28 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
 async def create_with_key(request: Request, command: str, arguments: dict[str, Any]) -> JsonAnswer:
-    """Carry out a create; a key that came with the same request before answers that one again."""
+    """
+    Carry out a create; a key that came with the same request before answers that one again.
+
+    A create that is carried out late is accepted here, and its answer is lost.
+    """
     world = world_of(request)
     meta = meta_of(request.scope, world.settings, world.clock.now())
     key = request.headers.get("x-idempotency-key")
-    if not key or world.settings.ignore_idempotency_keys:
-        return JsonAnswer({"data": world.do(command, arguments), "meta": meta}, 201)
-    mark = fingerprint(key, request.url.path, request.scope["headers"], await request.body())
-    kept = world.kept_answers.find(mark)
-    if kept:
-        request.state.replayed = True
-        return JsonAnswer(kept[1], kept[0])
-    data = world.do(command, arguments, Remember(mark, 201, meta))
-    return JsonAnswer({"data": data, "meta": meta}, 201)
+    remember = None
+    if key and not world.settings.ignore_idempotency_keys:
+        mark = fingerprint(key, request.url.path, request.scope["headers"], await request.body())
+        kept = world.kept_answers.find(mark)
+        if kept:
+            request.state.replayed = True
+            return JsonAnswer(kept[1], kept[0])
+        remember = Remember(mark, 201, meta)
+    delay = request.scope["state"].get("delay") or (world.settings.create_delay if command == "create_batch" else 0)
+    if delay:
+        request.state.lost = True
+        world.do_later(delay, command, arguments, remember)
+        return JsonAnswer(None, 202)
+    return JsonAnswer({"data": world.do(command, arguments, remember), "meta": meta}, 201)
 
 
 def read_contacts(request: Request, raw: list[Any]) -> tuple[list[dict[str, Any]], int]:

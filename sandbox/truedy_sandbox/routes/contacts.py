@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from starlette.responses import Response
 
-from truedy_sandbox.answers import JsonAnswer, answer, meta_of, page_answer, world_of
+from truedy_sandbox.answers import answer, world_of
 from truedy_sandbox.contact_book import Contact
+from truedy_sandbox.paging import page_answer, page_size, places_on_page
 from truedy_sandbox.problems import invalid
 from truedy_sandbox.reading import state_for_list
 from truedy_sandbox.routes.common import Limit, Offset
@@ -33,18 +34,10 @@ async def list_contacts(
     """List contacts, the newest first; paged by offset or, by setting, by page."""
     state = state_for_list(request)
     by_page = state.settings.contacts_paging == "page"
-    start = (page - 1) * limit if by_page else offset
+    start = (page - 1) * page_size(request, limit) if by_page else offset
     found = _find(list(reversed(state.book.contacts.values())), folder_id, search)
-    rows = [contact_view(each, state) for each in found[start : start + limit]]
-    if not by_page:
-        return page_answer(request, rows, len(found), limit, offset)
-    pages = -(-len(found) // limit)
-    body = {
-        "data": rows,
-        "meta": meta_of(request.scope, state.settings, world_of(request).clock.now()),
-        "pagination": {"page": page, "limit": limit, "total": len(found), "pages": pages},
-    }
-    return JsonAnswer(body)
+    rows = [contact_view(found[at], state) for at in places_on_page(request, len(found), limit, start)]
+    return page_answer(request, rows, len(found), limit, start, page=page if by_page else None)
 
 
 def _find(contacts: list[Contact], folder_id: str | None, search: str | None) -> list[Contact]:
@@ -88,7 +81,8 @@ async def list_folders(
     folders.sort(key=lambda folder: folder[sort_by], reverse=order == "desc")
     if state.settings.folders_paging == "none":
         return answer(request, folders)
-    return page_answer(request, folders[offset : offset + limit], len(folders), limit, offset)
+    rows = [folders[at] for at in places_on_page(request, len(folders), limit, offset)]
+    return page_answer(request, rows, len(folders), limit, offset)
 
 
 @router.post("/folders", status_code=201)
