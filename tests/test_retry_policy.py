@@ -32,7 +32,10 @@ HOPELESS = [
     campaign_errors.CountMismatchError,
     campaign_errors.ReadBackError,
     campaign_errors.CampaignEndedError,
-    campaign_errors.NotHeldError,
+    campaign_errors.NotPausedError,
+    campaign_errors.WrongStateError,
+    campaign_errors.PastStartSkip,
+    campaign_errors.CallOutcomeUnknownError,
     ContactsFileError,
     partial(ConnectionFieldError, "crm"),
 ]
@@ -44,6 +47,8 @@ WORTH_ANOTHER_TRY = [
     errors.OutcomeUnknownError,
     campaign_errors.LaunchInterruptedError,
     campaign_errors.UnsettledError,
+    campaign_errors.CallNotLookedUpError,
+    campaign_errors.CallTimeoutError,
     ValueError,
     RuntimeError,
 ]

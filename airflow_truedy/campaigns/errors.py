@@ -1,4 +1,25 @@
-"""What can go wrong with a campaign that is not the API's fault; each message says what to do."""
+"""
+What can go wrong with a campaign or a call that is not the API's fault; each message says what to do.
+
+    CampaignError                        retryable: the same task can succeed later without anybody changing anything
+    ├── TimingError (ValueError)         a start, zone or window that is missing, impossible or ambiguous
+    │   ├── PastStartError               the stated start has passed
+    │   │   └── PastStartSkip            ... and on_past="skip" asks for a skipped task
+    │   └── WindowClosedError      (*)   our own pause is not resumed outside the calling window
+    ├── PayloadChangedError              the campaign of this key exists with another payload
+    ├── CountMismatchError               the server does not hold as many contacts as were sent
+    ├── ReadBackError                    the server stored another start or zone than was sent
+    ├── CampaignEndedError               the campaign ended badly, or may have called and is gone
+    ├── NotPausedError                   a campaign that should be paused could not be
+    ├── WrongStateError                  the batch call is in a state in which this is impossible
+    ├── LaunchInterruptedError     (*)   the task was killed; what exists dials nobody
+    ├── UnsettledError             (*)   the server's answers contradicted each other for too long
+    ├── CallOutcomeUnknownError          a single call may or may not have been placed
+    │   └── CallNotLookedUpError   (*)   ... because the server could not be asked
+    └── CallTimeoutError           (*)   a single call took longer than the task may wait
+
+(*) retryable
+"""
 
 from __future__ import annotations
 
@@ -6,11 +27,7 @@ from typing import ClassVar
 
 
 class CampaignError(Exception):
-    """
-    Base of all errors of a campaign's rules.
-
-    ``retryable`` says whether the same task can succeed later without anybody changing anything.
-    """
+    """Base of all errors of a campaign's rules."""
 
     retryable: ClassVar[bool] = False
 
@@ -21,6 +38,10 @@ class TimingError(CampaignError, ValueError):
 
 class PastStartError(TimingError):
     """The stated start has passed and ``on_past`` is ``"fail"``."""
+
+
+class PastStartSkip(PastStartError):  # noqa: N818 - a wish, not an error
+    """The stated start has passed and ``on_past`` is ``"skip"``."""
 
 
 class WindowClosedError(TimingError):
@@ -38,7 +59,7 @@ class WindowClosedError(TimingError):
 
 
 class PayloadChangedError(CampaignError):
-    """The campaign of this key exists with another payload (list, agent, window, ...)."""
+    """The campaign or call of this key exists with another payload (list, agent, window, ...)."""
 
 
 class CountMismatchError(CampaignError):
@@ -50,11 +71,15 @@ class ReadBackError(CampaignError):
 
 
 class CampaignEndedError(CampaignError):
-    """The campaign of this key ended badly, and nobody said that a new one may be made."""
+    """The campaign of this key ended badly, or may have called and is gone; ``on_retry`` does not ask for a new one."""
 
 
-class NotHeldError(CampaignError):
-    """The server started the campaign before it was complete and does not let us pause it."""
+class NotPausedError(CampaignError):
+    """A campaign that should be paused goes on, because the server does not let us pause it."""
+
+
+class WrongStateError(CampaignError):
+    """The batch call is in a state in which what was asked for is impossible, or would mean something else."""
 
 
 class LaunchInterruptedError(CampaignError):
@@ -65,5 +90,29 @@ class LaunchInterruptedError(CampaignError):
 
 class UnsettledError(CampaignError):
     """The server's answers contradicted each other for too long; nothing was started blindly."""
+
+    retryable = True
+
+
+class CallOutcomeUnknownError(CampaignError):
+    """A call may or may not have been placed and the server's list does not tell. Nothing was sent again."""
+
+
+class CallNotLookedUpError(CallOutcomeUnknownError):
+    """
+    As above, because the server could not be asked; the next try asks again.
+
+    :param retry_after: seconds until the server answers again; ``None`` where it did not say.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CallTimeoutError(CampaignError):
+    """The call took longer than the task may wait; the next try waits on, without calling again."""
 
     retryable = True

@@ -13,11 +13,11 @@ _NAMESPACE = uuid.UUID("6f1d2c1e-5b0a-5c7e-9a51-7b2f5c1c8d33")
 _KEY_DIGITS = 12
 _PAYLOAD_DIGITS = 8
 _LONGEST_NAME = 255
-_PAUSED_MARK = " paused by Airflow"
+_PAUSE_MARKER = " paused by Airflow"
 DEFAULT_WORD = "airflow"
 _TAG = re.compile(
     rf"\[(?P<word>[^\s\[\]]+) (?P<key>[0-9a-f]{{{_KEY_DIGITS}}})-"
-    rf"(?P<payload>[0-9a-f]{{{_PAYLOAD_DIGITS}}})(?P<mark>{_PAUSED_MARK})?\]"
+    rf"(?P<payload>[0-9a-f]{{{_PAYLOAD_DIGITS}}})(?P<mark>{_PAUSE_MARKER})?\]"
 )
 
 
@@ -70,15 +70,15 @@ class CampaignKey:
         """Return ``name`` with the tag; the name is shortened where both do not fit into 255 characters."""
         tag = f" [{self.word} {self.short}-{fingerprint[:_PAYLOAD_DIGITS]}]"
         # Room for the mark is always kept, so that setting it never changes the rest of the name.
-        room = _LONGEST_NAME - len(tag) - len(_PAUSED_MARK)
+        room = _LONGEST_NAME - len(tag) - len(_PAUSE_MARKER)
         return f"{_shortened(name, room)}{tag}"
 
-    def with_mark(self, tagged_name: str, *, paused_by_us: bool) -> str:
+    def with_pause_marker(self, tagged_name: str, *, paused_by_us: bool) -> str:
         """Return the name of a batch call with the mark in its tag set or taken away; without a tag, unchanged."""
         found = self._own_tag(tagged_name)
         if found is None:
             return tagged_name
-        mark = _PAUSED_MARK if paused_by_us else ""
+        mark = _PAUSE_MARKER if paused_by_us else ""
         tag = f"[{self.word} {self.short}-{found['payload']}{mark}]"
         return tagged_name[: found.start()] + tag + tagged_name[found.end() :]
 
@@ -98,11 +98,11 @@ def renamed(old_name: str | None, name: str) -> str:
     found = _last_tag(old_name)
     if found is None or name.endswith(found[0]):
         return name
-    room = _LONGEST_NAME - len(found[0]) - len(_PAUSED_MARK) - 1
+    room = _LONGEST_NAME - len(found[0]) - len(_PAUSE_MARKER) - 1
     return f"{_shortened(name, room)} {found[0]}"
 
 
-def unmarked(name: str) -> str:
+def without_pause_marker(name: str) -> str:
     """Return a batch call's name without the mark that says that Airflow paused it, whichever campaign's tag it has."""
     found = _last_tag(name)
     if found is None or not found["mark"]:

@@ -25,12 +25,12 @@ from airflow_truedy.campaigns.errors import (
     UnsettledError,
 )
 from airflow_truedy.campaigns.lookup import find
+from airflow_truedy.campaigns.pausing import verify_start
 from airflow_truedy.campaigns.progress import NoStore, Progress, Store
-from airflow_truedy.campaigns.readback import verify_start
-from airflow_truedy.campaigns.reconcile import Resolver
+from airflow_truedy.campaigns.reconcile import Reconciler
 from airflow_truedy.campaigns.schedule import UTC
 from airflow_truedy.campaigns.status import State
-from airflow_truedy.campaigns.upload import Filling, check_count
+from airflow_truedy.campaigns.upload import ContactUpload, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class Launched:
     attached: bool
 
 
-class _StartOver(Exception):  # noqa: N818 - a turn taken, not an error
+class _ReconcileAgain(Exception):  # noqa: N818 - a turn taken, not an error
     """What was true a moment ago is not any more; look again from the beginning."""
 
 
@@ -83,11 +83,11 @@ class Launch:
         self._store = store or NoStore()
         self._now = now
         self._interrupted = False
-        self._resolver = Resolver(client, plan, self._store)
+        self._reconciler = Reconciler(client, plan, self._store)
 
     @property
     def _progress(self) -> Progress:
-        return self._resolver.progress
+        return self._reconciler.progress
 
     @property
     def batch_call_id(self) -> str | None:
@@ -105,12 +105,12 @@ class Launch:
         :raises CampaignError: if a rule of the campaign forbids to go on; nothing is started then.
         :raises TruedyError: if the server refuses or cannot be reached.
         """
-        self._resolver.recall()
-        last: _StartOver | None = None
+        self._reconciler.recall()
+        last: _ReconcileAgain | None = None
         for _ in range(_ROUNDS):
             try:
                 return self._round()
-            except _StartOver as change:
+            except _ReconcileAgain as change:
                 last = change
                 log.warning("%s Looking again.", change)
         raise UnsettledError(
@@ -124,19 +124,19 @@ class Launch:
 
         :raises CampaignError: if :meth:`run` would refuse what it found.
         """
-        self._resolver.recall()
-        batch = self._resolver.existing()
+        self._reconciler.recall()
+        batch = self._reconciler.existing()
         if batch is not None:
-            self._resolver.same_payload(batch)
+            self._reconciler.same_payload(batch)
         return batch
 
     def _round(self) -> Launched:
-        batch = self._resolver.existing()
+        batch = self._reconciler.existing()
         if batch is None:
             batch = self._create()
-        elif not self._resolver.same_payload(batch) or self._resolver.is_overfull_draft(batch):
+        elif not self._reconciler.same_payload(batch) or self._reconciler.is_overfull_draft(batch):
             self._discard(batch)
-        elif self._resolver.is_launched(batch):
+        elif self._reconciler.is_launched(batch):
             return self._attach(batch)
         if State.of(batch.status).may_have_called:
             return self._finish_started(batch)
@@ -158,7 +158,7 @@ class Launch:
             # The attempt that scheduled it may have died before it read back.
             self._verify(batch, self._moment_ahead())
         # Twin drafts of a started campaign dial nobody, but a person could start them by mistake.
-        steps.delete(self._client, self._resolver.strays)
+        steps.delete(self._client, self._reconciler.strays)
         self._close()
         return Launched(batch, attached=True)
 
@@ -181,8 +181,8 @@ class Launch:
             # Not repeated blindly, although it carries a key: a server that ignores keys would make two.
             batch = self._client.send(endpoints.create_batch_call(request, idempotency_key=key).once())
         except OutcomeUnknownError as lost:
-            raise _StartOver(f"{lost} It may have been created all the same.") from lost
-        self._resolver.adopt(batch)
+            raise _ReconcileAgain(f"{lost} It may have been created all the same.") from lost
+        self._reconciler.adopt(batch)
         self._progress.sent = len(first or ())
         others = len(plan.fields.get("contact_ids") or ())
         self._progress.accepted = self._progress.sent if batch.total_contacts is None else batch.total_contacts - others
@@ -221,16 +221,16 @@ class Launch:
         ours = self.batch_call_id or ""
         if found.started:
             steps.delete(self._client, {batch.id for batch in found.drafts})
-            self._resolver.forget_draft()
-            raise _StartOver(f"Batch call {found.started[0].id} of this campaign is started already.")
-        self._resolver.check_may_call_again(found.ended)
+            self._reconciler.forget_draft()
+            raise _ReconcileAgain(f"Batch call {found.started[0].id} of this campaign is started already.")
+        self._reconciler.check_may_call_again(found.ended)
         drafts = [batch.id for batch in found.drafts]
         if ours in drafts and drafts[0] != ours:
             # The elder draft wins, so that two workers never delete each other's.
             steps.delete(self._client, {ours})
             self._lose_draft(ours)
         if steps.delete(self._client, set(drafts) - {ours}):
-            raise _StartOver("A second draft of this campaign could not be deleted.")
+            raise _ReconcileAgain("A second draft of this campaign could not be deleted.")
         try:
             return next((batch for batch in found.drafts if batch.id == ours), None) or self._still_draft(ours)
         except NotFoundError:
@@ -240,7 +240,7 @@ class Launch:
         """Read a draft that the list did not show: lists shift while they are paged."""
         batch = steps.read(self._client, batch_call_id)
         if State.of(batch.status).may_have_called:
-            raise _StartOver(f"Batch call {batch_call_id} is {batch.status!r} already.")
+            raise _ReconcileAgain(f"Batch call {batch_call_id} is {batch.status!r} already.")
         return batch
 
     def _finish_started(self, batch: BatchCall) -> Launched:
@@ -249,17 +249,17 @@ class Launch:
         # The create's answer may be a replay about a batch call that is gone.
         batch = self._reread(batch)
         self._progress.save(self._store)
-        if self._resolver.is_incomplete(batch) or not self._plan.start:
+        if self._reconciler.is_incomplete(batch) or not self._plan.start:
             self._progress.held = True
             self._progress.save(self._store)
-            batch = pausing.hold(self._client, key, batch)
+            batch = pausing.pause_with_marker(self._client, key, batch)
             self._fill(batch)
         self._hold_twins(batch)
         batch = self._reread(batch)
         check_count(self._client, self._plan, batch)
         if not self._plan.start:
             log.warning("The server started batch call %s although start=False; it is paused.", batch.id)
-            batch = pausing.hand_over(self._client, key, batch)
+            batch = pausing.leave_to_a_person(self._client, key, batch)
             self._close()
             return Launched(batch, attached=False)
         if State.of(batch.status) is State.PAUSED or pausing.is_paused_by_us(key, batch):
@@ -269,7 +269,7 @@ class Launch:
             self._verify(batch, self._moment_ahead())
             self._progress.launched, self._progress.held = False, True
             self._checkpoint()
-            batch = pausing.release(self._client, key, batch)
+            batch = pausing.resume_our_pause(self._client, key, batch)
         self._verify(batch, self._moment_ahead())
         self._close()
         return Launched(batch, attached=False)
@@ -295,16 +295,16 @@ class Launch:
         for twin in found.started:
             if twin.id != eldest.id and not State.of(twin.status).is_terminal:
                 log.error("Batch call %s doubles %s of the same campaign; pausing it.", twin.id, eldest.id)
-                pausing.hold(self._client, self._plan.key, twin)
+                pausing.pause_with_marker(self._client, self._plan.key, twin)
         if steps.delete(self._client, {draft.id for draft in found.drafts if draft.id != ours.id}):
-            raise _StartOver("A second draft of this campaign could not be deleted.")
+            raise _ReconcileAgain("A second draft of this campaign could not be deleted.")
         if eldest.id != ours.id:
-            self._resolver.forget_draft()
-            raise _StartOver(f"Batch call {eldest.id} of this campaign is older.")
+            self._reconciler.forget_draft()
+            raise _ReconcileAgain(f"Batch call {eldest.id} of this campaign is older.")
 
     def _fill(self, batch: BatchCall) -> None:
         try:
-            Filling(self._client, self._plan, self._progress, self._checkpoint).fill(batch)
+            ContactUpload(self._client, self._plan, self._progress, self._checkpoint).fill(batch)
         except NotFoundError:
             self._lose_draft(batch.id)
 
@@ -320,9 +320,9 @@ class Launch:
 
     def _lose_draft(self, batch_call_id: str) -> NoReturn:
         """The draft is gone; a create with the same idempotency key would get the answer about it again."""
-        self._resolver.forget_draft()
+        self._reconciler.forget_draft()
         self._progress.generation += 1
-        raise _StartOver(f"Draft {batch_call_id} is gone.")
+        raise _ReconcileAgain(f"Draft {batch_call_id} is gone.")
 
     def _close(self) -> None:
         self._progress.launched, self._progress.held = True, False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
+class Matches:
     """
     The batch calls that carry one campaign's tag, oldest first in each group.
 
@@ -38,7 +38,7 @@ class Found:
         return next(iter(self.started + self.drafts), None)
 
 
-def find(client: TruedyClient, key: CampaignKey) -> Found:
+def find(client: TruedyClient, key: CampaignKey) -> Matches:
     """
     Look through all batch calls of the organisation for those with the campaign's tag.
 
@@ -48,7 +48,7 @@ def find(client: TruedyClient, key: CampaignKey) -> Found:
     return _sorted(b for b in client.pages(endpoints.list_batch_calls()) if key.tag_in(b.name))
 
 
-def _sorted(batches: Iterable[BatchCall]) -> Found:
+def _sorted(batches: Iterable[BatchCall]) -> Matches:
     started: list[BatchCall] = []
     drafts: list[BatchCall] = []
     ended: list[BatchCall] = []
@@ -56,7 +56,7 @@ def _sorted(batches: Iterable[BatchCall]) -> Found:
         state = State.of(batch.status)
         group = ended if state.ended_badly else started if state.may_have_called else drafts
         group.append(batch)
-    return Found(tuple(started), tuple(drafts), tuple(ended))
+    return Matches(tuple(started), tuple(drafts), tuple(ended))
 
 
 def _age(batch: BatchCall) -> tuple[float, str]:

@@ -10,10 +10,9 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_truedy.campaigns.errors import PastStartError, TimingError, WindowClosedError
+from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError, WindowClosedError
 from airflow_truedy.campaigns.identity import CampaignKey, digest
-from airflow_truedy.campaigns.schedule import in_words, instant_of, on_the_wire, zone_of
-from airflow_truedy.campaigns.windows import CallingWindow
+from airflow_truedy.campaigns.schedule import CallingWindow, in_words, instant_of, on_the_wire, zone_of
 
 if TYPE_CHECKING:
     from airflow_truedy.api.errors import InvalidPayloadError
@@ -219,10 +218,6 @@ class CampaignPlan:
         if contacts:
             values["contacts"] = contacts
         return checked(BatchCallRequest, values)
-
-
-class PastStartSkip(PastStartError):  # noqa: N818 - a wish, not an error
-    """The stated start has passed and ``on_past`` is ``"skip"``."""
 
 
 def plan_campaign(

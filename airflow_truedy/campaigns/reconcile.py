@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Resolver:
+class Reconciler:
     """
     Finds the batch call of a planned campaign. Writes nothing.
 

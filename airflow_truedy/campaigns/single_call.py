@@ -20,7 +20,13 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import NotFoundError, OutcomeUnknownError, TruedyError
 from airflow_truedy.api.paging import Pager
 from airflow_truedy.campaigns.call_status import ENDED, call_status
-from airflow_truedy.campaigns.errors import CampaignError, LaunchInterruptedError, PayloadChangedError
+from airflow_truedy.campaigns.errors import (
+    CallNotLookedUpError,
+    CallOutcomeUnknownError,
+    CallTimeoutError,
+    LaunchInterruptedError,
+    PayloadChangedError,
+)
 from airflow_truedy.campaigns.identity import CampaignKey, digest
 from airflow_truedy.campaigns.schedule import UTC, on_the_wire
 
@@ -39,24 +45,6 @@ _SKEW = timedelta(minutes=5)
 _LOOKS = (2.0, 8.0, 20.0)
 _MOST_PAGES = 20
 _LEAST_DIGITS_OF_A_NUMBER = 7
-
-
-class CallOutcomeUnknownError(CampaignError):
-    """A call may or may not have been placed and the server's list does not tell. Nothing was sent again."""
-
-
-class CallNotLookedUpError(CallOutcomeUnknownError):
-    """
-    The same, because the server could not be asked; the next try asks again.
-
-    :param retry_after: seconds until the server answers again; ``None`` where it did not say.
-    """
-
-    retryable = True
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -317,12 +305,6 @@ def wait_until_ended(
         pause(poll_interval)
         call = client.send(endpoints.get_call(call.id))
     return call
-
-
-class CallTimeoutError(CampaignError):
-    """The call took longer than the task may wait; the next try waits on, without calling again."""
-
-    retryable = True
 
 
 def _is_over(call: Call) -> bool:

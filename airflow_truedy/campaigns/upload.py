@@ -27,7 +27,7 @@ _TRIES = 5
 _LISTED_TO_BE_SURE = 5_000
 
 
-class Filling:
+class ContactUpload:
     """
     Adds a plan's contacts to its batch call chunk by chunk.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_truedy.campaigns.schedule import UTC, in_words, zone_of
 
 if TYPE_CHECKING:
-    from airflow_truedy.campaigns.windows import CallingWindow
+    from airflow_truedy.campaigns.schedule import CallingWindow
 
 # Even where nothing can happen somebody may cancel, pause or delete the campaign.
 LONGEST_STRETCH = 10

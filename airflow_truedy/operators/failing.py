@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_truedy.campaigns.plan import PastStartSkip
+from airflow_truedy.campaigns.errors import PastStartSkip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

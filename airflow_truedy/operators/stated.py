@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_truedy.campaigns.windows import check_window_is_possible
+from airflow_truedy.campaigns.schedule import check_window_is_possible
 from airflow_truedy.operators.templating import is_template, restored, restored_text
 
 

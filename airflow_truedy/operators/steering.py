@@ -144,7 +144,7 @@ class ScheduleBatchCallOperator(_OneBatchCall):
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import Start, check_start_is_stated, schedule
-        from airflow_truedy.campaigns.plan import PastStartSkip
+        from airflow_truedy.campaigns.errors import PastStartSkip
 
         scheduled_at, timezone = restored_text(self.scheduled_at), restored_text(self.timezone)
         check_start_is_stated(scheduled_at, restored_text(self.schedule_type), timezone)
@@ -251,7 +251,7 @@ class UpdateBatchCallOperator(_OneBatchCall):
         check_stated_window(self.start_time, self.end_time, self.working_days)
 
     def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
-        from airflow_truedy.campaigns.updates import update
+        from airflow_truedy.campaigns.control import update
 
         fields = {name: restored_text(getattr(self, name)) for name in _UPDATE_TEXTS}
         fields.update({name: restored(getattr(self, name)) for name in _UPDATE_OTHERS})

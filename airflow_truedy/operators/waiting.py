@@ -228,7 +228,7 @@ class WaitingOperator(BaseOperator):
         """Pause a campaign that takes too long, if that is wished, and return what becomes of it."""
         if outcome.reason is not OutcomeReason.TIMEOUT or self.on_timeout != "pause":
             return "It was left as it is and may call on: pause it in Truedy if that is wrong."
-        from airflow_truedy.campaigns.stopping import pause_for_good
+        from airflow_truedy.campaigns.pausing import pause_for_good
         from airflow_truedy.hooks.truedy import TruedyHook
 
         try:
@@ -247,7 +247,7 @@ class WaitingOperator(BaseOperator):
         if self._to_pause is None:
             self.log.info("Batch call %s was left as it is and may go on.", batch_call_id)
             return
-        from airflow_truedy.campaigns.stopping import pause_for_kill
+        from airflow_truedy.campaigns.pausing import pause_for_kill
         from airflow_truedy.hooks.short_lived import short_lived_client
 
         settings, key = self._to_pause

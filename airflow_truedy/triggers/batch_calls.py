@@ -101,7 +101,7 @@ class BatchCallTrigger(BaseTrigger):
         if self.on_kill_action != "pause" or key is None:
             self.log.info("The task was killed. Batch call %s was left as it is and may go on.", batch_call_id)
             return
-        from airflow_truedy.campaigns.stopping import pause_for_kill
+        from airflow_truedy.campaigns.pausing import pause_for_kill
         from airflow_truedy.hooks.short_lived import short_lived_client
 
         try:

@@ -11,9 +11,15 @@ import pytest
 
 from airflow_truedy.api.errors import NotFoundError
 from airflow_truedy.campaigns import control, pausing, steps
-from airflow_truedy.campaigns.control import Start, WrongStateError
-from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, UnsettledError
-from airflow_truedy.campaigns.plan import PastStartSkip
+from airflow_truedy.campaigns.control import Start
+from airflow_truedy.campaigns.errors import (
+    PastStartError,
+    PastStartSkip,
+    ReadBackError,
+    TimingError,
+    UnsettledError,
+    WrongStateError,
+)
 from tests.campaigns.ground import Ground, Rule, refused
 from tests.campaigns.plans import START, STARTS_AT, plan_of
 
@@ -190,13 +196,13 @@ def test_a_pause_that_has_no_effect_is_an_error(ground: Ground, scheduled: str) 
 
 def test_a_persons_pause_on_top_of_a_kill_is_for_good(ground: Ground, scheduled: str) -> None:
     plan = plan_of(3)
-    pausing.hold(ground.client, plan.key, steps.read(ground.client, scheduled))
+    pausing.pause_with_marker(ground.client, plan.key, steps.read(ground.client, scheduled))
     assert control.pause(ground.client, scheduled).status == "paused"
     assert ground.run(plan).batch.status == "paused"
 
 
 def test_a_pause_that_the_next_try_would_undo_is_an_error(ground: Ground, scheduled: str) -> None:
-    pausing.hold(ground.client, plan_of(3).key, steps.read(ground.client, scheduled))
+    pausing.pause_with_marker(ground.client, plan_of(3).key, steps.read(ground.client, scheduled))
     ground.alter("PATCH", ".*", refused())
     with pytest.raises(UnsettledError, match=r"is paused, but .*next try .* would resume it.*dashboard"):
         control.pause(ground.client, scheduled)
@@ -211,7 +217,7 @@ def test_a_draft_is_not_resumed(ground: Ground, draft: str) -> None:
 def test_resuming_takes_away_the_mark_of_our_own_pause(ground: Ground, scheduled: str) -> None:
     plan = plan_of(3)
     name = ground.only.name
-    pausing.hold(ground.client, plan.key, steps.read(ground.client, scheduled))
+    pausing.pause_with_marker(ground.client, plan.key, steps.read(ground.client, scheduled))
     assert "paused by Airflow" in ground.only.name
     control.resume(ground.client, scheduled)
     assert (ground.only.name, ground.only.status) == (name, "scheduled")
@@ -255,7 +261,7 @@ def test_a_batch_call_that_is_not_there_is_a_clear_error(ground: Ground) -> None
 def test_a_campaign_is_unmarked_before_it_resumes_because_an_active_one_may_not_be_renamed(ground: Ground) -> None:
     plan = plan_of(3, scheduled_at=None, schedule_type="immediate")
     batch = ground.run(plan).batch
-    pausing.hold(ground.client, plan.key, steps.read(ground.client, batch.id))
+    pausing.pause_with_marker(ground.client, plan.key, steps.read(ground.client, batch.id))
     assert "paused by Airflow" in ground.only.name
     assert control.resume(ground.client, batch.id).status == "active"
     assert ground.only.name == plan.tagged_name

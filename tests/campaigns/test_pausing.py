@@ -7,7 +7,7 @@ import pytest
 
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns import pausing
-from airflow_truedy.campaigns.errors import NotHeldError
+from airflow_truedy.campaigns.errors import NotPausedError
 from tests.campaigns.ground import Ground, Send, refused
 from tests.campaigns.plans import plan_of
 
@@ -26,7 +26,7 @@ def actions(ground: Ground) -> list[str]:
 
 
 def test_a_hold_marks_before_it_pauses(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     assert actions(ground)[-2:] == ["rename", "pause"]
     assert held.status == ground.only.status == "paused"
     assert pausing.is_paused_by_us(PLAN.key, held)
@@ -34,58 +34,58 @@ def test_a_hold_marks_before_it_pauses(ground: Ground, scheduled: BatchCall) -> 
 
 
 def test_a_release_takes_the_mark_away_before_it_resumes(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
-    released = pausing.release(ground.client, PLAN.key, held)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    released = pausing.resume_our_pause(ground.client, PLAN.key, held)
     assert actions(ground)[-2:] == ["rename", "resume"]
     assert released.status == "scheduled"
     assert ground.only.name == PLAN.tagged_name
 
 
 def test_a_campaign_handed_over_is_paused_like_a_persons(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
-    left = pausing.hand_over(ground.client, PLAN.key, held)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    left = pausing.leave_to_a_person(ground.client, PLAN.key, held)
     assert left.status == ground.only.status == "paused"
     assert not pausing.is_paused_by_us(PLAN.key, left)
 
 
 def test_a_pause_of_another_key_is_not_ours(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     assert not pausing.is_paused_by_us(plan_of(3, key="other").key, held)
 
 
 def test_an_active_campaign_that_may_not_be_renamed_is_marked_once_it_is_paused(ground: Ground) -> None:
     batch = ground.run(plan_of(3, scheduled_at=None, schedule_type="immediate")).batch
     assert batch.status == "active"
-    pausing.hold(ground.client, PLAN.key, batch)
+    pausing.pause_with_marker(ground.client, PLAN.key, batch)
     assert actions(ground)[-3:] == ["rename", "pause", "rename"]
     assert MARK in ground.only.name
 
 
 def test_a_server_that_renames_nothing_is_paused_all_the_same(ground: Ground, scheduled: BatchCall) -> None:
     ground.alter("PATCH", ".*", refused())
-    assert pausing.hold(ground.client, PLAN.key, scheduled).status == "paused"
+    assert pausing.pause_with_marker(ground.client, PLAN.key, scheduled).status == "paused"
     assert MARK not in ground.only.name
 
 
 def test_a_lost_answer_to_the_rename_does_not_stop_the_hold(ground: Ground, scheduled: BatchCall) -> None:
     ground.fault("lost_answer", "PATCH", "batch-calls")
-    assert pausing.hold(ground.client, PLAN.key, scheduled).status == "paused"
+    assert pausing.pause_with_marker(ground.client, PLAN.key, scheduled).status == "paused"
     assert MARK in ground.only.name
 
 
 def test_a_server_that_does_not_pause_is_named_with_its_state(ground: Ground, scheduled: BatchCall) -> None:
     ground.alter("POST", ".*/pause", refused(message="too late"))
     with pytest.raises(
-        NotHeldError, match=f"{scheduled.id} is 'scheduled' and cannot be paused.*too late.*dashboard"
+        NotPausedError, match=f"{scheduled.id} is 'scheduled' and cannot be paused.*too late.*dashboard"
     ) as failed:
-        pausing.hold(ground.client, PLAN.key, scheduled)
+        pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     assert not failed.value.retryable
 
 
 def test_a_finished_campaign_cannot_be_held(ground: Ground, scheduled: BatchCall) -> None:
     ground.advance(7 * 86400)
-    with pytest.raises(NotHeldError, match="'completed'"):
-        pausing.hold(ground.client, PLAN.key, scheduled)
+    with pytest.raises(NotPausedError, match="'completed'"):
+        pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
 
 
 def test_a_mark_taken_away_between_mark_and_pause_is_set_again(ground: Ground, scheduled: BatchCall) -> None:
@@ -97,48 +97,48 @@ def test_a_mark_taken_away_between_mark_and_pause_is_set_again(ground: Ground, s
         return send()
 
     ground.alter("POST", ".*/pause", after_the_next_try)
-    pausing.hold(ground.client, PLAN.key, scheduled)
+    pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     assert (ground.only.status, MARK in ground.only.name) == ("paused", True)
     assert ground.run(PLAN).batch.status == "scheduled"
 
 
 def test_a_release_resumes_what_the_kill_handler_paused_a_moment_ago(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     # As it was read between the handler's mark and its pause.
     seen = held.model_copy(update={"status": "scheduled"})
-    assert pausing.release(ground.client, PLAN.key, seen).status == ground.only.status == "scheduled"
+    assert pausing.resume_our_pause(ground.client, PLAN.key, seen).status == ground.only.status == "scheduled"
 
 
 @pytest.mark.parametrize("kind", ["drop", "lost_answer"])
 def test_one_lost_rename_leaves_no_mark_behind(ground: Ground, scheduled: BatchCall, kind: str) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     ground.fault(kind, "PATCH", "batch-calls")
-    assert pausing.release(ground.client, PLAN.key, held).status == "scheduled"
+    assert pausing.resume_our_pause(ground.client, PLAN.key, held).status == "scheduled"
     assert ground.only.name == PLAN.tagged_name
 
 
 def test_a_release_of_which_nothing_is_lost_reads_once_between_rename_and_resume(
     ground: Ground, scheduled: BatchCall
 ) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     before = len(ground.requests)
-    pausing.release(ground.client, PLAN.key, held)
+    pausing.resume_our_pause(ground.client, PLAN.key, held)
     assert [each.split()[0] for each in ground.requests[before:]] == ["PATCH", "GET", "POST", "GET"]
 
 
 def test_a_mark_that_cannot_be_taken_away_is_told_with_what_to_do(
     ground: Ground, scheduled: BatchCall, caplog: pytest.LogCaptureFixture
 ) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
     ground.alter("PATCH", ".*", refused())
     with caplog.at_level(logging.WARNING):
-        assert pausing.release(ground.client, PLAN.key, held).status == "scheduled"
+        assert pausing.resume_our_pause(ground.client, PLAN.key, held).status == "scheduled"
     assert f"{scheduled.id} ({held.name!r}) keeps the words" in caplog.text
     assert "dashboard" in caplog.text
 
 
 def test_what_is_held_for_good_is_resumed_by_no_attempt(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.hold(ground.client, PLAN.key, scheduled)
-    kept = pausing.hold_for_good(ground.client, held)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    kept = pausing.pause_like_a_person(ground.client, held)
     assert (kept.status, kept.name) == ("paused", PLAN.tagged_name)
     assert ground.run(PLAN).batch.status == "paused"

@@ -9,16 +9,16 @@ import pytest
 
 from airflow_truedy.api.errors import InvalidRequestError, PaymentRequiredError, ServerError, UnreachableError
 from airflow_truedy.api.models import Call, CallRequest
-from airflow_truedy.campaigns.errors import LaunchInterruptedError, PayloadChangedError
-from airflow_truedy.campaigns.identity import CampaignKey
-from airflow_truedy.campaigns.progress import NoStore
-from airflow_truedy.campaigns.single_call import (
+from airflow_truedy.campaigns.errors import (
     CallNotLookedUpError,
     CallOutcomeUnknownError,
     CallTimeoutError,
-    SingleCall,
-    wait_until_ended,
+    LaunchInterruptedError,
+    PayloadChangedError,
 )
+from airflow_truedy.campaigns.identity import CampaignKey
+from airflow_truedy.campaigns.progress import NoStore
+from airflow_truedy.campaigns.single_call import SingleCall, wait_until_ended
 from tests.campaigns.ground import Ground, Memory, Send
 from tests.campaigns.plans import AGENT, MONDAY, UTC
 

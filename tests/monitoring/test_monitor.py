@@ -15,7 +15,7 @@ from airflow_truedy.api.errors import (
     TruedyError,
     UnreachableError,
 )
-from airflow_truedy.campaigns.windows import CallingWindow
+from airflow_truedy.campaigns.schedule import CallingWindow
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import OutcomeReason, SuccessRules, Verdict
 from tests.monitoring.watched import KEY, MONDAY, NAME, NOW, batch
@@ -130,7 +130,7 @@ def test_two_short_pauses_are_not_one_long_one() -> None:
 
 
 def test_a_pause_of_our_own_kill_handler_sends_the_task_back_to_resume_it() -> None:
-    marked = batch("paused", name=KEY.with_mark(NAME, paused_by_us=True))
+    marked = batch("paused", name=KEY.with_pause_marker(NAME, paused_by_us=True))
     outcome = watch(key=KEY).take(marked, NOW).outcome
     assert outcome is not None
     assert outcome.verdict is Verdict.RESUME
@@ -138,7 +138,7 @@ def test_a_pause_of_our_own_kill_handler_sends_the_task_back_to_resume_it() -> N
 
 def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
     evening = MONDAY.replace(hour=23)
-    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_mark(NAME, paused_by_us=True)}
+    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_pause_marker(NAME, paused_by_us=True)}
     waiting = watch(key=KEY, window=OFFICE, max_paused=HOUR)
     for hours in (0, 5, 13):
         assert waiting.take(batch(**marked), (evening + timedelta(hours=hours)).timestamp()).outcome is None
@@ -158,7 +158,7 @@ def test_a_pause_of_ours_that_outlasts_max_paused_is_not_looked_at_each_second()
     waiting = watch(key=KEY, window=OFFICE, max_paused=HOUR)
     looks = 0
     while now < morning:
-        waiting.take(batch("paused", name=KEY.with_mark(NAME, paused_by_us=True)), now)
+        waiting.take(batch("paused", name=KEY.with_pause_marker(NAME, paused_by_us=True)), now)
         now, looks = waiting.due, looks + 1
     assert looks < 14 * HOUR / waiting.settings.interval
 
@@ -173,7 +173,7 @@ def test_a_pause_is_looked_at_less_often_while_nobody_would_be_called() -> None:
 
 def test_a_pause_of_a_person_and_a_pause_seen_by_a_sensor_are_waited_out() -> None:
     assert watch(key=KEY).take(batch("paused"), NOW).outcome is None
-    marked = batch("paused", name=KEY.with_mark(NAME, paused_by_us=True))
+    marked = batch("paused", name=KEY.with_pause_marker(NAME, paused_by_us=True))
     assert watch().take(marked, NOW).outcome is None
 
 

@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.control import WrongStateError
-from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError
+from airflow_truedy.campaigns.control import Updated, update
+from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, WrongStateError
 from airflow_truedy.campaigns.lookup import find
-from airflow_truedy.campaigns.updates import Updated, update
 from tests.campaigns.ground import Ground, Rule, Send
 from tests.campaigns.plans import START, STARTS_AT, plan_of
 

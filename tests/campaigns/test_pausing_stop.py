@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.errors import NotHeldError, ReadBackError
-from airflow_truedy.campaigns.stopping import pause_and_raise, pause_for_good, pause_for_kill
+from airflow_truedy.campaigns.errors import NotPausedError, ReadBackError
+from airflow_truedy.campaigns.pausing import pause_and_raise, pause_for_good, pause_for_kill
 from tests.campaigns.ground import Ground, Memory, refused
 from tests.campaigns.plans import plan_of
 
@@ -64,7 +64,7 @@ def test_another_start_than_asked_for_is_paused_for_good(ground: Ground, schedul
 
 def test_what_cannot_be_paused_is_named_with_the_reason_for_pausing_it(ground: Ground, scheduled: str) -> None:
     ground.alter("POST", ".*/pause", refused(message="too late"))
-    with pytest.raises(NotHeldError, match=r"Too early\. It could NOT be paused .*too late.*dashboard"):
+    with pytest.raises(NotPausedError, match=r"Too early\. It could NOT be paused .*too late.*dashboard"):
         pause_and_raise(ground.client, steps.read(ground.client, scheduled), ReadBackError("Too early."))
 
 
