@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from pkgutil import walk_packages
 
@@ -162,3 +163,16 @@ def test_every_contradiction_that_is_cited_is_in_the_document() -> None:
             if path.suffix in (".py", ".md", ".html"):
                 cited = set(re.findall(r"\b[CU]-\d\d\b", path.read_text(encoding="utf-8")))
                 assert cited <= known, path
+
+
+def test_the_openapi_document_is_what_the_sandbox_serves() -> None:
+    pinned = re.search(r"^fastapi==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    if pinned is None or pinned[1] != version("fastapi"):
+        pytest.skip("another FastAPI than the pinned one writes the document differently")
+    served = subprocess.run(
+        [sys.executable, "-m", "truedy_sandbox", "--openapi"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    document = ROOT / "docs" / "dev" / "truedy-sandbox.openapi.json"
+    assert document.read_text(encoding="utf-8") == served.stdout, (
+        f"run: python -m truedy_sandbox --openapi > {document.relative_to(ROOT)}"
+    )

@@ -12,6 +12,7 @@ from truedy_sandbox.answers import invalid_request_answer, refusal_answer
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.faults import Faults
 from truedy_sandbox.gate import API, Gate
+from truedy_sandbox.openapi import describe, operation_name
 from truedy_sandbox.problems import REFUSALS, Refusal
 from truedy_sandbox.rate_limit import RateLimit
 from truedy_sandbox.request_log import RequestLog
@@ -46,7 +47,9 @@ def create_app(
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_name,
     )
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.state.world = World(settings, clock, state_file)
     app.state.faults = Faults()
     app.state.log = RequestLog()
