@@ -127,8 +127,8 @@ NOT_MET = {"FileError", "TruedyError", "CampaignError", "UnreadableTextError"}
 
 
 def test_every_error_in_troubleshooting_exists_and_is_retried_as_it_says() -> None:
-    by_themselves = TROUBLESHOOTING.split("## Retried by themselves")[1].split("\n## ")[0]
-    for text, retried in ((TROUBLESHOOTING.replace(by_themselves, ""), False), (by_themselves, True)):
+    automatically = TROUBLESHOOTING.split("## Retried automatically")[1].split("\n## ")[0]
+    for text, retried in ((TROUBLESHOOTING.replace(automatically, ""), False), (automatically, True)):
         for line in text.splitlines():
             if line.startswith("| `"):
                 for name in re.findall(r"`(\w+Error)`", line.split("|")[1]):
