@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import unquote
 
 from airflow_truedy.api.scrub import scrub, scrub_details
+from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +141,7 @@ class RateLimitedError(TruedyError):
         self.resets_at = resets_at
 
     def _said(self) -> str:
-        moment = f", at {self.resets_at:%Y-%m-%dT%H:%M:%SZ}" if self.resets_at else ""
+        moment = f", at {utc_text(self.resets_at)}" if self.resets_at else ""
         return f"{super()._said()} [free again in {self.retry_after:.0f} s{moment}]"
 
 

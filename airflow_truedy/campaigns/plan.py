@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError, WindowClosedError
 from airflow_truedy.campaigns.identity import CampaignKey, digest
-from airflow_truedy.campaigns.schedule import CallingWindow, in_words, instant_of, on_the_wire, zone_of
+from airflow_truedy.campaigns.schedule import CallingWindow, in_words, instant_of, zone_of
+from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
     from airflow_truedy.api.errors import InvalidPayloadError
@@ -98,7 +99,7 @@ class CampaignPlan:
             **self.fields,
             **self.extra_fields,
             "name": self.name,
-            "scheduled_at": self.moment and on_the_wire(self.moment),
+            "scheduled_at": self.moment and utc_text(self.moment),
             "contacts": self.contacts and self.contacts.fingerprint,
         }
         return digest(json.dumps(stated, sort_keys=True, default=str))

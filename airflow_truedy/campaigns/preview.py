@@ -7,8 +7,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.launch import Launch
-from airflow_truedy.campaigns.schedule import UTC, on_the_wire
+from airflow_truedy.campaigns.schedule import UTC
 from airflow_truedy.campaigns.status import State
+from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def preview(
         "batch_call_id": existing.id if existing else None,
         "contacts": plan.expected_contacts,
         "requests_with_contacts": max(1, ceil(count / plan.chunk_size)),
-        "scheduled_at": on_the_wire(at) if at else None,
+        "scheduled_at": utc_text(at) if at else None,
         "body": body,
     }
 

@@ -17,6 +17,7 @@ from pendulum.parsing import parse
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
+from airflow_truedy.formats import CLOCK_TIME_RULE, is_clock_time, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -30,7 +31,6 @@ _A_DAY = timedelta(days=1)
 _A_MINUTE = timedelta(minutes=1)
 # One day a week, and that day's window swallowed whole by a clock change.
 _LONGEST_GAP_DAYS = 14
-_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -123,20 +123,15 @@ def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
 
 def _both_ways(moment: datetime, zone: ZoneInfo) -> str:
     instant = moment.astimezone(UTC)
-    return f"'{instant.astimezone(zone).isoformat()}' ({on_the_wire(instant)})"
-
-
-def on_the_wire(instant: datetime) -> str:
-    """Write an instant as the API wants it: UTC with ``Z``, whole seconds."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"'{instant.astimezone(zone).isoformat()}' ({utc_text(instant)})"
 
 
 def in_words(instant: datetime, zone: str | None) -> str:
     """Write an instant for a person: local time in the campaign's zone, and UTC."""
     if zone is None or zone == "UTC":
-        return on_the_wire(instant)
+        return utc_text(instant)
     local = instant.astimezone(zone_of(zone))
-    return f"{local.strftime('%a %Y-%m-%d %H:%M %Z')} ({zone}), {on_the_wire(instant)}"
+    return f"{local.strftime('%a %Y-%m-%d %H:%M %Z')} ({zone}), {utc_text(instant)}"
 
 
 def check_window_is_possible(
@@ -149,8 +144,8 @@ def check_window_is_possible(
     :raises InvalidPayloadError: naming field, value and rule.
     """
     for field, text in (("start_time", start_time), ("end_time", end_time)):
-        if text is not None and not _TIME_OF_DAY.fullmatch(text):
-            raise _refused(field, text, "must be a time of day as HH:MM, from 00:00 to 23:59")
+        if text is not None and not is_clock_time(text):
+            raise _refused(field, text, CLOCK_TIME_RULE)
     if start_time is not None and end_time is not None and end_time <= start_time:
         raise _refused("end_time", end_time, f"must be after start_time ({start_time})")
     if working_days is not None and not _are_weekdays(working_days):

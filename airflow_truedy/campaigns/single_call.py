@@ -28,7 +28,8 @@ from airflow_truedy.campaigns.errors import (
     PayloadChangedError,
 )
 from airflow_truedy.campaigns.identity import CampaignKey, digest
-from airflow_truedy.campaigns.schedule import UTC, on_the_wire
+from airflow_truedy.campaigns.schedule import UTC
+from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +127,7 @@ class SingleCall:
             log.info("An earlier attempt may have placed this call; looking for it.")
             return self._found(datetime.fromisoformat(kept["intent_at"]), "an earlier attempt was cut off")
         if self._since is not None:
-            log.info("Looking for a call of this agent to this number since %s first.", on_the_wire(self._since))
+            log.info("Looking for a call of this agent to this number since %s first.", utc_text(self._since))
             why = "an earlier attempt may have placed it"
             found = self._look_after_a_request(self._since, why) if self._settle else self._look(self._since)
             if found is not None:
@@ -262,7 +263,7 @@ def _may_be_the_same(listed: str, asked: str) -> bool:
 
 def _undecided(why: str, since: datetime) -> str:
     return (
-        f"This call may have been placed since {on_the_wire(since)}; it cannot be told: {why}. Nothing was sent again. "
+        f"This call may have been placed since {utc_text(since)}; it cannot be told: {why}. Nothing was sent again. "
         "Look for a call to this number since then in the Truedy dashboard; if there is none, another call_key or "
         "a new Dag run places it."
     )

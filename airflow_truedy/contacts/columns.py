@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
@@ -13,6 +12,7 @@ from typing import Any
 
 from airflow_truedy.contacts.errors import MissingColumnError
 from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.formats import is_email
 
 #: ``custom_fields=OTHERS``: every column that is not mapped becomes a custom field of the same name.
 OTHERS = "*"
@@ -23,7 +23,6 @@ Fields = dict[str, Any] | Reason
 _NAME_MAX_LENGTH = 100  # (g): first and last name of a contact
 _EMAIL_MAX_LENGTH = 254
 _MOST_DIGITS = 30  # a number that would be longer stays as 1E+40
-_is_email = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+").fullmatch
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,7 @@ def _checked_name(name: str) -> str:
 
 
 def _checked_email(address: str) -> str:
-    if len(address) > _EMAIL_MAX_LENGTH or not _is_email(address):
+    if len(address) > _EMAIL_MAX_LENGTH or not is_email(address):
         raise _RefusedError(Reason.BAD_EMAIL)
     return address
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -18,9 +17,9 @@ from airflow_truedy.files.errors import FileError
 from airflow_truedy.files.paths import Opener, open_local
 from airflow_truedy.files.reader import read_rows
 from airflow_truedy.files.rows import BrokenRow, Row
+from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number
 
-_is_e164 = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
 _TEXT_FIELDS = ("first_name", "last_name", "email")
 _FIELDS = frozenset({"phone_number", *_TEXT_FIELDS, "custom_fields"})
 _NAME_MAX_LENGTH = 100
@@ -189,7 +188,7 @@ class _RefusedError(Exception):
 
 def _as_wire(contact: Mapping[str, Any]) -> Contact:
     number = contact.get("phone_number")
-    if not isinstance(number, str) or not _is_e164(number):
+    if not isinstance(number, str) or not is_e164(number):
         raise _RefusedError("phone_number is no E.164 number (+ and digits); prepare_contacts makes them")
     # After the number: in a mapping from number to name the keys are people, not names of fields.
     unknown = sorted(set(contact) - _FIELDS)

@@ -9,7 +9,6 @@ import io
 import json
 import re
 import tempfile
-from datetime import datetime
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -18,9 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_truedy.files.errors import RowsFileError
 from airflow_truedy.files.formats import format_of
 from airflow_truedy.files.paths import create_private, digest_of, publish
+from airflow_truedy.formats import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
 _ROWS_AT_ONCE = 5_000
 _BLOCK = 1 << 16
@@ -199,7 +200,7 @@ def _number(value: Any) -> float | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    return moment_of(value) if isinstance(value, str) else value
 
 
 def _text(value: Any) -> str | None:

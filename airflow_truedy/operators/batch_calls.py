@@ -15,7 +15,8 @@ from airflow_truedy.campaigns.plan import (
     check_timing_is_stated,
     plan_campaign,
 )
-from airflow_truedy.campaigns.schedule import in_words, instant_of, on_the_wire, zone_of
+from airflow_truedy.campaigns.schedule import in_words, instant_of, zone_of
+from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.hiding import HidingContactsOperator
@@ -379,7 +380,7 @@ def summary_of(batch: BatchCall) -> dict[str, Any]:
         "batch_call_id": batch.id,
         "name": batch.name,
         "status": batch.status,
-        "scheduled_at": on_the_wire(batch.scheduled_at) if batch.scheduled_at else None,
+        "scheduled_at": utc_text(batch.scheduled_at) if batch.scheduled_at else None,
         "timezone": batch.timezone,
         "total_contacts": batch.total_contacts,
         "request_id": batch.request_id,

@@ -196,7 +196,7 @@ def _due_at(context: Context) -> datetime | None:
 
 def _summary_of(call: Call, *, attached: bool) -> dict[str, Any]:
     from airflow_truedy.campaigns.call_status import call_status
-    from airflow_truedy.campaigns.schedule import on_the_wire
+    from airflow_truedy.formats import utc_text
 
     return {
         "call_id": call.id,
@@ -205,6 +205,6 @@ def _summary_of(call: Call, *, attached: bool) -> dict[str, Any]:
         "attached": attached,
         "duration_seconds": call.duration_seconds,
         "cost_credits": call.cost_credits,
-        "ended_at": on_the_wire(call.ended_at) if call.ended_at else None,
+        "ended_at": utc_text(call.ended_at) if call.ended_at else None,
         "request_id": call.request_id,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
@@ -11,7 +10,7 @@ from airflow_truedy.contacts.region import UNSAID, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from airflow_truedy.contacts.region import Region, Unsaid
     from airflow_truedy.contacts.suppression import Suppression
@@ -160,9 +159,11 @@ def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> 
 
 
 def _moment(value: datetime | str | None) -> datetime | None:
+    from airflow_truedy.formats import moment_of
+
     if not isinstance(value, str):
         return value
     try:
-        return datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        return moment_of(value)
     except ValueError:
         raise ContactsError(f"as_of={value!r} is no ISO 8601 date and time") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import sqlite3
 import tempfile
 from collections import Counter
@@ -20,6 +19,7 @@ from airflow_truedy.contacts.output import ContactsFile
 from airflow_truedy.contacts.region import region_to_dict
 from airflow_truedy.contacts.wire import line_of
 from airflow_truedy.files.paths import publish, sibling
+from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number
 from airflow_truedy.results.columns import ResultsError
 
@@ -36,7 +36,6 @@ _ENDING = ".jsonl.gz"
 _ROWS_AT_ONCE = 500
 _CHUNK = 1_000
 
-_is_e164 = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
 
 Row = Mapping[str, Any]
 
@@ -183,7 +182,7 @@ class _Rule(NamedTuple):
             before = attempts.get(number or "", Attempts(0, 0))
             if not number:
                 yield "no_number"
-            elif not _is_e164(number):
+            elif not is_e164(number):
                 # Without a country it is nobody's for certain, and no do-not-call list would hold it back.
                 yield "bad_number"
             elif not self._by_outcome(row):

@@ -9,18 +9,19 @@ import io
 import json
 import tempfile
 from contextlib import closing, contextmanager
-from datetime import datetime
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_truedy.files.paths import publish
+from airflow_truedy.formats import moment_of, utc_text
 from airflow_truedy.results.columns import COLUMNS, ResultsError
 from airflow_truedy.results.staging import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from airflow_truedy.results.staging import Spool
 
@@ -156,7 +157,7 @@ def _write_parquet(rows: Iterable[tuple[Any, ...]], path: Path) -> None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return None if text is None else moment_of(text)
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -203,5 +204,5 @@ def _read_parquet(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
     for piece in parquet.ParquetFile(stream).iter_batches(_ROWS_AT_ONCE):
         for row in piece.to_pylist():
             if row.get("called_at") is not None:
-                row["called_at"] = row["called_at"].isoformat().replace("+00:00", "Z")
+                row["called_at"] = utc_text(row["called_at"], fraction=True)
             yield row

@@ -9,15 +9,16 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING
+from airflow_truedy.formats import utc_text
 from airflow_truedy.results.columns import COLUMNS, Contacted, Details, outcome_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from types import TracebackType
 
     from airflow_truedy.api.models import Call
@@ -258,4 +259,4 @@ class Counts:
 
 def moment_text(moment: datetime | None) -> str | None:
     """Write an instant as results hold it: ISO 8601 in UTC."""
-    return None if moment is None else moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    return None if moment is None else utc_text(moment, fraction=True)

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.schedule import in_words, instant_of, on_the_wire, zone_of
+from airflow_truedy.campaigns.schedule import in_words, instant_of, zone_of
+from airflow_truedy.formats import utc_text
 
 UTC = timezone.utc
 ZONES = sorted(available_timezones() - {"localtime", "posixrules", "Factory", "EST", "HST", "MST"})
@@ -47,7 +48,7 @@ def test_a_wall_time_is_one_instant_or_an_error_naming_two(wall: datetime, zone:
     named = [part[: part.index(")")] for part in text.split("(")[1:]]
     assert len(set(named)) == 2
     for instant in instants:
-        assert on_the_wire(instant) in named
+        assert utc_text(instant) in named
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_both_clock_changes_of_2026_are_refused_and_each_named_way_is_accepted(
 def test_wall_times_beside_a_clock_change_and_at_the_ends_of_the_year_are_instants(
     wall: str, zone: str, wire: str
 ) -> None:
-    assert on_the_wire(instant_of(wall, zone)) == wire
+    assert utc_text(instant_of(wall, zone)) == wire
 
 
 @given(moment=st.datetimes(timezones=st.timezones(), min_value=datetime(1975, 1, 1)), zone=st.sampled_from(ZONES))

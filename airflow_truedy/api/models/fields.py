@@ -14,10 +14,8 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, Strict
 
 from airflow_truedy.api.models.base import RuleBroken
+from airflow_truedy.formats import CLOCK_TIME_RULE, is_clock_time, is_e164, is_email, utc_text
 
-_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
 _SECONDS = re.compile(r"[1-9][0-9]*s")
 # In a system's zone directory, but no place: the first is whatever this machine is set to.
@@ -36,19 +34,19 @@ def _real_zone(name: str) -> str:
 
 
 def _real_clock_time(text: str) -> str:
-    if not _CLOCK.fullmatch(text):
-        raise RuleBroken("must be a time of day as HH:MM, from 00:00 to 23:59")
+    if not is_clock_time(text):
+        raise RuleBroken(CLOCK_TIME_RULE)
     return text
 
 
 def _e164(number: str) -> str:
-    if not _E164.fullmatch(number):
+    if not is_e164(number):
         raise RuleBroken("must be an E.164 number: + and 2 to 15 digits, the first not 0")
     return number
 
 
 def _like_an_email(address: str) -> str:
-    if not _EMAIL.fullmatch(address):
+    if not is_email(address):
         raise RuleBroken("must look like an e-mail address")
     return address
 
@@ -80,15 +78,6 @@ def _date_time_or_text(value: Any) -> Any:
 
 def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(timezone.utc).replace(microsecond=0)
-
-
-def utc_text(moment: datetime) -> str:
-    """
-    A moment as it goes over the wire, e.g. ``2026-03-20T09:00:00Z``.
-
-    :param moment: an aware moment in any zone; parts of a second are left out.
-    """
-    return _in_utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 #: A moment. Held and sent as UTC, to the second.
