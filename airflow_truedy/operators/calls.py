@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_truedy.campaigns.identity import CampaignKey, default_key
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.campaigns.identity import default_key
 from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.hiding import HidingOperator
 from airflow_truedy.operators.state_store import store_of
-from airflow_truedy.operators.templating import number, restored, restored_text, shown, vanished
+from airflow_truedy.operators.templating import number, restored, restored_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,10 +32,9 @@ class CreateCallOperator(HidingOperator):
     none: it rings when the task runs, a retry at whatever hour that is. The number, settings and variables are shown
     neither in the UI nor in logs. See ``POST /calls`` in Truedy's API reference.
 
-    A call has no name to carry a tag, so an earlier one is known by agent, number and time alone. With a stated
-    ``call_key``, and in a mapped task, every try looks first: whatever call this agent made to this number since the
-    Dag run was due counts as this one, under whatever key it was made, and nobody is rung again. That costs one request
-    for every 100 calls that the agent made since. Without either, only later tries of the same task instance look.
+    A call has no name to carry a tag, so an earlier one is known by agent, number and time alone: every try looks
+    first, and whatever call this agent made to this number since the Dag run was due counts as this one. That costs one
+    request for every 100 calls that the agent made since.
 
     :param agent_id: the agent that calls.
     :param phone_number: whom to call, E.164.
@@ -41,13 +42,13 @@ class CreateCallOperator(HidingOperator):
     :param call_settings: ``recording_enabled``, ``transcription_enabled``, ``greeting``, ``max_duration``
         (``"3600s"``), ``join_timeout`` (``"30s"``).
     :param variables: values for the agent's prompt, text to text.
-    :param call_key: what makes two tries the same call, within one Dag run: a later run rings again under an equal key.
-        Default: Dag id, task id, run id and map index.
+    :param once_per: ``run`` (default): one call per Dag run, agent and number, whichever tasks and mapped instances ask
+        for it. ``task``: one for each task instance, so that two tasks of a run can ring one person twice on purpose.
     :param wait_for_completion: wait in the worker until the call has ended. Default: no.
     :param poll_interval: seconds between two reads while waiting. Default: 15.
     :param timeout: seconds to wait at most; then the task fails and the call goes on. Default: 3600.
-    :param durable: keep the intent in Airflow's task state store (3.3). Without it, a later try looks through the calls
-        of ``agent_id`` since the Dag run began and rings if there is none: let ``agent_id`` render alike in every try.
+    :param durable: keep the intent in Airflow's task state store (3.3). Without it a later try looks patiently for a
+        call since the Dag run was due and rings if there is none: let ``agent_id`` render alike in every try.
     :param truedy_conn_id: connection of type ``truedy``.
     :raises AirflowFailException: for errors that no retry can help; also if it cannot be told whether the call was
         placed.
@@ -59,7 +60,6 @@ class CreateCallOperator(HidingOperator):
         "from_number",
         "call_settings",
         "variables",
-        "call_key",
         "wait_for_completion",
         "poll_interval",
         "timeout",
@@ -67,7 +67,6 @@ class CreateCallOperator(HidingOperator):
     )
     private_fields = ("phone_number", "call_settings", "variables")
     ui_color = "#e8f0fe"
-    __supports_durable_execution: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class CreateCallOperator(HidingOperator):
         from_number: str | None = None,
         call_settings: Mapping[str, Any] | str | None = None,
         variables: Mapping[str, Any] | str | None = None,
-        call_key: str | None = None,
+        once_per: Literal["run", "task"] = "run",
         wait_for_completion: bool = False,
         poll_interval: float | str = 15,
         timeout: float | str = 3600,
@@ -91,8 +90,9 @@ class CreateCallOperator(HidingOperator):
         self.from_number = from_number
         self.call_settings = self._hidden(call_settings)
         self.variables = self._hidden(variables)
-        self.call_key = call_key
-        self._has_call_key = bool(call_key)
+        if once_per not in ("run", "task"):
+            raise InvalidPayloadError("invalid parameter", problems=[("once_per", repr(once_per), "'run' or 'task'")])
+        self.once_per = once_per
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
         self.timeout = timeout
@@ -119,13 +119,14 @@ class CreateCallOperator(HidingOperator):
     def _place(self, context: Context, hook: TruedyHook) -> dict[str, Any]:
         from airflow_truedy.campaigns.single_call import SingleCall, wait_until_ended
 
+        is_first = context["ti"].try_number <= 1
         self._call = SingleCall(
             hook.client,
-            self._key(context),
+            self._identity(context),
             self._request(),
             store_of(context, durable=self.durable),
-            since=self._looks_since(context),
-            settle=context["ti"].try_number > 1,
+            since=None if is_first and self.once_per == "task" else _due_at(context),
+            may_be_under_way=not is_first,
         )
         placed = self._call.place()
         call = placed.call
@@ -142,21 +143,11 @@ class CreateCallOperator(HidingOperator):
             self.log.info("Call %s ended: %r after %s s.", call.id, call.status, call.duration_seconds)
         return _summary_of(call, attached=placed.attached)
 
-    def _looks_since(self, context: Context) -> datetime | None:
-        """From when on a call to this number counts as this one; ``None`` if nobody can have placed it."""
-        # This person's call may have been another task instance's: a list may have changed since it was mapped.
-        if self._has_call_key or context["ti"].map_index not in (None, -1):
-            return _due_at(context)
-        return _first_attempt_at(context)
-
-    def _key(self, context: Context) -> CampaignKey:
+    def _identity(self, context: Context) -> str:
         ti = context["ti"]
-        text = restored_text(self.call_key)
-        if not text and self._has_call_key:
-            raise vanished("call_key")
-        return CampaignKey(
-            str(text or default_key(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index))
-        )
+        if self.once_per == "run":
+            return json.dumps([ti.dag_id, ti.run_id])
+        return default_key(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
 
     def _request(self) -> CallRequest:
         from airflow_truedy.api.models import CallRequest
@@ -175,17 +166,6 @@ class CreateCallOperator(HidingOperator):
         self._stop.set()
         if self._call is not None:
             self._call.interrupt()
-
-
-def _first_attempt_at(context: Context) -> datetime | None:
-    """When a retried or cleared task can have placed the call first; ``None`` on its first attempt."""
-    if context["ti"].try_number <= 1:
-        return None
-    run: Any = context["dag_run"]
-    if getattr(run, "clear_number", None) == 0:
-        started: datetime | None = run.start_date
-        return started
-    return _due_at(context)
 
 
 def _due_at(context: Context) -> datetime | None:

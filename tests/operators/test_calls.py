@@ -77,27 +77,19 @@ def test_a_cleared_run_that_started_anew_after_the_call_finds_it(sandbox: Sandbo
     assert (second["call_id"], second["attached"], placed()) == (first["call_id"], True, 1)
 
 
-def test_a_stated_key_that_renders_to_nothing_is_refused(sandbox: SandboxProcess) -> None:
-    operator = operator_of(call_key="{{ none }}")
-    operator.render_template_fields(context_of(operator))
-    with pytest.raises(AirflowFailException, match=r"call_key.*rendered to nothing"):
-        operator.execute(context_of(operator))
-    assert sandbox.requests() == []
-
-
-@pytest.mark.parametrize("other", [{}, {"call_key": "two"}, {"variables": {"name": "Bob"}}])
-def test_with_a_stated_key_the_first_try_looks_too(sandbox: SandboxProcess, other: dict[str, Any]) -> None:
+@pytest.mark.parametrize("other", [{}, {"task_id": "two"}, {"variables": {"name": "Bob"}}])
+def test_a_run_calls_a_number_once_whichever_tasks_ask_for_it(sandbox: SandboxProcess, other: dict[str, Any]) -> None:
     summaries = []
     for options in ({}, other):
-        operator = operator_of(**{"call_key": "one", **options})
+        operator = operator_of(**options)
         summaries.append(operator.execute(context_of(operator, store=Kept())))
     assert [summary["attached"] for summary in summaries] == [False, True]
     assert summaries[0]["call_id"] == summaries[1]["call_id"]
     assert placed() == 1
 
 
-def test_a_key_holds_for_its_dag_run_and_not_for_a_later_one(sandbox: SandboxProcess) -> None:
-    operator = operator_of(call_key="one")
+def test_a_later_run_calls_again(sandbox: SandboxProcess) -> None:
+    operator = operator_of()
     operator.execute(context_of(operator))
     # Made again after it was deleted: it starts later, and was due when it was.
     again = context_of(operator)
@@ -105,40 +97,49 @@ def test_a_key_holds_for_its_dag_run_and_not_for_a_later_one(sandbox: SandboxPro
     again["dag_run"] = SimpleNamespace(start_date=later, run_after=again["dag_run"].start_date, clear_number=0)
     assert operator.execute(again)["attached"] is True
     again["dag_run"] = SimpleNamespace(start_date=later, run_after=later, clear_number=0)
+    again["ti"].run_id = "later"
     assert operator.execute(again)["attached"] is False
 
 
-def test_without_a_key_another_task_rings_again(sandbox: SandboxProcess) -> None:
+def test_two_tasks_ring_one_person_twice_where_the_dag_says_so(sandbox: SandboxProcess) -> None:
     for task_id in ("one", "two"):
-        operator = operator_of(task_id=task_id)
+        operator = operator_of(task_id=task_id, once_per="task")
         operator.execute(context_of(operator))
     assert [request["method"] for request in sandbox.requests()] == ["POST", "POST"]
 
 
-@pytest.mark.parametrize("keyed", [True, False])
-def test_a_mapped_list_that_changed_rings_nobody_twice(
-    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, keyed: bool
-) -> None:
-    monkeypatch.setattr("airflow_truedy.campaigns.single_call._LOOKS", ())
+def test_once_per_takes_two_words() -> None:
+    with pytest.raises(ValueError, match="once_per"):
+        operator_of(once_per="dag")
+
+
+@pytest.mark.parametrize("keys_are_ignored", [True, False])
+def test_a_number_twice_in_a_mapped_list_rings_once(monkeypatch: pytest.MonkeyPatch, keys_are_ignored: bool) -> None:
+    with SandboxProcess(rate_limit=0, ignore_idempotency_keys=keys_are_ignored) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", server.connection())
+        for i in range(10):
+            operator = operator_of(variables={"row": str(i)})
+            context = context_of(operator, store=Kept())
+            context["ti"].map_index = i
+            assert operator.execute(context)["attached"] is (i > 0)
+        assert placed() == 1
+
+
+def test_a_mapped_list_that_changed_rings_nobody_twice(sandbox: SandboxProcess) -> None:
     stores: dict[int, Kept] = {}
 
-    def run(*people: str) -> list[str]:
-        ends = []
+    def run(*people: str) -> list[bool]:
+        attached = []
         for i, person in enumerate(people):
-            is_new = i not in stores
-            operator = operator_of(phone_number=f"{NUMBER}{person}", call_key=f"reminder {person}" if keyed else None)
-            context = context_of(operator, try_number=1 if is_new else 2, store=stores.setdefault(i, Kept()))
+            operator = operator_of(phone_number=f"{NUMBER}{person}")
+            context = context_of(operator, store=stores.setdefault(i, Kept()))
             context["ti"].map_index = i
-            try:
-                ends.append("found" if operator.execute(context)["attached"] else "rung")
-            except AirflowFailException as error:
-                ends.append(str(error).split(":")[0])
-        return ends
+            attached.append(operator.execute(context)["attached"])
+        return attached
 
-    assert run("1", "2") == ["rung", "rung"]
-    changed = "PayloadChangedError"
-    assert run("3", "1", "2") == (["rung", "found", "found"] if keyed else [changed, changed, "found"])
-    assert placed() == (3 if keyed else 2)
+    assert run("1", "2") == [False, False]
+    assert run("3", "1", "2") == [False, True, True]
+    assert placed() == 3
 
 
 def test_waiting_brings_how_the_call_ended(sandbox: SandboxProcess) -> None:
