@@ -4,23 +4,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
-from sandbox.tests.in_process import Api
+from truedy_sandbox.testing import SandboxClient
 
 
 @pytest.fixture
-def make_api() -> Iterator[Callable[..., Api]]:
-    made: list[Api] = []
+def make_api() -> Iterator[Callable[..., SandboxClient]]:
+    made: list[SandboxClient] = []
 
-    def make(**options: Any) -> Api:
-        made.append(Api(**options))
+    def make(**options: Any) -> SandboxClient:
+        made.append(SandboxClient(**options))
         return made[-1]
 
     yield make
     for each in made:
-        each.client.close()
+        each.close()
 
 
 @pytest.fixture
-def api(make_api: Callable[..., Api]) -> Api:
+def api(make_api: Callable[..., SandboxClient]) -> SandboxClient:
     return make_api()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from sandbox.tests.in_process import AGENT, people
+from truedy_sandbox.testing import AGENT, people
 
 
 def test_a_create_answers_a_draft_with_the_documented_fields(api):

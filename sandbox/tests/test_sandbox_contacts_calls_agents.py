@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-
-from sandbox.tests.in_process import AGENT
+from truedy_sandbox.testing import AGENT
 
 
 def test_a_contact_goes_in_by_phone_number_and_comes_out_by_phone_and_name(api):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from sandbox.tests.in_process import AGENT, people
+from truedy_sandbox.testing import AGENT, people
 
 KEY = {"X-Idempotency-Key": "b1946ac9"}
 BATCH = {"name": "Renewals", "agent_id": AGENT, "contacts": people(2), "scheduled_at": "2026-06-03T09:00:00Z"}

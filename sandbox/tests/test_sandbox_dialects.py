@@ -5,8 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-
-from sandbox.tests.in_process import AGENT, people
+from truedy_sandbox.testing import AGENT, people
 
 
 @pytest.mark.parametrize("word", ["active", "running"])

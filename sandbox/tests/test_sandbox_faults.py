@@ -8,14 +8,13 @@ import time
 import httpx
 import pytest
 from truedy_sandbox.server import SandboxThread
-
-from sandbox.tests.in_process import AGENT, Api
+from truedy_sandbox.testing import AGENT, SandboxClient
 
 CREATE = {"name": "Renewals", "agent_id": AGENT}
 
 
 class Client:
-    def __init__(self, api: Api, server: SandboxThread) -> None:
+    def __init__(self, api: SandboxClient, server: SandboxThread) -> None:
         self.api = api
         self.http = httpx.Client(base_url=server.base_url + "/", headers=api.headers, timeout=5, trust_env=False)
 

@@ -8,8 +8,7 @@ from schemathesis.checks import not_a_server_error
 from truedy_sandbox.app import create_app
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.settings import Settings
-
-from sandbox.tests.in_process import AGENT, MONDAY, people
+from truedy_sandbox.testing import AGENT, MONDAY, people
 
 SETTINGS = Settings(rate_limit=0, error_shape="framework")
 app = create_app(SETTINGS, clock=VirtualClock(MONDAY, speed=0))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from sandbox.tests.in_process import people
+from truedy_sandbox.testing import people
 
 
 def ids(api) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import httpx
 import pytest
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.server import SandboxThread
 from truedy_sandbox.settings import Settings
+from truedy_sandbox.testing import AGENT, MONDAY, people
 from truedy_sandbox.world import World
-
-from sandbox.tests.in_process import AGENT, MONDAY, people
 
 CREATE = {"name": "Renewals", "agent_id": AGENT}
 
@@ -138,14 +139,8 @@ def create_late(api, **headers):
 
 @pytest.fixture
 def lossy(make_api):
-    """An API whose client sees a lost answer as an exception."""
-
-    def make(**options):
-        api = make_api(**options)
-        api.client._transport.raise_server_exceptions = True
-        return api
-
-    return make
+    """Make an API whose client sees a lost answer as an exception."""
+    return partial(make_api, raise_dropped=True)
 
 
 def test_a_late_create_is_lost_and_appears_later(lossy):

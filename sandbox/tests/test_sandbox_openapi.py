@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from truedy_sandbox.testing import AGENT, SandboxClient
 
-from sandbox.tests.in_process import AGENT, Api
 
-
-class DescribedApi(Api):
+class DescribedApi(SandboxClient):
     """Checks every answer against the document, and remembers which operations were asked."""
 
     def __init__(self) -> None:

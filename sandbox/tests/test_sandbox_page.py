@@ -13,8 +13,7 @@ import httpx
 import pytest
 from truedy_sandbox.process import SandboxProcess
 from truedy_sandbox.routes.page import _html
-
-from sandbox.tests.in_process import AGENT, MONDAY, people
+from truedy_sandbox.testing import AGENT, MONDAY, people
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

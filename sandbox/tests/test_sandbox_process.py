@@ -13,8 +13,7 @@ import urllib.request
 
 import pytest
 from truedy_sandbox.process import SandboxProcess
-
-from sandbox.tests.in_process import MONDAY
+from truedy_sandbox.testing import MONDAY
 
 
 def run(*arguments: str) -> subprocess.Popen[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.settings import Settings
+from truedy_sandbox.testing import AGENT, MONDAY
 from truedy_sandbox.views import batch_contact_views, batch_view, contact_places
 from truedy_sandbox.world import World
-
-from sandbox.tests.in_process import AGENT, MONDAY
 
 SETTINGS = Settings(rate_limit=0, concurrency=50)
 CREATE = {

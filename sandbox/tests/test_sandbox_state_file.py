@@ -14,10 +14,9 @@ from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.problems import Refusal
 from truedy_sandbox.process import SandboxProcess
 from truedy_sandbox.settings import Settings
+from truedy_sandbox.testing import AGENT, MONDAY, people
 from truedy_sandbox.views import batch_view
 from truedy_sandbox.world import World
-
-from sandbox.tests.in_process import AGENT, MONDAY, people
 
 SETTINGS = Settings(rate_limit=0)
 CREATE = {

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from truedy_sandbox.answers import invalid_request_answer, refusal_answer
 from truedy_sandbox.clock import VirtualClock
+from truedy_sandbox.connections import Connections
 from truedy_sandbox.faults import Faults
 from truedy_sandbox.gate import API, Gate
 from truedy_sandbox.openapi import describe, operation_name
@@ -54,12 +55,14 @@ def create_app(
     app.state.faults = Faults()
     app.state.log = RequestLog()
     app.state.quota = RateLimit(settings.rate_limit, settings.rate_window, clock.wall)
+    app.state.connections = Connections()
     for group in (batch_calls, contacts, calls, agents):
         app.include_router(group.router, prefix=API)
     app.include_router(admin.router, include_in_schema=False)
     app.include_router(page.router, include_in_schema=False)
     _answer_errors(app)
-    app.add_middleware(Gate, world=app.state.world, faults=app.state.faults, quota=app.state.quota, log=app.state.log)
+    parts = ("world", "faults", "quota", "log", "connections")
+    app.add_middleware(Gate, **{name: getattr(app.state, name) for name in parts})
     return app
 
 

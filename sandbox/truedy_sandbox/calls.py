@@ -54,7 +54,7 @@ class Call:
 
     @property
     def summary(self) -> str | None:
-        """What was said, for calls that were answered."""
+        """A summary of the conversation, for calls that were answered."""
         moods = (
             "interested and asked for a follow-up",
             "not interested",

@@ -66,17 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{options.host} is not a loopback address; add --allow-foreign-hosts to mean it")
     # Only now: the help and the refusal above need no web framework.
     from truedy_sandbox.app import create_app
-    from truedy_sandbox.server import SandboxServer, listen
+    from truedy_sandbox.server import listen, serve_until_stopped
 
     try:
         settings = Settings(**{each.name: getattr(options, each.name) for each in fields(Settings)})
         app = create_app(settings, state_file=options.state_file)
-        listener = listen(options.host, options.port)
+        listener = listen(app, options.host, options.port)
     except (ValueError, OSError) as error:
         return _refuse(str(error))
     greeting = _greeting(options.host, listener.getsockname()[1], settings.api_key)
-    server = SandboxServer(app, listener, lambda: _say(f"{greeting}\nready\n"))
-    server.serve_until_stopped(stop_with_stdin=options.stop_with_stdin)
+    serve_until_stopped(app, listener, lambda: _say(f"{greeting}\nready\n"), stop_with_stdin=options.stop_with_stdin)
     return 0
 
 

@@ -18,12 +18,12 @@ from truedy_sandbox.request_log import LoggedRequest, RequestLog
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from truedy_sandbox.connections import Connections
     from truedy_sandbox.faults import Fault, Faults
     from truedy_sandbox.rate_limit import RateLimit
     from truedy_sandbox.world import World
 
 API = "/api/public/v1"
-TRANSPORT = "sandbox.transport"
 _HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1>nginx</body></html>"
 _BEFORE = ("drop", "error_500", "rate_limited", "html_502", "status")
 
@@ -31,12 +31,21 @@ _BEFORE = ("drop", "error_500", "rate_limited", "html_502", "status")
 class Gate:
     """ASGI middleware around the whole app; pages and admin endpoints go through untouched."""
 
-    def __init__(self, app: ASGIApp, world: World, faults: Faults, quota: RateLimit, log: RequestLog) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        world: World,
+        faults: Faults,
+        quota: RateLimit,
+        log: RequestLog,
+        connections: Connections,
+    ) -> None:
         self._app = app
         self._world = world
         self._faults = faults
         self._quota = quota
         self._log = log
+        self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or answer it here."""
@@ -107,6 +116,10 @@ class Gate:
         """Let the endpoint answer."""
         await self._app(scope, receive, send)
 
+    def hang_up(self, scope: Scope) -> bool:
+        """Break a request's connection; return whether there was one."""
+        return self._connections.drop(scope.get("client"))
+
     def next_number(self) -> int:
         """Return the number of the next request."""
         return self._log.next_number()
@@ -147,7 +160,7 @@ class _Passage:
         finally:
             gate.note(self, fault, number)
         if kind in ("drop", "lost_answer") or self._lost():
-            await self._hang_up()
+            await self._hang_up(gate)
 
     async def _work(self, gate: Gate) -> None:
         refusal = gate.open_to(self.headers, self.scope["path"])
@@ -181,12 +194,10 @@ class _Passage:
         """Return whether the endpoint decided that its answer gets lost."""
         return bool(self.scope["state"].get("lost"))
 
-    async def _hang_up(self) -> None:
-        """Drop the connection with no answer; in process, where there is none, raise what a client sees."""
-        transport = self.scope["state"].get(TRANSPORT)
-        if transport is None:
+    async def _hang_up(self, gate: Gate) -> None:
+        """Drop the connection without an answer; in process, where there is none, raise what a client sees."""
+        if not gate.hang_up(self.scope):
             raise ConnectionResetError("the sandbox dropped the connection")
-        transport.abort()
         # The server counts the request as over once it has seen the disconnect.
         while (await self._receive())["type"] != "http.disconnect":
             pass

@@ -26,7 +26,7 @@ class SandboxProcess:
     :param port: 0 (the default) takes a free one; :meth:`restart` keeps it.
     :param ready_timeout: seconds to wait for its ready line.
     :param options: fields of :class:`~truedy_sandbox.settings.Settings`.
-    :raises RuntimeError: if it does not start; the message holds what it said.
+    :raises RuntimeError: if it does not start; the message holds its first line.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class SandboxProcess:
         ]
         if self._state_file is not None:
             command += ["--state-file", str(self._state_file)]
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
         self._child = subprocess.Popen(  # noqa: S603 - our own module with our own options
             command + _arguments(self._options),

@@ -1,4 +1,4 @@
-"""A journal of the requests that came in, for tests: who asked what, never whom it is about."""
+"""A journal of the requests that came in, for tests: what was asked, without numbers, names or keys."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Settings:
 
     api_key: str = _option(DEFAULT_API_KEY, "the one key that is accepted")
     seed: int = _option(1, "decides ids, call lengths and outcomes")
-    speed: float = _option(1.0, "virtual seconds per real second; 0 stands still until told to move")
+    speed: float = _option(1.0, "virtual seconds per real second; 0 freezes the clock until it is moved")
     start: datetime | None = field(
         default=None, metadata={"help": "virtual time at the start (ISO 8601); default: now"}
     )

@@ -48,11 +48,11 @@ class State:
         self.deleted_calls: set[str] = set()
 
     def batch(self, batch_id: str) -> BatchCall:
-        """Return a batch call as it stands now, or refuse with 404."""
+        """Return a batch call as it is now, or refuse with 404."""
         return self.batch_at(batch_id, self.clock.now())
 
     def batch_at(self, batch_id: str, now: float) -> BatchCall:
-        """Return a batch call as it stands at a moment, or refuse with 404."""
+        """Return a batch call as it is at a moment, or refuse with 404."""
         batch = self.batches.get(batch_id)
         if batch is None:
             raise not_found("Batch call")
@@ -60,7 +60,7 @@ class State:
         return batch
 
     def all_batches(self) -> list[BatchCall]:
-        """Return all batch calls as they stand now, the newest first."""
+        """Return all batch calls as they are now, the newest first."""
         now = self.clock.now()
         for batch in self.batches.values():
             batch.advance(now)

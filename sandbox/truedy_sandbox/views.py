@@ -90,7 +90,7 @@ def batch_contact_id(batch: BatchCall, index: int) -> str:
 
 
 def batch_contact_views(batch: BatchCall, indexes: Iterable[int], settings: Settings) -> list[dict[str, Any]]:
-    """Return rows of the contacts of a batch: a first name only, and nulls for whom was not called yet."""
+    """Return rows of the contacts of a batch: a first name only, and nulls where no call was placed yet."""
     flying = batch.flying()
     rows = []
     for index, contact in batch.roster.rows(indexes):

@@ -16,6 +16,7 @@ from truedy_sandbox.app import create_app
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.server import SandboxThread
 from truedy_sandbox.settings import Settings
+from truedy_sandbox.testing import MONDAY
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.client import TruedyClient
@@ -27,7 +28,6 @@ from airflow_truedy.monitoring.outcome import StoppedEarlyError, WaitInterrupted
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.waiting import deadline_of, seconds
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
-from sandbox.tests.in_process import MONDAY
 from tests.monitoring.watched import batch
 from tests.operators.waiting_world import Store, answer, context, resumed, through_the_trigger
 

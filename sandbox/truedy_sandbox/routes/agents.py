@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from truedy_sandbox.agents import AGENTS, NUMBERS, find_agent, numbers_of
 from truedy_sandbox.answers import answer
-from truedy_sandbox.paging import page_answer, places_on_page
 from truedy_sandbox.problems import not_found
+from truedy_sandbox.reading import page_answer, places_on_page
 from truedy_sandbox.routes.common import Limit, Offset
 
 router = APIRouter(tags=["agents and numbers"])

@@ -10,9 +10,8 @@ from starlette.responses import Response
 
 from truedy_sandbox.answers import answer, world_of
 from truedy_sandbox.batches import BatchCall
-from truedy_sandbox.paging import page_answer, places_on_page
 from truedy_sandbox.problems import invalid
-from truedy_sandbox.reading import read_batch, state_for_list, state_for_one
+from truedy_sandbox.reading import page_answer, places_on_page, read_batch, state_for_list, state_for_one
 from truedy_sandbox.routes.common import Limit, Offset, create_with_key, read_contacts
 from truedy_sandbox.schemas import (
     AddContacts,

@@ -11,9 +11,8 @@ from starlette.responses import Response
 
 from truedy_sandbox.answers import answer, world_of
 from truedy_sandbox.calls import Call, newest_first
-from truedy_sandbox.paging import page_answer, places_on_page
 from truedy_sandbox.problems import not_found
-from truedy_sandbox.reading import state_for_list, state_for_one
+from truedy_sandbox.reading import page_answer, places_on_page, state_for_list, state_for_one
 from truedy_sandbox.routes.common import Limit, Offset, create_with_key
 from truedy_sandbox.schemas import CallCreate, Ids, plain
 from truedy_sandbox.state import State
@@ -82,7 +81,7 @@ async def get_call(request: Request, call_id: str) -> Response:
 
 @router.get("/{call_id}/transcript")
 async def get_transcript(request: Request, call_id: str) -> Response:
-    """Read what was said; 404 while it is not there yet, and for calls that nobody answered."""
+    """Read the transcript; 404 while it is not there yet, and for calls that nobody answered."""
     call = _with_details(state_for_one(request), call_id)
     transcript = call.transcript()
     if transcript is None:

@@ -12,9 +12,8 @@ from starlette.responses import Response
 
 from truedy_sandbox.answers import answer, world_of
 from truedy_sandbox.contact_book import Contact
-from truedy_sandbox.paging import page_answer, page_size, places_on_page
 from truedy_sandbox.problems import invalid
-from truedy_sandbox.reading import state_for_list
+from truedy_sandbox.reading import page_answer, page_size, places_on_page, state_for_list
 from truedy_sandbox.routes.common import Limit, Offset
 from truedy_sandbox.schemas import ContactCreate, ContactUpdate, FolderCreate, plain
 from truedy_sandbox.views import contact_view, folder_view
