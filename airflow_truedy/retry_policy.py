@@ -1,17 +1,39 @@
-"""A retry policy for tasks that talk to Truedy. Airflow asks it from 3.3 on."""
+"""Which errors a retry can help: said to Airflow in every task, and from 3.3 on by a retry policy, too."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_truedy.campaigns.errors import PastStartSkip
+from airflow_truedy.compat import RetryDecision, RetryPolicy
+
 if TYPE_CHECKING:
-    from airflow.sdk import Context, RetryDecision, RetryPolicy
-else:
+    from collections.abc import Iterator
+
+    from airflow.sdk import Context
+
+
+@contextmanager
+def failing_fast() -> Iterator[None]:
+    """
+    Fail the task at once for an error that no retry can help, and skip it for a wish to skip.
+
+    Errors say so themselves (``retryable``); all others are left to Airflow. The task's log then shows one traceback,
+    the one of the error.
+    """
     try:
-        from airflow.sdk import RetryDecision, RetryPolicy
-    except ImportError:  # Before 3.3, which asks no policy: among default_args it is passed over.
-        RetryDecision, RetryPolicy = None, object
+        yield
+    except PastStartSkip as skip:
+        raise AirflowSkipException(str(skip)) from None
+    except Exception as error:
+        if getattr(error, "retryable", True) is False:
+            failed = AirflowFailException(f"{type(error).__name__}: {error}")
+            raise failed.with_traceback(error.__traceback__) from None
+        raise
 
 
 class TruedyRetryPolicy(RetryPolicy):

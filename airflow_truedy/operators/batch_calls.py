@@ -11,28 +11,33 @@ from airflow_truedy.campaigns.errors import WindowClosedError
 from airflow_truedy.campaigns.identity import DEFAULT_WORD, CampaignKey, default_key
 from airflow_truedy.campaigns.plan import (
     CampaignPlan,
-    check_schedule_type,
     check_timing_is_stated,
     plan_campaign,
 )
-from airflow_truedy.campaigns.schedule import in_words, instant_of, zone_of
+from airflow_truedy.campaigns.schedule import check_window_is_possible, in_words, instant_of, zone_of
+from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
-from airflow_truedy.operators.failing import failing_fast
-from airflow_truedy.operators.hiding import HidingContactsOperator
-from airflow_truedy.operators.people import contact_list_of
-from airflow_truedy.operators.state_store import store_of
-from airflow_truedy.operators.stated import check_stated_window
-from airflow_truedy.operators.templating import (
-    is_template,
+from airflow_truedy.operators.parameters import (
+    Parameter,
+    Parameters,
+    contacts,
+    items,
+    known,
+    mapping,
+    moment,
+    naming_task,
     number,
-    restored,
-    restored_text,
-    shown,
+    one_of,
+    optional,
+    text,
     truth,
-    vanished,
+    whole,
 )
+from airflow_truedy.operators.people import contact_list_of
+from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
 from airflow_truedy.operators.waiting import WAITING_FIELDS, WaitingOperator
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,27 +48,50 @@ if TYPE_CHECKING:
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.launch import Launch
     from airflow_truedy.campaigns.plan import OnChange, OnPast, OnRetry
+    from airflow_truedy.compat import TaskState
     from airflow_truedy.hooks.truedy import TruedyHook
 
-_TEXT_FIELDS = (
-    "agent_id",
-    "phone_rotation_strategy",
-    "contact_source",
-    "contact_folder_id",
-    "timezone",
-    "start_time",
-    "end_time",
+#: Under which name the progress of a launch is kept, visible in Airflow's UI.
+STATE_KEY = "truedy_campaign"
+
+#: Fields of ``POST /batch-calls`` that go over the wire as they are.
+_API_FIELDS = Parameters(
+    Parameter("agent_id", text),
+    Parameter("phone_rotation_strategy", text),
+    Parameter("contact_source", text),
+    Parameter("contact_folder_id", text),
+    Parameter("timezone", text),
+    # Nothing in place of these would silently mean calls at any hour.
+    Parameter("start_time", text, may_vanish=False),
+    Parameter("end_time", text, may_vanish=False),
+    Parameter("working_days", items, may_vanish=False),
+    Parameter("phone_number_ids", items),
+    Parameter("contact_ids", items),
+    Parameter("max_calls_per_day", optional(whole(1))),
 )
-_OTHER_FIELDS = ("phone_number_ids", "contact_ids", "max_calls_per_day", "working_days")
-_NEVER_NOTHING = ("campaign_key", "tag_word", "start_time", "end_time", "working_days")
-_CHOICES = {
-    "on_past": ("fail", "start_now", "skip"),
-    "on_change": ("fail", "rebuild"),
-    "on_retry": ("attach", "new"),
-}
+_PARAMETERS = Parameters(
+    Parameter("name", text),
+    Parameter("contacts", contacts),
+    _API_FIELDS,
+    Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),
+    Parameter("scheduled_at", moment),
+    Parameter("extra_fields", mapping),
+    Parameter("start", truth),
+    Parameter("on_past", one_of("fail", "start_now", "skip")),
+    Parameter("on_change", one_of("fail", "rebuild"), templated=False),
+    Parameter("on_retry", one_of("attach", "new"), templated=False),
+    Parameter("max_rejected", number(0)),
+    # Nothing in its place would silently mean another campaign.
+    Parameter("campaign_key", text, may_vanish=False),
+    Parameter("tag_word", text, templated=False),
+    Parameter("chunk_size", whole(1), templated=False),
+    Parameter("durable", truth, templated=False),
+    Parameter("dry_run", truth, templated=False, attribute="is_dry_run"),
+    Parameter("truedy_conn_id", text),
+)
 
 
-class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
+class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     """
     Create a Truedy batch call and start it, exactly once however often the task runs; wait for its end if asked to.
 
@@ -114,26 +142,9 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
     :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
     """
 
-    template_fields: Sequence[str] = (
-        "name",
-        "contacts",
-        *_TEXT_FIELDS,
-        *_OTHER_FIELDS,
-        "schedule_type",
-        "scheduled_at",
-        "extra_fields",
-        "start",
-        "on_past",
-        "on_change",
-        "on_retry",
-        "max_rejected",
-        "campaign_key",
-        "tag_word",
-        "chunk_size",
-        "is_dry_run",
-        "truedy_conn_id",
-        *WAITING_FIELDS,
-    )
+    contacts = PrivateField(holds_people)
+
+    template_fields: Sequence[str] = (*_PARAMETERS.template_fields, *WAITING_FIELDS)
     template_ext: Sequence[str] = (".json", ".yaml", ".yml")
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "contact_ids": "json",
@@ -143,7 +154,6 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
     }
     operator_extra_links = (BatchCallLink(),)
     ui_color = "#e8f0fe"
-    __supports_durable_execution: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -164,14 +174,14 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
         working_days: Sequence[int] | str | None = None,
         max_calls_per_day: int | str | None = None,
         extra_fields: Mapping[str, Any] | str | None = None,
-        start: bool = True,
+        start: bool | str = True,
         on_past: OnPast = "fail",
         on_change: OnChange = "fail",
         on_retry: OnRetry = "attach",
         max_rejected: float | str = 0,
         campaign_key: str | None = None,
         tag_word: str = DEFAULT_WORD,
-        chunk_size: int | str = 500,
+        chunk_size: int = 500,
         durable: bool = True,
         dry_run: bool = False,
         **kwargs: Any,
@@ -179,7 +189,7 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
         super().__init__(**kwargs)
         self.name = name
         self.agent_id = agent_id
-        self.contacts = self._hidden(contacts)
+        self.contacts = contacts
         self.contact_ids = contact_ids
         self.contact_folder_id = contact_folder_id
         self.contact_source = contact_source
@@ -204,13 +214,14 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
         self.durable = durable
         # Not "dry_run": BaseOperator has a method of that name, which Airflow's own dry runs call.
         self.is_dry_run = dry_run
-        # What would silently become another campaign, or calls at any hour, if its template rendered to nothing.
-        self._stated = [field for field in _NEVER_NOTHING if getattr(self, field)]
         self._launch: Launch | None = None
-        self._check_what_is_stated()
+        self._stated = _PARAMETERS.check(self)
+        with naming_task(self):
+            self._check_timing()
+            self._check_whom_to_call()
 
-    def _check_what_is_stated(self) -> None:
-        """Refuse while the Dag is parsed what no template can mend any more."""
+    def _check_timing(self) -> None:
+        """Refuse while the Dag is parsed a start, zone or window that no template can mend any more."""
         check_timing_is_stated(
             start=self.start is True,
             schedule_type=self.schedule_type,
@@ -220,28 +231,22 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
             end_time=self.end_time,
             working_days=self.working_days,
         )
-        zone = None if is_template(self.timezone) else self.timezone
+        zone, at = known(self.timezone), known(self.scheduled_at)
         if zone:
             zone_of(zone)
-        if self.scheduled_at and zone and not is_template(self.scheduled_at):
-            instant_of(self.scheduled_at, zone)
-        check_stated_window(self.start_time, self.end_time, self.working_days)
-        if not is_template(self.schedule_type):
-            check_schedule_type(self.schedule_type)
-        for field in _CHOICES:
-            if not is_template(getattr(self, field)):
-                self._choice(field)
-        if self.start is False and self.wait_for_completion is True:
-            rule = "True: a draft dials nobody, so its end never comes"
-            raise InvalidPayloadError("invalid parameter", problems=[("start", "False with wait_for_completion", rule)])
+        if at and zone:
+            instant_of(at, zone)
+        days = items(known(self.working_days))
+        check_window_is_possible(text(known(self.start_time)), text(known(self.end_time)), days)
 
-    def _choice(self, field: str) -> Any:
-        value = getattr(self, field)
-        if value not in _CHOICES[field]:
-            raise InvalidPayloadError(
-                "invalid parameter", problems=[(field, repr(value), f"one of {', '.join(_CHOICES[field])}")]
-            )
-        return value
+    def _check_whom_to_call(self) -> None:
+        sources = (self.contacts, self.contact_ids, self.contact_folder_id, self.extra_fields)
+        if self.start is True and all(source is None for source in sources):
+            rule = "is missing, so there is nobody to call: give contacts, contact_ids or contact_folder_id"
+            raise InvalidPayloadError("invalid parameter", problems=[("contacts", "None", rule)])
+        if self.start is False and self.wait_for_completion is True:
+            rule = "must be True: a draft dials nobody, so its end never comes"
+            raise InvalidPayloadError("invalid parameter", problems=[("start", "False with wait_for_completion", rule)])
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -255,41 +260,37 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             plan = self._plan(context)
-            if truth("dry_run", self.is_dry_run):
+            if truth(self.is_dry_run):
                 return self._preview(context, hook, plan)
             return self._bring_about(context, hook, plan)
 
     def _plan(self, context: Context) -> CampaignPlan:
         """Read the rendered parameters; every value is checked here, before any request."""
-        for field in self._stated:
-            if restored_text(restored(getattr(self, field))) is None:
-                raise vanished(field)
-        fields = {field: restored_text(getattr(self, field)) for field in _TEXT_FIELDS}
-        fields.update({field: restored(getattr(self, field)) for field in _OTHER_FIELDS})
+        given = _PARAMETERS.read(self, self._stated)
         ti = context["ti"]
-        key = restored_text(self.campaign_key) or default_key(
+        key = given["campaign_key"] or default_key(
             ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
         )
+        options = ("name", "scheduled_at", "schedule_type", "extra_fields", "start", "on_past", "on_change", "on_retry")
         return plan_campaign(
-            key=CampaignKey(str(key), restored_text(self.tag_word) or DEFAULT_WORD),
-            name=restored_text(self.name),
-            fields=fields,
-            contacts=contact_list_of(shown(self.contacts)),
-            scheduled_at=restored_text(self.scheduled_at),
-            schedule_type=restored_text(self.schedule_type),
-            extra_fields=restored(self.extra_fields),
-            start=truth("start", self.start),
-            on_past=self._choice("on_past"),
-            on_change=self._choice("on_change"),
-            on_retry=self._choice("on_retry"),
-            chunk_size=number("chunk_size", self.chunk_size, at_least=1, whole=True),
-            max_rejected=number("max_rejected", self.max_rejected, at_least=0),
+            key=CampaignKey(key, given["tag_word"] or DEFAULT_WORD),
+            fields={field.name: given[field.name] for field in _API_FIELDS},
+            contacts=contact_list_of(given["contacts"]),
+            chunk_size=given["chunk_size"],
+            max_rejected=given["max_rejected"],
+            **{option: given[option] for option in options},
         )
+
+    def _store(self, context: Context) -> TaskState | None:
+        store = task_state(context, STATE_KEY) if truth(self.durable) else None
+        if store is None:
+            self.log.info("No task state store: an earlier attempt is looked up on the server.")
+        return store
 
     def _preview(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
         from airflow_truedy.campaigns.preview import preview
 
-        planned = preview(hook.client, plan, store_of(context, durable=self.durable))
+        planned = preview(hook.client, plan, self._store(context))
         self.log.info("Dry run, nothing was written. Would be sent: %s", json.dumps(planned))
         return planned
 
@@ -304,7 +305,7 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
             hook.client.base_url,
         )
         watch_settings = self._prepare_waiting(hook, plan)
-        self._launch = Launch(hook.client, plan, store_of(context, durable=self.durable))
+        self._launch = Launch(hook.client, plan, self._store(context))
         batch = self._launched(hook, self._launch)
         context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(batch.id))
         begins, is_open = _start_in_words(batch, plan)
@@ -344,8 +345,9 @@ class CreateBatchCallOperator(HidingContactsOperator, WaitingOperator):
 
         if self._summary is None:
             return None
-        contacts = restored(shown(self.contacts))
-        return campaign_lineage(self._summary["batch_call_id"], contacts, self._summary.get("total_contacts"))
+        return campaign_lineage(
+            self._summary["batch_call_id"], reveal(self.contacts), self._summary.get("total_contacts")
+        )
 
     def on_kill(self) -> None:
         """

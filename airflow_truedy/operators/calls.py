@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.identity import default_key
-from airflow_truedy.operators.failing import failing_fast
-from airflow_truedy.operators.hiding import HidingOperator
-from airflow_truedy.operators.state_store import store_of
-from airflow_truedy.operators.templating import number, restored, restored_text, shown
+from airflow_truedy.campaigns.progress import NoStore
+from airflow_truedy.compat import task_state
+from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, reveal
+from airflow_truedy.operators.templating import number, restored, restored_text
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     from airflow_truedy.hooks.truedy import TruedyHook
 
 
-class CreateCallOperator(HidingOperator):
+#: Under which name the intent of a call is kept, visible in Airflow's UI.
+STATE_KEY = "truedy_call"
+
+
+class CreateCallOperator(PrivateFieldsOperator):
     """
     Ring one person, at most once however often the task runs.
 
@@ -65,7 +70,9 @@ class CreateCallOperator(HidingOperator):
         "timeout",
         "truedy_conn_id",
     )
-    private_fields = ("phone_number", "call_settings", "variables")
+    phone_number = PrivateField()
+    call_settings = PrivateField()
+    variables = PrivateField()
     ui_color = "#e8f0fe"
 
     def __init__(
@@ -86,10 +93,10 @@ class CreateCallOperator(HidingOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.agent_id = agent_id
-        self.phone_number = self._hidden(phone_number)
+        self.phone_number = phone_number
         self.from_number = from_number
-        self.call_settings = self._hidden(call_settings)
-        self.variables = self._hidden(variables)
+        self.call_settings = call_settings
+        self.variables = variables
         if once_per not in ("run", "task"):
             raise InvalidPayloadError("invalid parameter", problems=[("once_per", repr(once_per), "'run' or 'task'")])
         self.once_per = once_per
@@ -124,7 +131,7 @@ class CreateCallOperator(HidingOperator):
             hook.client,
             self._identity(context),
             self._request(),
-            store_of(context, durable=self.durable),
+            (task_state(context, STATE_KEY) if self.durable else None) or NoStore(),
             since=None if is_first and self.once_per == "task" else _due_at(context),
             may_be_under_way=not is_first,
         )
@@ -154,10 +161,10 @@ class CreateCallOperator(HidingOperator):
 
         values = {
             "agent_id": self.agent_id,
-            "phone_number": shown(self.phone_number),
+            "phone_number": reveal(self.phone_number),
             "from_number": restored_text(self.from_number),
-            "call_settings": restored(shown(self.call_settings)),
-            "variables": restored(shown(self.variables)),
+            "call_settings": restored(reveal(self.call_settings)),
+            "variables": restored(reveal(self.variables)),
         }
         return CallRequest.checked(**{name: value for name, value in values.items() if value is not None})
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_truedy.operators.failing import failing_fast
-from airflow_truedy.operators.hiding import HidingContactsOperator
-from airflow_truedy.operators.templating import shown
+from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ _COUNTS = ("imported", "updated", "skipped", "errors")
 _PHONE_COLUMNS = ("phone", "phone_number")
 
 
-class ImportContactsOperator(HidingContactsOperator):
+class ImportContactsOperator(PrivateFieldsOperator):
     """
     Import contacts into a Truedy folder (``POST /contacts/import``), in files below the size that Truedy
     takes.
@@ -51,6 +50,8 @@ class ImportContactsOperator(HidingContactsOperator):
     :raises AirflowFailException: for errors that no retry can help.
     """
 
+    contacts = PrivateField(holds_people)
+
     template_fields: Sequence[str] = ("contacts", "folder", "folder_id", "truedy_conn_id")
     ui_color = "#e6f4ea"
 
@@ -69,7 +70,7 @@ class ImportContactsOperator(HidingContactsOperator):
         super().__init__(**kwargs)
         if (folder is None) == (folder_id is None):
             raise ValueError("Say either folder (its name) or folder_id")
-        self.contacts = self._hidden(contacts)
+        self.contacts = contacts
         self.folder = folder
         self.folder_id = folder_id
         self.overwrite_existing = overwrite_existing
@@ -83,7 +84,7 @@ class ImportContactsOperator(HidingContactsOperator):
         from airflow_truedy.operators.people import contact_list_of
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
-            contacts = contact_list_of(shown(self.contacts))
+            contacts = contact_list_of(reveal(self.contacts))
             if contacts is None:
                 raise AirflowFailException("contacts is empty: nothing says whom to import")
             folder_id = self.folder_id or folder_named(hook, self.folder or "")

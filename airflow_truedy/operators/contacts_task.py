@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.contacts.policy import NumberPolicy
 from airflow_truedy.contacts.region import UNSAID, Region, Unsaid, said
-from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.suppression import FileSuppression, SqlSuppression, opened
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.operators.templating import is_content, is_manifest, restored
+from airflow_truedy.operators.private_fields import is_content, is_manifest
+from airflow_truedy.operators.templating import restored
 
 if TYPE_CHECKING:
     from airflow_truedy.contacts.lists import ContactList

@@ -8,8 +8,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.operators.batch_call_ids import batch_call_id_of
-from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.templating import number, restored, restored_text
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

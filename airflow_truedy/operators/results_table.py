@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.call_status import UNCALLED
+from airflow_truedy.compat import insert_statement
 from airflow_truedy.operators.databases import ask
 from airflow_truedy.results.columns import COLUMNS, ResultsError
 from airflow_truedy.results.staging import Known
@@ -141,7 +142,7 @@ class ResultsTable:
 
     def _upsert(self, rows: list[tuple[Any, ...]]) -> None:
         # The dialect's own: INSERT ... ON CONFLICT in PostgreSQL, REPLACE in SQLite and MySQL, MERGE elsewhere.
-        statement = self._hook._generate_insert_sql(self._table, rows[0], list(COLUMNS), True, replace_index=list(_KEY))
+        statement = insert_statement(self._hook, self._table, rows[0], COLUMNS, _KEY)
         self._change("write", lambda cursor: cursor.executemany(statement, rows))
 
     def _change(self, doing: str, change: Callable[[Any], Any]) -> None:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.campaigns.schedule import check_window_is_possible
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
-from airflow_truedy.operators.batch_call_ids import batch_call_id_of, batch_call_ids_of
 from airflow_truedy.operators.batch_calls import summary_of
-from airflow_truedy.operators.failing import failing_fast
-from airflow_truedy.operators.stated import check_stated_window
-from airflow_truedy.operators.templating import is_template, restored, restored_text, vanished
+from airflow_truedy.operators.parameters import (
+    Parameter,
+    Parameters,
+    batch_call,
+    batch_calls,
+    items,
+    known,
+    moment,
+    naming_task,
+    one_of,
+    optional,
+    text,
+    truth,
+    whole,
+)
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -24,9 +37,32 @@ if TYPE_CHECKING:
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.plan import OnPast
 
-_ON_PAST = ("fail", "start_now", "skip")
-_UPDATE_TEXTS = ("name", "phone_rotation_strategy", "scheduled_at", "start_time", "end_time")
-_UPDATE_OTHERS = ("phone_number_ids", "max_calls_per_day", "working_days", "retry_failed")
+_ONE_BATCH_CALL = Parameters(Parameter("batch_call_id", batch_call), Parameter("truedy_conn_id", text))
+_SCHEDULE = Parameters(
+    _ONE_BATCH_CALL,
+    Parameter("scheduled_at", moment),
+    Parameter("timezone", text),
+    Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),
+    Parameter("on_past", one_of("fail", "start_now", "skip")),
+)
+#: What an update may change. Of one that renders to nothing the old value would stay, and the task be green.
+_CHANGES = Parameters(
+    Parameter("name", text, may_vanish=False),
+    Parameter("phone_rotation_strategy", text, may_vanish=False),
+    Parameter("scheduled_at", moment, may_vanish=False),
+    Parameter("start_time", text, may_vanish=False),
+    Parameter("end_time", text, may_vanish=False),
+    Parameter("phone_number_ids", items, may_vanish=False),
+    Parameter("max_calls_per_day", optional(whole(1)), may_vanish=False),
+    Parameter("working_days", items, may_vanish=False),
+    Parameter("retry_failed", optional(truth), may_vanish=False),
+)
+_UPDATE = Parameters(_ONE_BATCH_CALL, _CHANGES, Parameter("timezone", text, may_vanish=False))
+_DELETE = Parameters(
+    Parameter("batch_call_ids", batch_calls),
+    Parameter("fail_if_kept", truth),
+    Parameter("truedy_conn_id", text),
+)
 
 
 class _OneBatchCall(BaseOperator):
@@ -37,7 +73,8 @@ class _OneBatchCall(BaseOperator):
     :param truedy_conn_id: connection of type ``truedy``.
     """
 
-    template_fields: Sequence[str] = ("batch_call_id", "truedy_conn_id")
+    parameters: ClassVar[Parameters] = _ONE_BATCH_CALL
+    template_fields: Sequence[str] = _ONE_BATCH_CALL.template_fields
     operator_extra_links = (BatchCallLink(),)
     ui_color = "#fef7e0"
 
@@ -45,6 +82,7 @@ class _OneBatchCall(BaseOperator):
         super().__init__(**kwargs)
         self.batch_call_id = batch_call_id
         self.truedy_conn_id = truedy_conn_id
+        self._stated: Collection[str] = ()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -56,13 +94,13 @@ class _OneBatchCall(BaseOperator):
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
-            batch_call_id = batch_call_id_of(self.batch_call_id)
-            context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(batch_call_id))
-            batch, more = self._do(hook.client, batch_call_id)
+            given = self.parameters.read(self, self._stated)
+            context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(given["batch_call_id"]))
+            batch, more = self._do(hook.client, given)
         self.log.info("Batch call %s is %r.", batch.id, batch.status)
         return {**summary_of(batch), **more}
 
-    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+    def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         """Do it; return the batch call as it is then, and what else is to be told."""
         raise NotImplementedError
 
@@ -89,13 +127,8 @@ class ScheduleBatchCallOperator(_OneBatchCall):
     :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
     """
 
-    template_fields: Sequence[str] = (
-        *_OneBatchCall.template_fields,
-        "scheduled_at",
-        "timezone",
-        "schedule_type",
-        "on_past",
-    )
+    parameters = _SCHEDULE
+    template_fields: Sequence[str] = _SCHEDULE.template_fields
 
     def __init__(
         self,
@@ -111,47 +144,37 @@ class ScheduleBatchCallOperator(_OneBatchCall):
         self.timezone = timezone
         self.schedule_type = schedule_type
         self.on_past = on_past
-        self._check_what_is_stated()
+        self._stated = _SCHEDULE.check(self)
+        with naming_task(self):
+            self._check_timing()
 
-    def _check_what_is_stated(self) -> None:
-        """Refuse while the Dag is parsed what no template can mend any more."""
+    def _check_timing(self) -> None:
+        """Refuse while the Dag is parsed a start or zone that no template can mend any more."""
         from airflow_truedy.campaigns.plan import check_timing_is_stated
         from airflow_truedy.campaigns.schedule import instant_of, zone_of
 
-        if not is_template(self.schedule_type):
-            # The rule of CreateBatchCallOperator without its window: the schedule step takes none.
-            check_timing_is_stated(
-                start=True,
-                schedule_type=self.schedule_type,
-                scheduled_at=self.scheduled_at,
-                timezone=self.timezone,
-                start_time="00:00" if self.timezone else None,
-                end_time="23:59" if self.timezone else None,
-                working_days=None,
-            )
-        if self.timezone and not is_template(self.timezone):
-            zone_of(self.timezone)
-            if self.scheduled_at and not is_template(self.scheduled_at):
-                instant_of(self.scheduled_at, self.timezone)
-        if not is_template(self.on_past):
-            self._on_past()
+        zone, at = known(self.timezone), known(self.scheduled_at)
+        # The rule of CreateBatchCallOperator without its window: the schedule step takes none.
+        check_timing_is_stated(
+            start=True,
+            schedule_type=self.schedule_type,
+            scheduled_at=self.scheduled_at,
+            timezone=self.timezone,
+            start_time="00:00" if self.timezone else None,
+            end_time="23:59" if self.timezone else None,
+            working_days=None,
+        )
+        if zone:
+            zone_of(zone)
+        if zone and at:
+            instant_of(at, zone)
 
-    def _on_past(self) -> OnPast:
-        if self.on_past not in _ON_PAST:
-            rule = f"one of {', '.join(_ON_PAST)}"
-            raise InvalidPayloadError("invalid parameter", problems=[("on_past", repr(self.on_past), rule)])
-        return self.on_past
-
-    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+    def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import Start, check_start_is_stated, schedule
-        from airflow_truedy.campaigns.errors import PastStartSkip
 
-        scheduled_at, timezone = restored_text(self.scheduled_at), restored_text(self.timezone)
-        check_start_is_stated(scheduled_at, restored_text(self.schedule_type), timezone)
-        try:
-            return schedule(client, batch_call_id, Start(scheduled_at, timezone, self._on_past())), {}
-        except PastStartSkip as skip:
-            raise AirflowSkipException(str(skip)) from None
+        check_start_is_stated(given["scheduled_at"], given["schedule_type"], given["timezone"])
+        start = Start(given["scheduled_at"], given["timezone"], given["on_past"])
+        return schedule(client, given["batch_call_id"], start), {}
 
 
 class PauseBatchCallOperator(_OneBatchCall):
@@ -162,10 +185,10 @@ class PauseBatchCallOperator(_OneBatchCall):
     was paused here, also not one that was paused before because its task was killed.
     """
 
-    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+    def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import pause
 
-        return pause(client, batch_call_id), {}
+        return pause(client, given["batch_call_id"]), {}
 
 
 class ResumeBatchCallOperator(_OneBatchCall):
@@ -176,10 +199,10 @@ class ResumeBatchCallOperator(_OneBatchCall):
     does not tell its window: see to it yourself that the task runs inside it.
     """
 
-    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+    def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import resume
 
-        return resume(client, batch_call_id), {}
+        return resume(client, given["batch_call_id"]), {}
 
 
 class UpdateBatchCallOperator(_OneBatchCall):
@@ -206,7 +229,8 @@ class UpdateBatchCallOperator(_OneBatchCall):
     :param retry_failed: only older servers know it.
     """
 
-    template_fields: Sequence[str] = (*_OneBatchCall.template_fields, *_UPDATE_TEXTS, *_UPDATE_OTHERS, "timezone")
+    parameters = _UPDATE
+    template_fields: Sequence[str] = _UPDATE.template_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"phone_number_ids": "json", "working_days": "json"}
 
     def __init__(
@@ -235,33 +259,26 @@ class UpdateBatchCallOperator(_OneBatchCall):
         self.timezone = timezone
         self.max_calls_per_day = max_calls_per_day
         self.retry_failed = retry_failed
-        self._stated = [
-            name for name in (*_UPDATE_TEXTS, *_UPDATE_OTHERS, "timezone") if getattr(self, name) is not None
-        ]
-        self._check_what_is_stated()
+        self._stated = _UPDATE.check(self)
+        with naming_task(self):
+            self._check_what_is_stated()
 
     def _check_what_is_stated(self) -> None:
-        given = {name: getattr(self, name) for name in (*_UPDATE_TEXTS, *_UPDATE_OTHERS)}
+        given = {field.name: field.value_in(self) for field in _CHANGES}
         if all(value is None for value in given.values()):
             raise InvalidPayloadError("invalid parameter", problems=[("(all)", "None", "give something to change")])
         timed = [name for name in ("scheduled_at", "start_time", "end_time", "working_days") if given[name]]
         if timed and not self.timezone:
             rule = f"is required with {', '.join(timed)}: the IANA zone on whose wall clock they are read"
             raise InvalidPayloadError("invalid parameter", problems=[("timezone", "None", rule)])
-        check_stated_window(self.start_time, self.end_time, self.working_days)
+        days = items(known(self.working_days))
+        check_window_is_possible(text(known(self.start_time)), text(known(self.end_time)), days)
 
-    def _do(self, client: TruedyClient, batch_call_id: str) -> tuple[BatchCall, dict[str, Any]]:
+    def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import update
 
-        fields = {name: restored_text(getattr(self, name)) for name in _UPDATE_TEXTS}
-        fields.update({name: restored(getattr(self, name)) for name in _UPDATE_OTHERS})
-        timezone = restored_text(self.timezone)
-        values = {**fields, "timezone": timezone}
-        for name in self._stated:
-            if values[name] is None:
-                # Left out, the old value would stay, and the task be green.
-                raise vanished(name)
-        done = update(client, batch_call_id, fields, timezone)
+        changes = {field.name: given[field.name] for field in _CHANGES}
+        done = update(client, given["batch_call_id"], changes, given["timezone"])
         return done.batch, {"sent": done.sent, "not_taken": done.not_taken, "unreadable": done.unreadable}
 
 
@@ -277,7 +294,7 @@ class DeleteBatchCallsOperator(BaseOperator):
     :raises AirflowFailException: if one was kept and ``fail_if_kept``.
     """
 
-    template_fields: Sequence[str] = ("batch_call_ids", "fail_if_kept", "truedy_conn_id")
+    template_fields: Sequence[str] = _DELETE.template_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"batch_call_ids": "json"}
     ui_color = "#fef7e0"
 
@@ -293,6 +310,7 @@ class DeleteBatchCallsOperator(BaseOperator):
         self.batch_call_ids = batch_call_ids
         self.fail_if_kept = fail_if_kept
         self.truedy_conn_id = truedy_conn_id
+        self._stated = _DELETE.check(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -304,12 +322,13 @@ class DeleteBatchCallsOperator(BaseOperator):
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
-            outcome = delete(hook.client, batch_call_ids_of(self.batch_call_ids))
+            given = _DELETE.read(self, self._stated)
+            outcome = delete(hook.client, given["batch_call_ids"])
         self.log.info("Deleted %d batch calls; %d were not there.", len(outcome.deleted), len(outcome.gone))
         if outcome.kept:
             listed = "; ".join(f"{batch_call_id} {why}" for batch_call_id, why in outcome.kept.items())
             story = f"{len(outcome.kept)} batch calls were not deleted: {listed}."
-            if restored(self.fail_if_kept):
+            if given["fail_if_kept"]:
                 raise AirflowFailException(f"{story} {len(outcome.deleted)} others were.")
             self.log.warning(story)
         return outcome.to_dict()

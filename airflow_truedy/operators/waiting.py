@@ -15,8 +15,8 @@ from airflow_truedy.assets import record_outlets
 from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.monitoring.monitor import DEFAULT_INTERVAL, CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, SuccessRules, Verdict, WaitInterruptedError
-from airflow_truedy.operators.failing import failing_fast
 from airflow_truedy.operators.templating import is_template, restored, truth
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Callable

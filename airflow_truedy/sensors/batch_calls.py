@@ -14,12 +14,10 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.schedule import zone_of
+from airflow_truedy.campaigns.schedule import check_window_is_possible, zone_of
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState, window_from_json
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
 from airflow_truedy.operators.batch_call_ids import batch_call_id_of
-from airflow_truedy.operators.failing import failing_fast
-from airflow_truedy.operators.stated import check_stated_window
 from airflow_truedy.operators.templating import is_template, restored, restored_text
 from airflow_truedy.operators.waiting import (
     backstop,
@@ -32,6 +30,7 @@ from airflow_truedy.operators.waiting import (
     rules_of,
     seconds,
 )
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -235,4 +234,4 @@ def _check_window(window: dict[str, Any]) -> None:
     if rule:
         raise InvalidPayloadError("invalid parameter", problems=[("timezone, start_time, end_time", "", rule)])
     zone_of(zone or "UTC")
-    check_stated_window(*hours, days)
+    check_window_is_possible(*hours, days)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timezone
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,16 +23,23 @@ from hypothesis import strategies as st
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.calls import CreateCallOperator
-from airflow_truedy.operators.templating import (
-    PrivateValue,
-    is_private,
+from airflow_truedy.operators.parameters import (
+    Kind,
+    NotOfKindError,
+    batch_call,
     is_template,
+    items,
+    mapping,
+    moment,
     number,
-    restored,
-    restored_text,
-    shown,
+    one_of,
+    optional,
+    seconds,
+    text,
     truth,
+    whole,
 )
+from airflow_truedy.operators.private_fields import PrivateValue, holds_people, reveal
 
 PEOPLE = [
     {"phone_number": "+12125550100", "first_name": "Zaphod", "email": "zaphod@example.com"},
@@ -81,35 +88,69 @@ def shows_somebody(text: str) -> list[str]:
     return [secret for secret in SECRETS if secret in text]
 
 
-class TestRestored:
+class TestKinds:
     @pytest.mark.parametrize(
-        ("text", "value"),
+        ("kind", "given", "meant"),
         [
-            ("500", 500),
-            (" 0.25 ", 0.25),
-            ("True", True),
-            ("false", False),
-            ("None", None),
-            ("null", None),
-            ("", None),
-            ("[1, 2, 3]", [1, 2, 3]),
-            ("['num_1', 'num_2']", ["num_1", "num_2"]),
-            ('["num_1"]', ["num_1"]),
-            ("(1, 2)", (1, 2)),
-            ("{'retry_failed': True}", {"retry_failed": True}),
-            ('{"retry_failed": true}', {"retry_failed": True}),
-            ("- 1\n- 2\n", [1, 2]),
-            ("retry_failed: true\nattempts: 2", {"retry_failed": True, "attempts": 2}),
-            ("num_1", "num_1"),
-            ("s3://bucket/people.csv", "s3://bucket/people.csv"),
-            ("/data/people of May.jsonl", "/data/people of May.jsonl"),
-            ("__import__('os')", "__import__('os')"),
-            ("{broken", "{broken"),
+            (items, "[1, 2, 3]", [1, 2, 3]),
+            (items, "['num_1', 'num_2']", ["num_1", "num_2"]),
+            (items, '["num_1"]', ["num_1"]),
+            (items, "(1, 2)", (1, 2)),
+            (items, "1, 2", (1, 2)),
+            (items, "- 1\n- 2\n", [1, 2]),
+            (items, {1, 2}, {1, 2}),
+            (mapping, "{'retry_failed': True}", {"retry_failed": True}),
+            (mapping, '{"retry_failed": true}', {"retry_failed": True}),
+            (mapping, "retry_failed: true\nattempts: 2", {"retry_failed": True, "attempts": 2}),
+            (number(0), "500", 500),
+            (number(0), " 0.25 ", 0.25),
+            (whole(1), "500", 500),
+            (seconds, "90", 90.0),
+            (seconds, timedelta(minutes=2), 120.0),
+            (text, "500", "500"),
+            (text, 500, "500"),
+            (text, "true", "true"),
+            (text, "on", "on"),
+            (moment, datetime(2026, 6, 2, 10), datetime(2026, 6, 2, 10)),
+            (moment, "2026-06-02T10:00", "2026-06-02T10:00"),
+            (truth, True, True),
+            (truth, False, False),
+            (truth, "True", True),
+            (truth, " false ", False),
+            (one_of("fail", "skip"), "skip", "skip"),
+            (batch_call, "123", "123"),
+            (batch_call, "1e5", "1e5"),
         ],
     )
-    def test_rendered_text_becomes_what_it_means(self, text: str, value: Any) -> None:
-        assert restored(text) == value
-        assert type(restored(text)) is type(value)
+    def test_rendered_values_become_what_they_mean(self, kind: Kind, given: Any, meant: Any) -> None:
+        assert kind(given) == meant
+        assert type(kind(given)) is type(meant)
+
+    @pytest.mark.parametrize("kind", [items, mapping, seconds, text, moment, optional(whole(1)), optional(truth)])
+    @pytest.mark.parametrize("nothing", [None, "", " ", "None", "null"])
+    def test_what_says_nothing_is_nothing(self, kind: Kind, nothing: Any) -> None:
+        assert kind(nothing) is None
+
+    @pytest.mark.parametrize(
+        ("kind", "given", "rule"),
+        [
+            *(
+                (number(0), value, "a number, 0 or more")
+                for value in ("nan", "NaN", "inf", "1e999", "Infinity", "many")
+            ),
+            *((number(0), value, "a number, 0 or more") for value in (None, "", True, "-1", -1, [1])),
+            *((whole(1), value, "a whole number, 1 or more") for value in ("1.5", 1.5, 0, "0", "0x10", "1_000")),
+            *((truth, value, "true or false") for value in ("no", "off", "yes", "0", 0, 1, None, "")),
+            *((items, value, "a list") for value in ("num_1", "5", 5, {"a": 1}, "{broken", "__import__('os')")),
+            *((mapping, value, "a mapping") for value in ("plain", [1], 5, "[1]")),
+            *((text, value, "text") for value in (True, 1.5, ["a"], {"a": 1})),
+            *((seconds, value, "seconds") for value in ("soon", -1, True, [1])),
+            *((one_of("fail", "skip"), value, "one of fail, skip") for value in ("again", None, "", 1)),
+        ],
+    )
+    def test_what_is_of_another_kind_is_refused_with_the_rule(self, kind: Kind, given: Any, rule: str) -> None:
+        with pytest.raises(NotOfKindError, match=rule):
+            kind(given)
 
     @given(
         st.recursive(
@@ -119,55 +160,22 @@ class TestRestored:
         )
     )
     def test_lists_and_mappings_come_back_from_both_ways_to_print_them(self, value: Any) -> None:
+        kind = mapping if isinstance(value, dict) else items
         if isinstance(value, (list, dict)):
-            assert restored(str(value)) == restored(json.dumps(value)) == value
-        assert restored(value if not isinstance(value, str) else [value]) == (
-            value if not isinstance(value, str) else [value]
-        )
+            assert kind(str(value)) == kind(json.dumps(value)) == kind(value) == value
 
     @given(st.text())
-    def test_no_text_breaks_it(self, text: str) -> None:
-        restored(text)
+    def test_no_text_breaks_them(self, given: str) -> None:
+        for kind in (items, mapping, number(0), whole(1), truth, text, moment, seconds, batch_call):
+            with suppress(NotOfKindError):
+                kind(given)
 
-    def test_what_is_no_text_stays_as_it_is(self) -> None:
-        for value in (5, [1], None, PEOPLE):
-            assert restored(value) is value
-
-    @pytest.mark.parametrize(
-        ("value", "text"),
-        [
-            ("", None),
-            ("None", None),
-            (" ", None),
-            (None, None),
-            ("500", "500"),
-            (500, "500"),
-            ("true", "true"),
-            (True, True),
-        ],
-    )
-    def test_text_parameters_stay_text(self, value: Any, text: Any) -> None:
-        assert restored_text(value) == text
-
-    @pytest.mark.parametrize("value", ["nan", "NaN", "inf", "1e999", "Infinity", "many", None, "", True, "-1", -1, [1]])
-    def test_what_is_no_number_is_refused_by_name(self, value: Any) -> None:
-        with pytest.raises(InvalidPayloadError, match="max_rejected"):
-            number("max_rejected", value, at_least=0)
-
-    @pytest.mark.parametrize("value", ["1.5", 1.5, 0, "0"])
-    def test_a_count_is_whole_and_at_least_one(self, value: Any) -> None:
-        with pytest.raises(InvalidPayloadError, match="a whole number, 1 or more"):
-            number("chunk_size", value, at_least=1, whole=True)
-        assert number("chunk_size", "500", at_least=1, whole=True) == 500
-
-    @pytest.mark.parametrize("value", ["no", "off", "yes", "0", 0, 1, None, ""])
-    def test_what_is_no_truth_value_is_refused_by_name(self, value: Any) -> None:
-        with pytest.raises(InvalidPayloadError, match=r"start = .*true or false"):
-            truth("start", value)
-
-    @pytest.mark.parametrize(("value", "meant"), [(True, True), (False, False), ("True", True), (" false ", False)])
-    def test_truth_values_are_read_as_they_are_printed(self, value: Any, meant: bool) -> None:
-        assert truth("start", value) is meant
+    @pytest.mark.parametrize("kind", [text, items, mapping, batch_call])
+    def test_a_whole_task_in_place_of_its_output_is_named(self, kind: Kind) -> None:
+        with a_dag():
+            upstream = create(contacts=PEOPLE)
+        with pytest.raises(NotOfKindError, match=r"task 't' itself was given; write its output, such as t\.output"):
+            kind(upstream)
 
 
 class TestIsTemplate:
@@ -179,13 +187,14 @@ class TestIsTemplate:
                 return 1
 
             output = upstream()
-        for value in ("{{ x }}", "{% if x %}", "days.json", "days.yaml", output, [output], {"a": [output]}):
+        templates = ["{{ x }}", "{% if x %}", "days.json", "days.yaml", output, [output], {"a": [output]}]
+        for value in (*templates, ["{{ x }}", 2], {"a": ["{{ x }}"]}):
             assert is_template(value)
         for value in ("2026-06-02T10:00", None, 5, [1, 2], {"a": 1}, datetime(2026, 6, 2)):
             assert not is_template(value)
 
 
-class TestIsPrivate:
+class TestHoldsPeople:
     @pytest.mark.parametrize(
         "value",
         [
@@ -205,20 +214,18 @@ class TestIsPrivate:
         ],
     )
     def test_people_are(self, value: Any) -> None:
-        assert is_private(value)
+        assert holds_people(value)
 
     @pytest.mark.parametrize(
         "value",
         [
-            None,
             "s3://bucket/people.jsonl",
             "/data/people.csv",
             {"kind": "truedy.contacts", "uri": "s3://bucket/x"},
-            PrivateValue(PEOPLE),
         ],
     )
     def test_where_people_are_is_not(self, value: Any) -> None:
-        assert not is_private(value)
+        assert not holds_people(value)
 
 
 class TestRendering:
@@ -241,23 +248,35 @@ class TestRendering:
         "extra_fields": {"note": {"deep": ["{{ word }}"]}},
         "start": "{{ true }}",
         "on_past": "{{ 'skip' }}",
-        "on_change": "{{ 'rebuild' }}",
-        "on_retry": "{{ 'new' }}",
         "max_rejected": "{{ 0.1 }}",
         "campaign_key": "key {{ word }}",
-        "tag_word": "tag-{{ word }}",
-        "chunk_size": "{{ 7 }}",
-        "dry_run": "{{ true }}",
         "truedy_conn_id": "truedy_{{ word }}",
     }
 
     def test_every_field_of_the_operator_is_templated_here(self) -> None:
         with a_dag():
             operator = CreateBatchCallOperator(task_id="t", **self.EVERYTHING)
-        own = {name if name != "dry_run" else "is_dry_run" for name in self.EVERYTHING}
         from airflow_truedy.operators.waiting import WAITING_FIELDS
 
-        assert own == set(operator.template_fields) - set(WAITING_FIELDS)
+        assert set(self.EVERYTHING) == set(operator.template_fields) - set(WAITING_FIELDS)
+
+    @pytest.mark.parametrize(
+        "decided",
+        [
+            {"on_change": "{{ 'rebuild' }}"},
+            {"on_retry": "{{ 'new' }}"},
+            {"tag_word": "tag-{{ ds }}"},
+            {"chunk_size": "{{ 7 }}"},
+            {"durable": "{{ true }}"},
+            {"dry_run": "{{ true }}"},
+        ],
+    )
+    def test_what_the_author_decides_cannot_be_a_template(self, decided: dict[str, Any]) -> None:
+        with (
+            a_dag(),
+            pytest.raises(InvalidPayloadError, match=rf"task 't': {next(iter(decided))} = .*decided in the Dag"),
+        ):
+            create(contacts=PEOPLE, **decided)
 
     @pytest.mark.parametrize("native", [False, True])
     def test_every_field_renders_in_depth(self, native: bool) -> None:
@@ -266,20 +285,18 @@ class TestRendering:
         rendered(operator, dag, word="abc", digits="0100")
         assert operator.name == "Renewals abc"
         assert operator.agent_id == "agt_abc"
-        assert shown(operator.contacts) == [{"phone_number": "+12125550100", "custom_fields": {"plan": "abc"}}]
+        assert reveal(operator.contacts) == [{"phone_number": "+12125550100", "custom_fields": {"plan": "abc"}}]
         assert operator.contact_ids == ["ctc_abc"]
         assert operator.contact_folder_id == "folder_abc"
-        assert restored(operator.phone_number_ids) == ["num_1", "num_2"]
+        assert items(operator.phone_number_ids) == ["num_1", "num_2"]
         assert str(operator.scheduled_at) == "2026-06-02 09:00:00+00:00"
         assert [int(day) for day in operator.working_days] == [1, 2]
-        assert restored(operator.max_calls_per_day) == 500
+        assert whole(1)(operator.max_calls_per_day) == 500
         assert operator.extra_fields == {"note": {"deep": ["abc"]}}
-        assert restored(operator.start) is True
-        assert (operator.on_past, operator.on_change, operator.on_retry) == ("skip", "rebuild", "new")
-        assert restored(operator.max_rejected) == 0.1
-        assert (operator.campaign_key, operator.tag_word) == ("key abc", "tag-abc")
-        assert restored(operator.chunk_size) == 7
-        assert restored(operator.is_dry_run) is True
+        assert truth(operator.start) is True
+        assert operator.on_past == "skip"
+        assert number(0)(operator.max_rejected) == 0.1
+        assert operator.campaign_key == "key abc"
         assert operator.truedy_conn_id == "truedy_abc"
 
     def test_the_output_of_a_task_is_resolved_and_makes_it_upstream(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +310,7 @@ class TestRendering:
             operator = create(contacts=people())
         assert operator.upstream_task_ids == {"people"}
         rendered(operator, dag)
-        assert shown(operator.contacts) == PEOPLE
+        assert reveal(operator.contacts) == PEOPLE
 
     def test_the_output_of_a_task_inside_a_list_is_found_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(PlainXComArg, "resolve", lambda *_: PEOPLE[1])
@@ -307,7 +324,7 @@ class TestRendering:
         assert operator.upstream_task_ids == {"person"}
         assert shows_somebody(serialised(dag)) == []
         rendered(operator, dag)
-        assert shown(operator.contacts) == PEOPLE
+        assert reveal(operator.contacts) == PEOPLE
 
     @pytest.mark.parametrize(
         ("name", "content"),
@@ -329,7 +346,7 @@ class TestRendering:
             operator = create(contacts=name)
         dag.resolve_template_files()
         rendered(operator, dag, last="0101")
-        contacts = contact_list_of(shown(operator.contacts))
+        contacts = contact_list_of(reveal(operator.contacts))
         assert contacts is not None
         assert list(contacts.numbers()) == ["+12125550100", "+12125550101"]
 
@@ -337,11 +354,11 @@ class TestRendering:
         (tmp_path / "days.yaml").write_text("- 1\n- {{ 1 + 1 }}\n")
         (tmp_path / "extra.json").write_text('{"retry_failed": true}')
         with a_dag(template_searchpath=str(tmp_path)) as dag:
-            operator = create(timezone="UTC", working_days="days.yaml", extra_fields="extra.json")
+            operator = create(contacts=PEOPLE, timezone="UTC", working_days="days.yaml", extra_fields="extra.json")
         dag.resolve_template_files()
         rendered(operator, dag)
-        assert restored(operator.working_days) == [1, 2]
-        assert restored(operator.extra_fields) == {"retry_failed": True}
+        assert items(operator.working_days) == [1, 2]
+        assert mapping(operator.extra_fields) == {"retry_failed": True}
 
 
 class TestNobodyShows:
@@ -362,7 +379,7 @@ class TestNobodyShows:
         assert shows_somebody(repr(operator.contacts)) == []
         rendered(operator, dag)
         assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
-        assert shown(operator.contacts) == self.FORMS[form]
+        assert reveal(operator.contacts) == self.FORMS[form]
 
     def test_the_ui_gets_a_count(self) -> None:
         with a_dag() as dag:
@@ -418,7 +435,7 @@ class TestNobodyShows:
         operator: Any = dag.get_task("t")
         rendered(operator, dag)
         assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
-        assert "Zaphod" in str(shown(operator.contacts))
+        assert "Zaphod" in str(reveal(operator.contacts))
 
     @pytest.mark.parametrize("broken", ["{{ 1 / 0 }}", "{{ no_such_thing.x }}", "{{ broken", "{% if Zaphod %}"])
     @pytest.mark.parametrize("as_text", [False, True])
@@ -482,7 +499,7 @@ class TestMapped:
             )
         task_instance = rendered(operator, dag, word="Trillian")
         assert task_instance.name == "x"
-        assert shown(task_instance.contacts) == [{**PEOPLE[0], "first_name": "Trillian"}]
+        assert reveal(task_instance.contacts) == [{**PEOPLE[0], "first_name": "Trillian"}]
         assert shows_somebody(json.dumps(_serialize_rendered_fields(task_instance))) == []
 
     @pytest.mark.parametrize("how", ["expand", "expand_kwargs", "plain"])
@@ -510,7 +527,7 @@ class TestMapped:
                 operator = CreateBatchCallOperator.partial(task_id="t", **REQUIRED).expand_kwargs(output)
         assert operator.upstream_task_ids == {"people"}
         task_instance = rendered(operator, dag)
-        assert shown(task_instance.contacts) == evil
+        assert reveal(task_instance.contacts) == evil
         assert "{{" not in json.dumps(_serialize_rendered_fields(task_instance))
 
     @pytest.mark.parametrize("how", ["expand", "expand_kwargs"])
@@ -530,8 +547,8 @@ class TestMapped:
             output = variables()
             operator = partial.expand(variables=output) if how == "expand" else partial.expand_kwargs(output)
         task_instance = rendered(operator, dag)
-        assert shown(task_instance.variables) == evil
-        assert shown(task_instance.phone_number) == "+12125550100"
+        assert reveal(task_instance.variables) == evil
+        assert reveal(task_instance.phone_number) == "+12125550100"
         assert shows_somebody(json.dumps(_serialize_rendered_fields(task_instance))) == []
 
     def test_what_the_dag_file_gives_to_mapped_single_calls_is_not_stored(self) -> None:

@@ -20,8 +20,7 @@ from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 from airflow.serialization.serialized_objects import DagSerialization
 
 import airflow_truedy
-from airflow_truedy.operators.hiding import HidingOperator
-from airflow_truedy.operators.templating import shown
+from airflow_truedy.operators.private_fields import PrivateFieldsOperator, reveal
 from tests.operators.contexts import context_of
 
 PEOPLE = [{"phone_number": "+12125550100", "first_name": "Zebulon", "email": "zeb@example.com"}]
@@ -105,7 +104,7 @@ def test_the_operators_are_found() -> None:
         "CreateCallOperator",
         "ImportContactsOperator",
     }
-    assert all(issubclass(kind, HidingOperator) for kind, _ in GIVEN)
+    assert all(issubclass(kind, PrivateFieldsOperator) for kind, _ in GIVEN)
 
 
 @pytest.mark.parametrize(("kind", "field", "value"), CASES)
@@ -114,7 +113,7 @@ def test_of_a_plain_task(kind: Any, field: str, value: Any) -> None:
         operator = kind(**needed_by(kind, field), **{field: value})
     assert shows_somebody(DagSerialization.to_dict(dag), repr(getattr(operator, field))) == []
     assert shows_somebody(rendered(operator)) == []
-    assert shown(getattr(operator, field)) == (value.removeprefix(SET) if isinstance(value, str) else value)
+    assert reveal(getattr(operator, field)) == (value.removeprefix(SET) if isinstance(value, str) else value)
 
 
 @pytest.mark.parametrize(("kind", "field", "value"), CASES)
@@ -175,7 +174,7 @@ def test_where_people_are_may_be_seen(kind: Any, native: bool, path: str) -> Non
     assert operator.contacts == path
     assert json.dumps(DagSerialization.to_dict(dag)).count(json.dumps(path)) == 2
     fields = rendered(operator, params={"path": "/data/people.csv"}, ds_nodash="20260601")
-    assert shown(operator.contacts) == PATHS[path]
+    assert reveal(operator.contacts) == PATHS[path]
     assert fields["contacts"] == PATHS[path]
 
 
@@ -185,7 +184,7 @@ def test_a_template_alone_renders_natively(kind: Any) -> None:
         operator = kind(**needed_by(kind, "contacts"), contacts="{{ people }}")
     dag.resolve_template_files()
     rendered(operator, people=PEOPLE)
-    assert shown(operator.contacts) == PEOPLE
+    assert reveal(operator.contacts) == PEOPLE
 
 
 @pytest.mark.parametrize("kind", [kind for kind, field in GIVEN if field == "contacts"])
@@ -193,4 +192,4 @@ def test_text_with_templates_in_it_renders(kind: Any) -> None:
     with a_dag():
         operator = kind(**needed_by(kind, "contacts"), contacts='[{"phone_number": "+1212555{{ digits }}"}]')
     rendered(operator, digits="0100")
-    assert json.loads(shown(operator.contacts)) == [{"phone_number": "+12125550100"}]
+    assert json.loads(reveal(operator.contacts)) == [{"phone_number": "+12125550100"}]
