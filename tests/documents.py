@@ -1,4 +1,4 @@
-"""The documents as tests see them: their blocks of code, and their links."""
+"""Read the documents: their blocks of code, and their links."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def blocks(document: Path, language: str) -> list[str]:
-    """The blocks of code in one language."""
+    """Return the blocks of code in one language."""
     return [text for found, text in _BLOCK.findall(document.read_text(encoding="utf-8")) if found == language]
 
 
 def links(document: Path) -> list[str]:
-    """Where the document's links lead."""
+    """Return the targets of the document's links."""
     return _LINK.findall(document.read_text(encoding="utf-8"))
 
 
 def first_dag() -> str:
-    """The README's first Dag."""
+    """Return the README's first Dag."""
     return blocks(ROOT / "README.md", "python")[0]

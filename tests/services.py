@@ -1,4 +1,4 @@
-"""The real PostgreSQL and Redis that some tests talk to: where they are, a database for one test alone."""
+"""Find the PostgreSQL and Redis that some tests need, and create a database for one test."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ REDIS_ADDRESS = os.environ.get("TRUEDY_TEST_REDIS", "127.0.0.1:6379")
 
 
 def missing(what: str) -> NoReturn:
-    """Fail in CI, where every service must be there; elsewhere skip and say why."""
+    """Fail in CI, where every service is required; skip the test elsewhere."""
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}; CI has to have it")
+        pytest.fail(f"{what}; CI requires it")
     pytest.skip(what)
 
 
 def require_listening(name: str, address: str, variable: str) -> None:
-    """Make sure that something listens at ``[user[:password]@]host:port``."""
+    """Skip or fail unless something listens at ``[user[:password]@]host:port``."""
     place = urlsplit(f"//{address}")
     try:
         socket.create_connection((place.hostname or "", place.port or 0), timeout=2).close()
@@ -35,10 +35,10 @@ def require_listening(name: str, address: str, variable: str) -> None:
 
 @dataclass(frozen=True)
 class Database:
-    """One PostgreSQL database.
+    """Hold the address of a PostgreSQL database.
 
-    :param server: ``[user[:password]@]host:port``; user ``postgres`` if none is given.
-    :param name: its name.
+    :param server: ``[user[:password]@]host:port``; default user ``postgres``.
+    :param name: name of the database.
     """
 
     server: str
@@ -51,16 +51,16 @@ class Database:
 
     @property
     def sqlalchemy_url(self) -> str:
-        """For Airflow's metadata database and result backend."""
+        """Return the URL for Airflow's metadata database and result backend."""
         return f"postgresql+psycopg2://{self._address}"
 
     @property
     def airflow_uri(self) -> str:
-        """For an ``AIRFLOW_CONN_...`` variable."""
+        """Return the URI for an ``AIRFLOW_CONN_...`` variable."""
         return f"postgres://{self._address}"
 
     def connect(self) -> Any:
-        """Open a psycopg2 connection (commits by itself)."""
+        """Open a psycopg2 connection that commits every statement."""
         import psycopg2
 
         connection = psycopg2.connect(f"postgresql://{self._address}")
@@ -70,7 +70,7 @@ class Database:
 
 @contextlib.contextmanager
 def temporary_database() -> Iterator[Database]:
-    """Create a PostgreSQL database with a name of its own, and drop it afterwards."""
+    """Create a PostgreSQL database with a unique name, and drop it afterwards."""
     require_listening("PostgreSQL", POSTGRES_ADDRESS, "TRUEDY_TEST_POSTGRES")
     database = Database(POSTGRES_ADDRESS, f"truedy_test_{secrets.token_hex(6)}")
     _on_server(f'CREATE DATABASE "{database.name}"')

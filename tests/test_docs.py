@@ -1,4 +1,4 @@
-"""What the documents say is tried: links, commands, snippets and names."""
+"""Try what the documents say: links, commands, snippets and names."""
 
 from __future__ import annotations
 
@@ -31,6 +31,20 @@ def test_every_link_inside_the_repository_leads_somewhere(document: Path) -> Non
     assert [link for link in inside if not (document.parent / link.split("#")[0]).exists()] == []
 
 
+def slugs(document: Path) -> set[str]:
+    """Return the anchors of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_link_to_a_heading_leads_to_one(document: Path) -> None:
+    for link in links(document):
+        path, hash_sign, anchor = link.partition("#")
+        if hash_sign and "://" not in link:
+            assert anchor in slugs(document.parent / path if path else document), link
+
+
 def test_the_text_of_the_package_page_has_no_link_into_the_repository() -> None:
     (page,) = re.findall(r'^readme = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
     found = links(ROOT / page)
@@ -41,9 +55,9 @@ def test_the_text_of_the_package_page_has_no_link_into_the_repository() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_every_make_target_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    said = re.findall(r"`(?:[A-Z]+=\S+ )?make ([a-z-]+)", document.read_text(encoding="utf-8"))
-    said += [line.split()[1] for text in blocks(document, "bash") for line in text.splitlines() if line[:5] == "make "]
-    assert set(said) <= targets
+    named = re.findall(r"`(?:[A-Z]+=\S+ )?make ([a-z-]+)", document.read_text(encoding="utf-8"))
+    named += [line.split()[1] for text in blocks(document, "bash") for line in text.splitlines() if line[:5] == "make "]
+    assert set(named) <= targets
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
@@ -78,10 +92,10 @@ def test_every_connection_in_the_documents_can_be_used(monkeypatch: pytest.Monke
 
 
 def test_the_error_at_a_clock_change_reads_as_in_the_document() -> None:
-    (said,) = blocks(ROOT / "docs" / "time-zones.md", "text")
+    (printed,) = blocks(ROOT / "docs" / "time-zones.md", "text")
     with pytest.raises(campaign_errors.TimingError) as caught:
         instant_of("2026-11-01T01:30", "America/New_York")
-    assert " ".join(said.split()) == str(caught.value)
+    assert " ".join(printed.split()) == str(caught.value)
 
 
 def test_the_preview_command_of_the_documents_runs() -> None:
@@ -110,7 +124,7 @@ def test_every_operator_in_the_readme_exists() -> None:
 
 
 def errors_of_the_package() -> dict[str, type[Exception]]:
-    """Every public error class that a task can meet; the sandbox is no part of a task."""
+    """Return every public error class that a task can end with."""
     names = [found.name for found in walk_packages(airflow_truedy.__path__, "airflow_truedy.")]
     return {
         name: value
@@ -122,8 +136,8 @@ def errors_of_the_package() -> dict[str, type[Exception]]:
 
 
 ERRORS = errors_of_the_package()
-# Roots that are never raised themselves, and one that becomes the reason of a row.
-NOT_MET = {"FileError", "TruedyError", "CampaignError", "UnreadableTextError", "NotOfKindError"}
+# Base classes that are never raised, and one error that becomes the reason of a rejected row.
+NEVER_SEEN = {"FileError", "TruedyError", "CampaignError", "UnreadableTextError", "NotOfKindError"}
 
 
 def test_every_error_in_troubleshooting_exists_and_is_retried_as_it_says() -> None:
@@ -139,7 +153,7 @@ def test_every_error_in_troubleshooting_exists_and_is_retried_as_it_says() -> No
 def test_every_error_that_a_task_can_end_with_is_in_troubleshooting() -> None:
     rows = [line.split("|")[1] for line in TROUBLESHOOTING.splitlines() if line.startswith("| `")]
     listed = set(re.findall(r"`(\w+Error)`", " ".join(rows)))
-    assert set(ERRORS) - NOT_MET - listed == set()
+    assert set(ERRORS) - NEVER_SEEN - listed == set()
 
 
 def test_every_reason_is_in_the_document_of_contacts() -> None:

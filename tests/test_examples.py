@@ -1,4 +1,4 @@
-"""The example Dags: they parse without a word from Airflow, and are built as their texts say."""
+"""Parse the example Dags: without errors or warnings, and with the tasks that their texts describe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from airflow_truedy.files.reader import read_rows
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "dags_examples"
 
-# In an interpreter of its own, as the Dag processor does it: nothing is loaded yet that an import could rely on.
+# In a new interpreter, as the Dag processor does it, so that an import cannot rely on what is already loaded.
 PARSE = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
@@ -42,7 +42,7 @@ dags = {
     }
     for dag in bag.dags.values()
 }
-warnings = {path: list(map(str, said)) for path, said in bag.captured_warnings.items()}
+warnings = {path: list(map(str, texts)) for path, texts in bag.captured_warnings.items()}
 print("RESULT " + json.dumps([dags, bag.import_errors, warnings]))
 """
 
@@ -83,7 +83,7 @@ def test_every_example_parses_without_errors_or_warnings(parsed: Any) -> None:
     assert sorted(dags) == sorted(path.stem for path in EXAMPLES.glob("*.py")), "a Dag's id is its file's name"
 
 
-def test_every_example_has_the_tasks_that_its_text_tells_of(parsed: Any) -> None:
+def test_every_example_has_the_tasks_that_its_text_describes(parsed: Any) -> None:
     assert {dag_id: dag["tasks"] for dag_id, dag in parsed[0].items()} == TASKS
 
 
@@ -124,7 +124,7 @@ def test_two_copies_of_a_dag_with_one_run_id_write_the_unanswered_into_files_of_
     assert written == ["/people/one/r/t.jsonl.gz", "/people/two/r/t.jsonl.gz"]
 
 
-# Numbers that their countries keep for fiction: North America's 555-01XX, Ofcom's, Germany's and Australia's.
+# Numbers that their countries reserve for fiction: North America's 555-01XX, Ofcom's, Germany's and Australia's.
 FICTIONAL = re.compile(
     r"\+1\d{3}55501\d\d|\+44(207946|(113|121|131|161)496)0\d{3}"
     r"|\+49(3023125|6990009|4066969|8999998)\d{3}|\+61(25550\d{4}|491570\d{3})"

@@ -1,4 +1,4 @@
-"""Types that integration tests share."""
+"""Types that the integration tests share."""
 
 from __future__ import annotations
 

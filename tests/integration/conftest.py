@@ -1,4 +1,4 @@
-"""A real Airflow for a test: started with the options it asks for, ended with everything that it started."""
+"""Start a real Airflow for a test, and end it with everything that it started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder, so that ``-m "not integration"`` leaves it out."""
+    """Mark the tests in this folder, so that ``-m "not integration"`` leaves them out."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.integration)
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def start_airflow(tmp_path: Path) -> Iterator[StartAirflow]:
-    """A function that starts a real Airflow; it ends, and must leave no process, when the test is over."""
+    """Return a function that starts a real Airflow, which ends with the test and must not leave a process behind."""
     with contextlib.ExitStack() as stack:
 
         def start(dags_folder: Path, **options: Any) -> LocalAirflow:

@@ -1,4 +1,4 @@
-"""The examples, and the README's Dag, unchanged through a real scheduler against the sandbox."""
+"""Run the examples and the README's Dag, unchanged, through a real scheduler against the sandbox."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 @dataclass
 class World:
-    """An Airflow with all examples beside a sandbox."""
+    """Hold an Airflow with all examples, and a sandbox."""
 
     airflow: LocalAirflow
     sandbox: SandboxProcess
@@ -36,7 +36,7 @@ class World:
     contacts: Path
 
     def run(self, dag_id: str, state: str = "success", **how: Any) -> str:
-        """Run a Dag to its end, and return the run's id."""
+        """Run a Dag to its end, and return the run id."""
         run_id = self.airflow.rest.trigger(dag_id, **how)
         self.ended(dag_id, run_id, state)
         return run_id
@@ -88,7 +88,7 @@ def next_monday() -> datetime:
 
 
 def local(batch: dict[str, Any]) -> datetime:
-    """The start of a batch call on its own wall clock."""
+    """Return the start of a batch call on its own wall clock."""
     instant = datetime.fromisoformat(batch["scheduled_at"].replace("Z", "+00:00"))
     return instant.astimezone(ZoneInfo(batch["timezone"]))
 
@@ -154,11 +154,11 @@ def test_the_first_dag_of_the_readme_runs(world: World) -> None:
 
 def test_campaign_with_results_calls_the_unanswered_again(world: World) -> None:
     dag_id, rest = "campaign_with_results", world.airflow.rest
-    # The other campaigns would be called too when the clock moves.
+    # Moving the clock would call the other campaigns too.
     world.sandbox.admin("POST", "reset")
     run_id = rest.trigger(dag_id, conf={"poll_interval": 1})
     rest.wait_for_task(dag_id, run_id, "call_customers", ("deferred",))
-    # Past every night and weekend that may lie between now and the last call.
+    # Past every night and weekend before the last call.
     world.sandbox.advance(timedelta(days=4.5).total_seconds())
     assert rest.wait_for_run(dag_id, run_id, seconds=180) == "success"
     first, again = (world.result(dag_id, run_id, task_id) for task_id in ("call_customers", "call_again"))
@@ -170,7 +170,7 @@ def test_campaign_with_results_calls_the_unanswered_again(world: World) -> None:
 
 
 def test_nothing_of_a_person_is_in_any_log_or_in_airflows_database(world: World) -> None:
-    """Comes last: it looks at what all the runs above have left."""
+    """Search what all the runs above have left; this test comes last."""
     people = Leaks()
     looked_at = 0
     for path in world.airflow.logs_folder.rglob("*.log"):
@@ -185,13 +185,13 @@ def test_nothing_of_a_person_is_in_any_log_or_in_airflows_database(world: World)
 
 
 class Leaks:
-    """Looks for the numbers, names and e-mail addresses of the examples' people."""
+    """Find the numbers, names and e-mail addresses of the examples' people in a text."""
 
     def __init__(self) -> None:
         everybody = rows("people.csv") + rows("lapsed_customers.csv") + rows("do_not_call.csv")
         cells = {row[column] for row in everybody for column in ("phone", "phone_number") if column in row}
         written = {cell for cell in cells if len(set(re.sub(r"\D", "", cell))) > 3}
-        # However it is written, the last nine digits stand in every form of a number.
+        # Every form of a number has the same last nine digits.
         digits = {number[-9:] for cell in written if len(number := re.sub(r"\D", "", cell)) >= 10}
         emails = {row["email"] for row in everybody if len(row.get("email", "")) > 10}
         names = {f"{row['first_name']} {row['last_name']}" for row in rows("people.csv")}
@@ -207,7 +207,7 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 def every_row(database: services.Database) -> Iterator[tuple[str, str]]:
-    """The text of every row of every table."""
+    """Yield every row of every table as text."""
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         tables = [name for (name,) in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""A worker killed in the middle of a chunked launch, the retry by Airflow's own scheduler: one campaign."""
+"""Kill a worker in the middle of a chunked launch: Airflow's scheduler retries it, and one campaign is started."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chunked():
         agent_id="agt_f9447372",
         contacts={people(CONTACTS)!r},
         chunk_size={CHUNK},
-        scheduled_at="{{{{ (dag_run.run_after + macros.timedelta(days=1)).isoformat() }}}}",
+        scheduled_at="{{{{ (dag_run.run_after + macros.timedelta(days=2)).date() }}}}T12:00",
         timezone="America/New_York",
         start_time="09:00",
         end_time="17:30",
@@ -54,7 +54,7 @@ def test_a_killed_worker_is_retried_and_leaves_one_campaign(
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "chunked.py").write_text(DAG)
-    # Paced, so that there is a middle to be killed in.
+    # Slow enough to kill the worker in the middle.
     connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 120}}
     airflow = start_airflow(
         dags, quick_failover=True, triggerer=False, env={"AIRFLOW_CONN_TRUEDY_DEFAULT": json.dumps(connection)}

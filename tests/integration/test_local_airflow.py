@@ -1,4 +1,4 @@
-"""The real Airflow that other tests stand on: it runs a Dag, survives kills, leaves nothing running."""
+"""Try the real Airflow that other tests rely on: it runs a Dag, survives kills, and leaves nothing running."""
 
 from __future__ import annotations
 

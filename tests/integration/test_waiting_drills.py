@@ -1,4 +1,4 @@
-"""The example that waits and brings results back, while the triggerer, a worker or the task itself is taken away."""
+"""Run the example that waits and brings results back, while the triggerer, a worker or the task itself is killed."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tools.local_airflow import LocalAirflow
 from tools.processes import wait_until
 
 DAG, TASK = "campaign_with_results", "call_customers"
-# Virtual seconds per real second. The example's 56 people take 20 minutes, five at a time: the first leaves minutes for
-# what is done in the middle of a campaign, and the second ends it in seconds.
+# Virtual seconds per real second. The example's 56 people take 20 minutes, five at a time: the first speed leaves
+# minutes in the middle of a campaign, the second ends it in seconds.
 IN_THE_MIDDLE, TO_THE_END = 3, 300
 ANSWERS_THAT_ARE_CALLED_AGAIN = ("no_answer", "busy", "voicemail")
 
 
 @dataclass
 class Drill:
-    """One run of the example, from an empty sandbox and an empty table of results."""
+    """Hold one run of the example, which begins with an empty sandbox and an empty results table."""
 
     airflow: LocalAirflow
     sandbox: SandboxProcess
@@ -44,14 +44,14 @@ class Drill:
         self.run_id = self.airflow.rest.trigger(DAG, conf={"poll_interval": 0.5})
 
     def begin_and_call(self) -> None:
-        """Start a run, and go on to when the triggerer waits for its campaign, which calls."""
+        """Start a run, and return when its campaign is calling and the triggerer waits for it."""
         self.begin()
         self.wait_for("deferred")
         self.let_it_call()
         self.wait_for_a_look()
 
     def let_it_call(self) -> None:
-        """Go on from a scheduled campaign to the middle of it."""
+        """Move the clock from a scheduled campaign to the middle of it."""
         first_call = datetime.fromisoformat(self.first_batch()["first_due"].replace("Z", "+00:00"))
         self.clock(set=(first_call + timedelta(minutes=4)).isoformat(), speed=IN_THE_MIDDLE)
         self.expect_middle()
@@ -64,29 +64,29 @@ class Drill:
         return self.airflow.rest.wait_for_task(DAG, self.run_id, TASK, states, seconds=90)
 
     def first_batch(self) -> dict[str, Any]:
-        """The eldest batch call as it is now."""
+        """Return the oldest batch call as it is now."""
         batch: dict[str, Any] = self.sandbox.state()["batch_calls"][0]
         return batch
 
     def expect_middle(self) -> None:
-        """Make sure that what was done so far was done in the middle of the campaign."""
+        """Make sure that the campaign has begun and has not ended."""
         batch = self.first_batch()
         assert batch["status"] in ("active", "paused")
         assert 0 < batch["called"] < batch["total_contacts"]
 
     def requests(self, method: str, end: str = "") -> int:
-        """How many of these the sandbox got."""
+        """Count the requests of a method, and of an end of the path, that the sandbox got."""
         return sum(
             1 for request in self.sandbox.requests() if request["method"] == method and request["path"].endswith(end)
         )
 
     def wait_for_a_look(self) -> None:
-        """Wait until the triggerer, which alone reads while the task is deferred, has read the campaign."""
+        """Wait until the triggerer has read the campaign; while the task is deferred nobody else does."""
         before = self.requests("GET")
         wait_until(lambda: self.requests("GET") > before, seconds=60, what="the campaign is looked at")
 
     def finish(self) -> None:
-        """Call everybody, wait for the end of the run, and look at what came of it."""
+        """Call everybody, wait for the end of the run, and check its results."""
         self.clock(advance_seconds=1, speed=TO_THE_END)
         assert self.airflow.rest.wait_for_run(DAG, self.run_id, seconds=120) == "success"
         state = self.sandbox.state()
@@ -106,7 +106,7 @@ class Drill:
         expect_one_campaign({"batch_calls": second}, unanswered)
 
     def extracted(self) -> list[str]:
-        """The numbers that the query brought."""
+        """Return the numbers that the query returned."""
         path = self.airflow.rest.xcom(DAG, self.run_id, "extract_contacts")["uri"]
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             return [json.loads(line)["phone_number"] for line in lines]
@@ -119,7 +119,7 @@ class Drill:
 
 @contextlib.contextmanager
 def people_database() -> Iterator[services.Database]:
-    """The example's people in PostgreSQL."""
+    """Create a PostgreSQL database of the example's people."""
     with services.temporary_database() as database:
         with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
             for table in ("people", "do_not_call"):
@@ -133,7 +133,7 @@ def people_database() -> Iterator[services.Database]:
 
 @contextlib.contextmanager
 def ground(folder: Path) -> Iterator[tuple[Path, dict[str, str], SandboxProcess, services.Database]]:
-    """Return a Dags folder with the example, its connections, and what they lead to."""
+    """Yield a Dags folder with the example, its connections, and what they lead to."""
     dags = folder / "dags"
     dags.mkdir()
     example = (DAGS / f"{DAG}.py").read_text()
@@ -156,7 +156,7 @@ def unpause(airflow: LocalAirflow) -> None:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
-    """One Airflow with LocalExecutor for all drills that leave it whole."""
+    """Share one Airflow with LocalExecutor among all drills that leave it running."""
     folder = tmp_path_factory.mktemp("drills")
     with ground(folder) as (dags, env, sandbox, people), services.temporary_database() as database:
         airflow = LocalAirflow(
@@ -170,7 +170,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
 
 @pytest.fixture
 def drill(local: Drill) -> Iterator[Drill]:
-    """The next run on it; the logs are shown if the drill fails."""
+    """Run the next drill on it, and print the logs if the drill fails."""
     yield local
     if local.airflow.rest.dag_run_state(DAG, local.run_id) != "success":
         local.airflow.print_logs()
@@ -195,7 +195,7 @@ def test_a_killed_triggerer_goes_on_waiting_when_it_is_started_again(drill: Dril
     assert drill.airflow.rest.task_instance(DAG, drill.run_id, TASK)["try_number"] == 1
 
 
-def test_a_task_cleared_while_deferred_comes_back_to_its_campaign(drill: Drill) -> None:
+def test_a_task_cleared_while_deferred_finds_its_campaign_again(drill: Drill) -> None:
     drill.begin_and_call()
     drill.airflow.rest.clear_task(DAG, drill.run_id, TASK)
     wait_until(
@@ -203,7 +203,7 @@ def test_a_task_cleared_while_deferred_comes_back_to_its_campaign(drill: Drill) 
     )
     drill.expect_middle()
     drill.finish()
-    # To clear is to kill, for Airflow: the trigger paused the campaign, and the task's second try resumed it.
+    # Airflow kills what it clears: the trigger paused the campaign, and the second try of the task resumed it.
     assert drill.requests("POST", "/pause") == drill.requests("POST", "/resume") == 1
 
 
@@ -230,7 +230,7 @@ def test_a_celery_worker_killed_while_it_starts_the_campaign_leaves_one(
         unpause(airflow)
         drill = Drill(airflow, sandbox, people)
         drill.begin()
-        # The campaign is started, but the worker does not hear of it for as long as it lives.
+        # The campaign is started, but the answer comes after the worker was killed.
         sandbox.fault("slow", "POST", "/schedule$", seconds=60)
         victim = airflow.component_of(airflow.running_task(DAG, drill.run_id, TASK))
         wait_until(
