@@ -109,18 +109,13 @@ def bare(count: int, dsn: str | None) -> dict[str, Any]:
 def prepared(count: int, dsn: str | None, duplicates: Any) -> dict[str, Any]:
     from airflow_truedy.contacts.columns import Columns
     from airflow_truedy.contacts.prepare import prepare_contacts
-    from airflow_truedy.contacts.region import RegionColumn
+    from airflow_truedy.contacts.rules import ContactRules, RegionColumn
 
     columns = Columns("phone", first_name="given", last_name="family", email="mail", custom_fields=["plan"])
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        manifest = prepare_contacts(
-            rows(count, dsn),
-            Path(folder) / "contacts.jsonl.gz",
-            region=RegionColumn("country"),
-            columns=columns,
-            duplicates=duplicates,
-        )
+        rules = ContactRules(region=RegionColumn("country"), columns=columns, duplicates=duplicates)
+        (manifest,) = prepare_contacts(rows(count, dsn), Path(folder) / "contacts.jsonl.gz", rules)
         seconds = time.perf_counter() - started
     return {"contacts": manifest.contacts, "size": manifest.size, "seconds": seconds}
 

@@ -13,18 +13,14 @@ from __future__ import annotations
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
 from airflow_truedy.contacts.errors import ContactsError
-from airflow_truedy.contacts.manifest import Manifest
-from airflow_truedy.contacts.policy import NumberPolicy
 from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.contacts.region import UNSAID, Region, RegionColumn
+from airflow_truedy.contacts.rules import ContactRules, Region, RegionColumn
 
 __all__ = [
     "OTHERS",
-    "UNSAID",
     "Columns",
+    "ContactRules",
     "ContactsError",
-    "Manifest",
-    "NumberPolicy",
     "Reason",
     "Region",
     "RegionColumn",

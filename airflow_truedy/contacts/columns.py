@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, time
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_truedy.contacts.errors import MissingColumnError
 from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.formats import is_email
 
 #: ``custom_fields=OTHERS``: every column that is not mapped becomes a custom field of the same name.
@@ -22,7 +18,7 @@ Fields = dict[str, Any] | Reason
 
 _NAME_MAX_LENGTH = 100  # (g): first and last name of a contact
 _EMAIL_MAX_LENGTH = 254
-_MOST_DIGITS = 30  # a number that would be longer stays as 1E+40
+_SINGLE = ("phone_number", "first_name", "last_name", "full_name", "email")
 
 
 @dataclass(frozen=True)
@@ -59,40 +55,25 @@ class Columns:
             self, "required", (self.required,) if isinstance(self.required, str) else tuple(self.required)
         )
 
-    @classmethod
-    def by_name(cls, present: Iterable[str], **stated: Any) -> Columns:
-        """
-        The mapping for rows whose columns are named as the API's fields; every other column is a custom
-        field.
-
-        :param present: the columns there are.
-        :param stated: fields of this class that are stated anyway; they win.
-        """
-        found: dict[str, Any] = {name: name for name in ("first_name", "last_name", "email") if name in set(present)}
-        fields: dict[str, Any] = {"custom_fields": OTHERS, **found, **stated}
-        return cls(**fields)
-
     @property
     def takes_others(self) -> bool:
         """Whether every column that is not mapped becomes a custom field."""
         return self.custom_fields == OTHERS
 
-    def check(self, present: Iterable[str]) -> None:
-        """
-        Check that every column that is named exists.
-
-        :param present: the columns there are.
-        :raises MissingColumnError: some do not exist.
-        """
-        there = set(present)
-        missing = sorted(self.named() - there)
-        if missing:
-            raise MissingColumnError(f"No column {missing} in the rows; there are {sorted(map(str, there))}")
-
     def named(self) -> set[str]:
         """Every column that this mapping names."""
         custom = () if self.takes_others else (column for _, column in self._pairs())
         return {*self._single(), *self.required, *custom}
+
+    def renamed(self, names: Mapping[str, Any]) -> Columns:
+        """Return the same mapping for rows whose columns are named otherwise, by old and new name."""
+
+        def new(name: Any) -> Any:
+            return names.get(name, name)
+
+        single = {field: new(getattr(self, field)) for field in _SINGLE}
+        custom = self.custom_fields if self.takes_others else {field: new(column) for field, column in self._pairs()}
+        return replace(self, **single, custom_fields=custom, required=[new(name) for name in self.required])
 
     def reader(self) -> Callable[[Mapping[str, Any]], Fields]:
         """The function that makes the fields of a contact, but for its number, from a row."""
@@ -122,79 +103,10 @@ class Columns:
 
     def _single(self) -> set[str]:
         """The columns that become a field of their own."""
-        fields = (self.phone_number, self.first_name, self.last_name, self.full_name, self.email)
-        return {column for column in fields if column}
+        return {column for field in _SINGLE if (column := getattr(self, field))}
 
     def _pairs(self) -> tuple[tuple[str, str], ...]:
         return self.custom_fields  # type: ignore[return-value]  # made so in __post_init__
-
-
-class UnreadableTextError(ValueError):
-    """A value that cannot be sent as text."""
-
-
-def is_nothing(value: Any) -> bool:
-    """
-    Whether a value stands for no value: ``None``, NaN, and the NaT and NA of pandas.
-
-    :param value: what a database or a file gives.
-    """
-    if isinstance(value, float):
-        return math.isnan(value)
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    return value is None or type(value).__name__ in ("NaTType", "NAType")
-
-
-def text_of(value: Any) -> str:
-    """
-    A value as the text that is sent: no blanks around it, ``true``/``false``, ISO dates, numbers without exponent,
-    JSON for lists and objects; nothing for what stands for no value.
-
-    :param value: what a database or a file gives.
-    :raises UnreadableTextError: bytes, or what cannot be written down: keys that are no text, thousands of digits,
-        lists in lists a thousand deep.
-    """
-    if type(value) is str:
-        return value.strip()
-    if value is None or is_nothing(value):
-        return ""
-    try:
-        return _written(value)
-    except (TypeError, ValueError, RecursionError):
-        raise UnreadableTextError from None
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        raise UnreadableTextError
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(_for_json(value), ensure_ascii=False, allow_nan=False)
-    if isinstance(value, (float, Decimal)):
-        return _without_exponent(str(value))
-    return str(value).strip()
-
-
-def _for_json(value: Any) -> Any:
-    """A value in a list or object as JSON has it."""
-    if isinstance(value, dict):
-        return {name: _for_json(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_for_json(item) for item in value]
-    if is_nothing(value):
-        return None
-    return value if isinstance(value, (str, int, float)) else _written(value)
-
-
-def _without_exponent(number: str) -> str:
-    """``1e-05`` as ``0.00001``: whoever reads it aloud knows no exponents."""
-    if "e" not in number.lower() or abs(Decimal(number).adjusted()) > _MOST_DIGITS:
-        return number
-    return format(Decimal(number), "f")
 
 
 class _RefusedError(Exception):

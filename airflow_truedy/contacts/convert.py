@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_truedy.contacts.columns import Columns, UnreadableTextError, text_of
+from airflow_truedy.contacts.contacts_file import line_of
 from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.contacts.region import Region, RegionColumn, require_known
-from airflow_truedy.contacts.wire import line_of
+from airflow_truedy.contacts.rules import Region, RegionColumn
+from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.rows import BrokenRow, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from airflow_truedy.contacts.policy import NumberPolicy
+    from airflow_truedy.contacts.rules import ContactRules
 
 #: In so many rows at the beginning a column of the mapping must stand once; rows of JSON Lines may leave
 #: keys out.
 _ROWS_LOOKED_AT = 1_000
 #: A value to split by stands in XCom, and there is one for each part.
 _LONGEST_PART = 200
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides what becomes of one row by itself."""
-
-    region: Region
-    columns: Columns
-    policy: NumberPolicy
-    split_by: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -42,7 +31,7 @@ class Outcome(NamedTuple):
     :ivar row: the row.
     :ivar number: the digits of the E.164 number; 0 if the row was refused here.
     :ivar line: the contact as one line of a contacts file, without its end.
-    :ivar reason: why it is no contact; ``None`` while it is one.
+    :ivar reason: why the row was rejected; ``None`` while it is a contact.
     :ivar part: the value to split by; nothing if the list is not split.
     """
 
@@ -54,23 +43,27 @@ class Outcome(NamedTuple):
     part: str = ""
 
 
-def convert(rows: Iterable[Row], recipe: Recipe) -> Iterator[Outcome]:
+def begin(rows: Iterable[Row], rules: ContactRules) -> tuple[Iterator[Row], ContactRules]:
+    """
+    Look at the first rows for the names of the columns.
+
+    :return: all rows, and the rules with the columns named as the rows have them.
+    :raises UnknownRegionError: the stated region has no phone numbers.
+    :raises MissingColumnError: a column of the rules is in none of the first 1,000 rows.
+    """
+    first, others = _begun(iter(rows))
+    present = {name for row in first for name in row} if first else rules.named()
+    return chain(first, others), rules.found_in(present)
+
+
+def convert(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
     """
     Turn rows into outcomes, one by one and in order.
 
-    :param rows: mappings from column to value.
-    :param recipe: region, mapping and policy.
-    :raises UnknownRegionError: the stated region has no phone numbers.
-    :raises MissingColumnError: a column of the mapping is in none of the first 1,000 rows.
+    :param rows: mappings from column to value, as :func:`begin` returns them.
     """
-    if isinstance(recipe.region, str):
-        require_known(recipe.region)
-    iterator = iter(rows)
-    first, iterator = _begun(iterator)
-    if first:
-        _check_columns(first, recipe)
-    outcomes = _outcomes(chain(first, iterator), recipe)
-    yield from outcomes if recipe.split_by is None else _in_parts(outcomes, recipe.split_by)
+    outcomes = _outcomes(rows, rules)
+    return outcomes if rules.split_by is None else _in_parts(outcomes, rules.split_by)
 
 
 def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
@@ -84,8 +77,8 @@ def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
     return first, map(dict, rows) if fills_again else rows
 
 
-def _outcomes(rows: Iterable[Row], recipe: Recipe) -> Iterator[Outcome]:
-    result_of = _converter(recipe)
+def _outcomes(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
+    result_of = _converter(rules)
     for row_number, row in enumerate(rows, 1):
         result = result_of(row)
         if isinstance(result, Reason):
@@ -107,14 +100,14 @@ def _in_parts(outcomes: Iterable[Outcome], split_by: str) -> Iterator[Outcome]:
             yield outcome._replace(part=part)
 
 
-def _converter(recipe: Recipe) -> Callable[[Row], tuple[int, bytes] | Reason]:
+def _converter(rules: ContactRules) -> Callable[[Row], tuple[int, bytes] | Reason]:
     """The function from a row to its number and line, or to the reason why it has none."""
     from airflow_truedy.contacts.numbers import normaliser
 
-    verdict_of = normaliser(recipe.policy)
-    fields_of = recipe.columns.reader()
-    phone_column = recipe.columns.phone_number
-    region_of = _region_reader(recipe.region)
+    verdict_of = normaliser(rules.allow)
+    fields_of = rules.columns.reader()
+    phone_column = rules.columns.phone_number
+    region_of = _region_reader(rules.region)
 
     def result_of(row: Row) -> tuple[int, bytes] | Reason:
         if type(row) is BrokenRow:
@@ -159,12 +152,3 @@ def _region_reader(region: Region) -> Callable[[Row], tuple[str | None, Reason]]
         return None, Reason.REGION_UNKNOWN if code else Reason.REGION_MISSING
 
     return read
-
-
-def _check_columns(rows: list[Row], recipe: Recipe) -> None:
-    present = {name for row in rows for name in row}
-    recipe.columns.check(present)
-    if isinstance(recipe.region, RegionColumn):
-        Columns(phone_number=recipe.region.name).check(present)
-    if recipe.split_by is not None:
-        Columns(phone_number=recipe.split_by).check(present)

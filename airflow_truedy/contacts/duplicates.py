@@ -7,7 +7,7 @@ import pickle
 import tempfile
 from array import array
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.reasons import Reason
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_truedy.contacts.convert import Outcome
+    from airflow_truedy.contacts.rules import Duplicates
 
-#: ``"first"``: 12 to 24 bytes a number in memory. ``"last"``: the same, one bit a row, and the rows once on
-#: disk. ``"fail"``: as ``"first"``; the task fails after the files are written.
-Duplicates = Literal["first", "last", "fail"]
-POLICIES: tuple[Duplicates, ...] = ("first", "last", "fail")
 _BLOCK = 1_000
 
 

@@ -1,4 +1,18 @@
-"""What can go wrong with a list of contacts. No message holds a phone number, a name or an e-mail address."""
+"""
+What can go wrong with a list of contacts. No message holds a phone number, a name or an e-mail address.
+
+ContactsError
+├── UnknownRegionError           the stated region is not an ISO 3166 code that has phone numbers
+├── MissingColumnError           a column or field that is named does not exist
+├── TooManyRejectedError         more rows were refused than max_rejected allows
+├── DuplicateContactError        a number stands twice where it may stand once
+├── TooManySplitsError           the column to split by holds more values than allowed
+├── StaleSuppressionError        a do-not-call list is too old; a retry may find a newer one
+├── EmptySuppressionError        a do-not-call list holds nobody; a retry may find it loaded
+├── UnreadableSuppressionError   a do-not-call list holds entries that cannot be read
+├── ManifestError                not a manifest, or one of another version
+└── ContactsFileError            not the file that its manifest describes, or without proper contacts
+"""
 
 from __future__ import annotations
 
@@ -6,21 +20,10 @@ from typing import ClassVar
 
 
 class ContactsError(Exception):
-    """Parent of every error of this package."""
+    """Parent of every error about a list of contacts."""
 
     #: Whether trying again later, unchanged, can help.
     retryable: ClassVar[bool] = False
-
-
-class MissingRegionError(ContactsError, ValueError):
-    """Nobody said in which region numbers without a ``+`` are read."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Say in which region numbers without a + are read, there is no default: "
-            'region="US" (an ISO 3166 code), region=RegionColumn("country") (a column that holds such codes) '
-            "or region=None (only numbers that start with + are taken)."
-        )
 
 
 class UnknownRegionError(ContactsError, ValueError):
@@ -60,10 +63,8 @@ class TooManySplitsError(ContactsError):
 
 
 class ManifestError(ContactsError, ValueError):
-    """This is no manifest of a contacts file, or one of a version this package does not know."""
+    """This is not the manifest of a contacts file, or one of a version this package does not know."""
 
 
 class ContactsFileError(ContactsError):
-    """
-    A contacts file is not what its manifest says (changed, cut short), or holds no proper contacts.
-    """
+    """A contacts file is not what its manifest says (changed, cut short), or holds something else than contacts."""

@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from airflow_truedy.contacts.columns import UnreadableTextError, text_of
+from airflow_truedy.contacts.contacts_file import Contact, Manifest, contact_of, line_of, read_lines
 from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError
-from airflow_truedy.contacts.manifest import Manifest
 from airflow_truedy.contacts.number_set import NumberSet
-from airflow_truedy.contacts.reading import read_lines, verify
-from airflow_truedy.contacts.wire import Contact, contact_of, line_of
+from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.errors import FileError
 from airflow_truedy.files.paths import Opener, open_local
 from airflow_truedy.files.reader import read_rows
-from airflow_truedy.files.rows import BrokenRow, Row
+from airflow_truedy.files.rows import BrokenRow, ReadOptions, Row
 from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number
 
@@ -45,6 +43,9 @@ class ContactList:
 
     def __repr__(self) -> str:
         return f"<ContactList of {self.count} contacts>"
+
+    def __iter__(self) -> Iterator[Contact]:
+        return map(contact_of, self._checked_lines())
 
     def __len__(self) -> int:
         return self.count
@@ -77,20 +78,13 @@ class ContactList:
         known = manifest if isinstance(manifest, Manifest) else Manifest.from_dict(manifest)
         path = opener(known.uri)
         try:
-            verify(known, path)
+            known.check(path)
         except (ContactsFileError, FileError) as error:
             raise type(error)(f"{str(error).rstrip('.')}. {known.how_to_make_again}") from None
         return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path))
 
     @classmethod
-    def from_file(
-        cls,
-        path: Any,
-        *,
-        format: str | None = None,
-        encoding: str | None = None,
-        delimiter: str | None = None,
-    ) -> ContactList:
+    def from_file(cls, path: Any, options: ReadOptions | None = None) -> ContactList:
         """
         The contacts of a file that somebody made: CSV, JSON Lines or Parquet with ``phone_number`` in E.164,
         ``first_name``, ``last_name`` and ``email``; every other column is a custom field. It is read once
@@ -98,15 +92,14 @@ class ContactList:
         :func:`~airflow_truedy.contacts.prepare.prepare_contacts`.
 
         :param path: a path, an address of this machine, or ``ObjectStoragePath``.
-        :param format: see :func:`~airflow_truedy.files.reader.read_rows`, as for the other two.
+        :param options: how the file is read.
         :raises RowsFileError: the file cannot be read.
         :raises ContactsFileError: a contact that the API would not take; its row is named, the first is 1.
         :raises DuplicateContactError: a number stands twice.
         """
 
         def lines() -> Iterator[bytes]:
-            rows = read_rows(path, format=format, encoding=encoding, delimiter=delimiter)
-            for position, row in enumerate(rows, 1):
+            for position, row in enumerate(read_rows(path, options), 1):
                 yield _checked_line(_nested(row, position), position)
 
         return cls._counted(lines, str(path))
@@ -121,14 +114,9 @@ class ContactList:
         """
         if size < 1 or start < 0:
             raise ValueError(f"size={size} must be 1 or more and start={start} 0 or more")
-        lines = islice(self._checked_lines(), start, None)
-        while chunk := list(map(contact_of, islice(lines, size))):
+        contacts = islice(self, start, None)
+        while chunk := list(islice(contacts, size)):
             yield chunk
-
-    def numbers(self) -> Iterator[str]:
-        """The E.164 numbers, in order."""
-        for line in self._checked_lines():
-            yield contact_of(line)["phone_number"]
 
     def _checked_lines(self) -> Iterator[bytes]:
         digest, count = hashlib.sha256(), 0

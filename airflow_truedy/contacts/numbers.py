@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 from phonenumbers import (
@@ -21,30 +21,12 @@ from phonenumbers import (
     ValidationResult,
 )
 
-from airflow_truedy.contacts.columns import is_nothing
 from airflow_truedy.contacts.numbering_plans import shortcut
-from airflow_truedy.contacts.policy import NumberPolicy
 from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.contacts.region import require_known
-from airflow_truedy.masking import mask_number
+from airflow_truedy.contacts.values import is_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Normalised(NamedTuple):
-    """A number that can be called, in E.164: ``+`` and at most 15 digits."""
-
-    number: str
-
-    def __repr__(self) -> str:
-        return f"Normalised({mask_number(self.number)})"
-
-
-class Refusal(NamedTuple):
-    """Why a number is not taken."""
-
-    reason: Reason
 
 
 #: What one cell becomes inside this package: the E.164 number or the reason.
@@ -119,32 +101,16 @@ _find_label = re.compile(r"[^\W\d_]|#").search
 _is_mark_of_a_list = re.compile(r"\s*[.:)\]]\s+").match
 
 
-def normalise(raw: Any, region: str | None, policy: NumberPolicy | None = None) -> Normalised | Refusal:
+def normaliser(allowed: frozenset[Reason] = frozenset()) -> Callable[[Any, str | None], Verdict]:
     """
-    Turn one cell into an E.164 number, or say why it cannot be called.
+    Return the function that turns one cell into an E.164 number, or says why it cannot be called.
 
-    Valid is asked for, not only possible. Nothing is repaired: what a spreadsheet has damaged is refused.
+    A number must be valid, not only possible. Nothing is repaired: what a spreadsheet has damaged is refused. The
+    function takes the cell (text, or a number as databases keep it) and the ISO 3166 code of the region in which a
+    number without ``+`` is read, known to exist; ``None``: such numbers are refused.
 
-    :param raw: the cell: text, or an integer (``Decimal`` too) as databases keep it; a float is refused as
-        ``decimal_tail``.
-    :param region: ISO 3166 code of the region in which a number without ``+`` is read; ``None``: such numbers
-        are refused. There is no default.
-    :param policy: which kinds of numbers are taken; default: landlines, mobiles and VoIP numbers only.
-    :raises UnknownRegionError: ``region`` is no ISO 3166 code that has phone numbers.
+    :param allowed: kinds of numbers that are taken besides landlines, mobiles and VoIP numbers.
     """
-    if region is not None:
-        require_known(region)
-    verdict = normaliser(policy or NumberPolicy())(raw, region)
-    return Refusal(verdict) if isinstance(verdict, Reason) else Normalised(verdict)
-
-
-def normaliser(policy: NumberPolicy) -> Callable[[Any, str | None], Verdict]:
-    """
-    The function behind :func:`normalise` for many cells under one policy; it does not check the region.
-
-    :param policy: which kinds of numbers are taken.
-    """
-    allowed = policy.allow
     number_type, format_number = phonenumbers.number_type, phonenumbers.format_number
     e164 = PhoneNumberFormat.E164
 

@@ -1,17 +1,22 @@
-"""
-The two files of a list: contacts, and rows that became none. Both are made on local disk and published when
-whole.
-"""
+"""The files of a list in the making: contacts and rejected rows, one pair for each part of a split list."""
 
 from __future__ import annotations
 
 import csv
-import gzip
-import hashlib
 import json
-from typing import IO, TYPE_CHECKING, Any
+import re
+from collections import Counter
+from datetime import datetime, timezone
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.contacts.columns import UnreadableTextError, text_of
+from airflow_truedy.contacts.contacts_file import ENDING, ContactsFile, Manifest
+from airflow_truedy.contacts.errors import TooManySplitsError
+from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.contacts.rules import region_to_dict
+from airflow_truedy.contacts.values import UnreadableTextError, text_of
+from airflow_truedy.files.paths import create_private, open_local, publish, sibling
+from airflow_truedy.files.writer import escaped
 from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
@@ -19,84 +24,137 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_truedy.contacts.convert import Outcome
-
-_LINES_AT_ONCE = 1_000
-#: Level 1 costs a fifth of the default and makes files about a tenth larger.
-_COMPRESSION = 1
+    from airflow_truedy.contacts.rules import ContactRules
 
 REJECTS_COLUMNS = ("row_number", "reason", "masked_number")
 
 
-class ContactsFile:
+class Output:
     """
-    A contacts file in the making: JSON Lines, gzip; the same contacts give the same bytes.
+    The files of a list in the making: one pair, or one for each value of the column to split by.
 
-    :param spool: the local file to make.
+    :param folder: a local folder in which they are made.
+    :param to: where the contacts file goes; the others are named after it.
     """
 
-    def __init__(self, spool: Path) -> None:
-        self._raw = _Hashed(spool.open("wb"))
-        self._gzip = gzip.GzipFile("", "wb", _COMPRESSION, self._raw, mtime=0)
-        self._content = hashlib.sha256()
-        self._lines: list[bytes] = []
-        self.count = 0
+    def __init__(
+        self, folder: Path, to: Any, rules: ContactRules, source: str, made_by: Mapping[str, Any] | None
+    ) -> None:
+        self._folder = folder
+        self._to = open_local(to) if isinstance(to, str) else to
+        if not self._to.name.endswith(ENDING):
+            raise ValueError(f"The name of a contacts file ends in {ENDING}; {self._to.name!r} does not")
+        self._rules = rules
+        self._about = {
+            "region": region_to_dict(rules.region),
+            "source": source,
+            "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "made_by": dict(made_by or {}),
+        }
+        self._parts: dict[str, _Part] = {}
 
-    def add(self, line: bytes) -> None:
-        """Add a contact, as one line without its end."""
-        self._lines.append(line)
-        if len(self._lines) >= _LINES_AT_ONCE:
-            self._write()
+    def take(self, outcomes: Iterable[Outcome]) -> None:
+        """Write every outcome into the files of its part."""
+        if self._rules.split_by is None:
+            self._part("").take(outcomes)
+            return
+        for outcome in outcomes:
+            self._part(outcome.part).take((outcome,))
+
+    def publish(self) -> list[Manifest]:
+        """Finish all files, put them in their places, and describe them, in the order of the values."""
+        for part in self._parts.values():
+            part.close()
+        return [part.publish() for _, part in sorted(self._parts.items())]
+
+    def _part(self, value: str) -> _Part:
+        part = self._parts.get(value)
+        if part is None:
+            if self._rules.split_by is not None and len(self._parts) >= self._rules.max_splits:
+                raise TooManySplitsError(
+                    f"The column {self._rules.split_by!r} holds more than {self._rules.max_splits} values; "
+                    "raise max_splits, or split by a column with fewer"
+                )
+            part = self._parts[value] = self._new_part(value)
+        return part
+
+    def _new_part(self, value: str) -> _Part:
+        stem = self._to.name[: -len(ENDING)]
+        split = None
+        if self._rules.split_by is not None:
+            split = {"column": self._rules.split_by, "value": value}
+            stem = f"{stem}-{_file_name(value)}"
+        return _Part(
+            self._folder / f"{len(self._parts)}",
+            sibling(self._to, stem + ENDING),
+            sibling(self._to, stem + ".rejects.csv"),
+            self._rules.columns.phone_number,
+            {**self._about, "split": split},
+        )
+
+
+class _Part:
+    """One contacts file, one rejects file, and what was counted."""
+
+    def __init__(self, staged: Path, to: Any, rejects_to: Any, phone_column: str, about: dict[str, Any]) -> None:
+        self._staged, self._staged_rejects = staged.with_suffix(".contacts"), staged.with_suffix(".rejects")
+        self._contacts = ContactsFile(self._staged)
+        self._rejects = RejectsFile(self._staged_rejects, phone_column)
+        self._to, self._rejects_to, self._about = to, rejects_to, about
+        self._dropped: Counter[Reason] = Counter()
+
+    def take(self, outcomes: Iterable[Outcome]) -> None:
+        add_contact, dropped, rejects = self._contacts.add, self._dropped, self._rejects
+        first = True
+        for outcome in outcomes:
+            if first:
+                rejects.name_columns(outcome.row)
+                first = False
+            if outcome.reason is None:
+                add_contact(outcome.line)
+            else:
+                dropped[outcome.reason] += 1
+                rejects.add(outcome)
 
     def close(self) -> None:
-        """Finish the file; from then on ``sha256``, ``size`` and ``fingerprint`` are known."""
-        self._write()
-        self._gzip.close()
-        self._raw.close()
-        self.sha256, self.size = self._raw.hash.hexdigest(), self._raw.size
-        self.fingerprint = self._content.hexdigest()
+        self._contacts.close()
+        self._rejects.close()
 
-    def _write(self) -> None:
-        if self._lines:
-            block = b"\n".join(self._lines) + b"\n"
-            self._content.update(block)
-            self._gzip.write(block)
-            self.count += len(self._lines)
-            self._lines = []
-
-
-class _Hashed:
-    """Counts and hashes what is written to a file."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.hash = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self.hash.update(data)
-        self.size += len(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
+    def publish(self) -> Manifest:
+        publish(self._staged_rejects, self._rejects_to)
+        publish(self._staged, self._to)
+        dropped = dict(self._dropped)
+        duplicates, suppressed = dropped.pop(Reason.DUPLICATE, 0), dropped.pop(Reason.SUPPRESSED, 0)
+        rejected = sum(dropped.values())
+        return Manifest(
+            uri=str(self._to),
+            rejects_uri=str(self._rejects_to),
+            rows_read=self._contacts.count + duplicates + suppressed + rejected,
+            contacts=self._contacts.count,
+            duplicates=duplicates,
+            suppressed=suppressed,
+            rejected=rejected,
+            rejected_by_reason={reason.value: count for reason, count in sorted(dropped.items())},
+            sha256=self._contacts.sha256,
+            size=self._contacts.size,
+            fingerprint=self._contacts.fingerprint,
+            **self._about,
+        )
 
 
 class RejectsFile:
     """
-    The rows that became no contact, in the making: CSV in UTF-8 with row number (the first row is 1),
-    reason, the masked number and the other columns; one that is named like these gets ``source_`` in front.
-    Which columns there are is known at the end only, so lines wait in a second file.
+    The rejected rows, in the making: CSV in UTF-8 with row number (the first row is 1), reason, the masked number and
+    the other columns; one that is named like these gets ``source_`` in front. Which columns there are is known at the
+    end only, so lines wait in a second file.
 
-    :param spool: the local file to make.
+    :param staged: the local file to make.
     :param phone_column: the column of the number, which is not written.
     """
 
-    def __init__(self, spool: Path, phone_column: str) -> None:
-        self._spool = spool
-        self._waiting = spool.with_suffix(".waiting").open("w+", encoding="utf-8")
+    def __init__(self, staged: Path, phone_column: str) -> None:
+        self._staged = staged
+        self._waiting = staged.with_suffix(".waiting").open("w+", encoding="utf-8")
         self._phone_column = phone_column
         self._columns: dict[str, None] = {}
 
@@ -107,7 +165,7 @@ class RejectsFile:
     def add(self, outcome: Outcome) -> None:
         """Add a row that has a reason."""
         assert outcome.reason is not None
-        row = {_column(column): shown(value) for column, value in outcome.row.items()}
+        row = {_column(column): written(value) for column, value in outcome.row.items()}
         masked = mask_number(row.pop(self._phone_column, "").strip())
         self._columns.update(dict.fromkeys(row))
         self._waiting.write(json.dumps([outcome.row_number, outcome.reason.value, masked, row]) + "\n")
@@ -116,11 +174,12 @@ class RejectsFile:
         """Finish the file."""
         self._columns.pop(self._phone_column, None)
         others = list(self._columns)
-        with self._spool.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        create_private(self._staged).close()
+        with self._staged.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([*REJECTS_COLUMNS, *_told_apart(others)])
+            writer.writerow([*REJECTS_COLUMNS, *map(escaped, _told_apart(others))])
             for row_number, reason, masked, row in self._read_waiting():
-                writer.writerow([row_number, reason, masked, *(row.get(column, "") for column in others)])
+                writer.writerow([row_number, reason, masked, *(escaped(row.get(column, "")) for column in others)])
         self._waiting.close()
 
     def _read_waiting(self) -> Iterator[list[Any]]:
@@ -128,9 +187,22 @@ class RejectsFile:
         return map(json.loads, self._waiting)
 
 
+def written(value: Any) -> str:
+    """
+    Return a value as it stands in a rejects file; nothing for what cannot be written down.
+
+    :param value: what a database or a file gives.
+    """
+    try:
+        text = value if type(value) is str else text_of(value)
+    except UnreadableTextError:
+        return ""
+    return text.replace("\0", "\\0")  # before Python 3.11 the csv module cannot write a NUL
+
+
 def _column(name: Any) -> str:
     """The name of a column; ``csv.DictReader`` names the cells behind the last one ``None``."""
-    return "further_cells" if name is None else shown(name)
+    return "further_cells" if name is None else written(name)
 
 
 def _told_apart(columns: Iterable[str]) -> Iterator[str]:
@@ -142,14 +214,9 @@ def _told_apart(columns: Iterable[str]) -> Iterator[str]:
         yield name
 
 
-def shown(value: Any) -> str:
-    """
-    A value as it stands in a rejects file; nothing for what cannot be written down.
-
-    :param value: what a database or a file gives.
-    """
-    try:
-        text = value if type(value) is str else text_of(value)
-    except UnreadableTextError:
-        return ""
-    return text.replace("\0", "\\0")  # before Python 3.11 the csv module cannot write a NUL
+def _file_name(value: str) -> str:
+    """A part of a file name for a value; two values never share one."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", value)[:40]
+    if safe == value and safe == safe.lower() and safe:
+        return safe
+    return f"{safe or 'empty'}-{sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"

@@ -12,14 +12,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
-from airflow_truedy.contacts.convert import Outcome, Recipe, convert
-from airflow_truedy.contacts.duplicates import drop_duplicates
+from airflow_truedy.contacts.convert import Outcome, begin
 from airflow_truedy.contacts.errors import ContactsError
-from airflow_truedy.contacts.output import shown
-from airflow_truedy.contacts.policy import ALLOWABLE, NumberPolicy
-from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
-from airflow_truedy.contacts.region import Region, RegionColumn, said
-from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
+from airflow_truedy.contacts.output import written
+from airflow_truedy.contacts.prepare import accounted
+from airflow_truedy.contacts.reasons import ALLOWABLE, EXPLANATIONS, Reason
+from airflow_truedy.contacts.rules import ContactRules, Region, RegionColumn
+from airflow_truedy.contacts.suppression import Suppression
 from airflow_truedy.files.errors import FileError
 from airflow_truedy.files.formats import FORMATS
 from airflow_truedy.files.paths import open_local
@@ -53,22 +52,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(options: argparse.Namespace) -> str:
     region = _region(options)
     fields = {name: getattr(options, name) for name in ("first_name", "last_name", "full_name", "email")}
-    columns = Columns(options.phone, custom_fields=OTHERS, **fields)
-    recipe = Recipe(region, columns, NumberPolicy(options.allow))
-    rows = read_rows(options.file, format=options.format, encoding=options.encoding, delimiter=options.delimiter)
-    outcomes = drop_duplicates(convert(rows, recipe), options.keep)
-    suppressed = suppressed_numbers(
-        [_suppression(path, _suppress_region(options, region)) for path in options.suppress]
+    rules = ContactRules(
+        region=region,
+        columns=Columns(options.phone, custom_fields=OTHERS, **fields),
+        allow=options.allow,
+        duplicates=options.keep,
+        suppression=[_suppression(path, _suppress_region(options, region)) for path in options.suppress],
     )
-    if suppressed:
-        outcomes = suppressed.drop(outcomes)
+    stated = {name: getattr(options, name) for name in ("format", "encoding", "delimiter", "sheet")}
+    rows, rules = begin(read_rows(options.file, **stated), rules)
     counts: Counter[Reason | None] = Counter()
     examples: list[Outcome] = []
-    for outcome in _with_progress(outcomes):
+    for outcome in _with_progress(accounted(rows, rules)):
         counts[outcome.reason] += 1
         if outcome.reason is not None and len(examples) < options.show:
             examples.append(outcome)
-    return "\n".join([*_summary(counts), *_examples(examples, options.phone)])
+    return "\n".join([*_summary(counts), *_examples(examples, rules.columns.phone_number)])
 
 
 def _summary(counts: Counter[Reason | None]) -> Iterator[str]:
@@ -82,10 +81,10 @@ def _summary(counts: Counter[Reason | None]) -> Iterator[str]:
 
 def _examples(outcomes: list[Outcome], phone_column: str) -> Iterator[str]:
     if outcomes:
-        yield f"First {len(outcomes)} rows that became no contact (numbers masked):"
+        yield f"First {len(outcomes)} rejected rows (numbers masked):"
     for outcome in outcomes:
         assert outcome.reason is not None
-        masked = mask_number(shown(outcome.row.get(phone_column)).strip()) or "(empty)"
+        masked = mask_number(written(outcome.row.get(phone_column)).strip()) or "(empty)"
         yield f"  row {outcome.row_number:<9,} {masked:<24} {outcome.reason.value}"
 
 
@@ -95,7 +94,7 @@ def _share(count: int, total: int) -> str:
 
 def _with_progress(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     """On a terminal, and when it takes longer: how many rows are done and how fast."""
-    started, count, shown = time.monotonic(), 0, False
+    started, is_shown = time.monotonic(), False
     on_terminal = sys.stderr.isatty()
     for count, outcome in enumerate(outcomes, 1):
         yield outcome
@@ -104,15 +103,15 @@ def _with_progress(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
             if seconds > _SECONDS_BEFORE_PROGRESS:
                 sys.stderr.write(f"\r{count:>12,} rows, {count / seconds:,.0f} a second")
                 sys.stderr.flush()
-                shown = True
-    if shown:
+                is_shown = True
+    if is_shown:
         sys.stderr.write("\r" + " " * 50 + "\r")
 
 
 def _region(options: argparse.Namespace) -> Region:
     if options.region_column:
         return RegionColumn(options.region_column)
-    return None if options.plus_only else said(options.region)
+    return None if options.plus_only else str(options.region)
 
 
 def _suppress_region(options: argparse.Namespace, region: Region) -> str | None:
@@ -139,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         "Writes nothing and shows no number in full.",
     )
     add = parser.add_argument
-    add("file", help="CSV, JSON Lines or Parquet")
+    add("file", help="CSV, JSON Lines, Parquet or Excel")
     region = parser.add_mutually_exclusive_group(required=True)
     region.add_argument("--region", metavar="US", help="ISO 3166 code in which numbers without + are read")
     region.add_argument("--region-column", metavar="NAME", help="column that holds such codes")
@@ -155,5 +154,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--format", choices=FORMATS, help="default: by the name's ending")
     add("--encoding", help="default: detected")
     add("--delimiter", help="default: detected")
+    add("--sheet", help="of an Excel workbook; default: the only visible one")
     add("--show", type=int, default=10, metavar="N", help="refused rows to show (default: %(default)s)")
     return parser

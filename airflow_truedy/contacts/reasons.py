@@ -29,7 +29,7 @@ class Reason(str, Enum):
     NO_AREA_CODE = "no_area_code"
     NOT_VALID = "not_valid"
     SHORT_NUMBER = "short_number"
-    # A number that exists and is not called unless the policy allows it
+    # A number that exists and is not called unless it is allowed
     EXTENSION = "extension"
     TOLL_FREE = "toll_free"
     PREMIUM_RATE = "premium_rate"
@@ -49,6 +49,21 @@ class Reason(str, Enum):
     DUPLICATE = "duplicate"
     SUPPRESSED = "suppressed"
 
+
+#: Kinds of valid numbers that are refused unless they are allowed; landlines, mobiles and VoIP numbers need no leave.
+ALLOWABLE = frozenset(
+    {
+        Reason.EXTENSION,
+        Reason.TOLL_FREE,
+        Reason.PREMIUM_RATE,
+        Reason.SHARED_COST,
+        Reason.PERSONAL_NUMBER,
+        Reason.PAGER,
+        Reason.UAN,
+        Reason.VOICEMAIL,
+        Reason.GLOBAL_NETWORK,
+    }
+)
 
 EXPLANATIONS: dict[Reason, str] = {
     Reason.EMPTY: "the cell of the number is empty",

@@ -13,27 +13,25 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.contacts.columns import UnreadableTextError, text_of
 from airflow_truedy.contacts.errors import (
     ContactsError,
     EmptySuppressionError,
     StaleSuppressionError,
     UnreadableSuppressionError,
 )
-from airflow_truedy.contacts.number_set import NumberSet
-from airflow_truedy.contacts.policy import NumberPolicy
-from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.contacts.region import UNSAID, Region, RegionColumn, Unsaid, require_known, said
+from airflow_truedy.contacts.number_set import DigestSet, NumberSet
+from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
+from airflow_truedy.contacts.rules import check_list_region, require_known
+from airflow_truedy.contacts.values import UnreadableTextError, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from airflow_truedy.contacts.convert import Outcome
 
 log = logging.getLogger(__name__)
 
 _is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
-_DIGEST_BITS = 63
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
@@ -45,8 +43,8 @@ class Suppression:
     :param entries: cells as they stand in the list: numbers in any form, or sha256 digests. Gone through
         once, when the list is prepared. Empty cells are passed over.
     :param name: what the list is called in error messages.
-    :param region: in which region its numbers without ``+`` are read: an ISO 3166 code or ``None``. Must be
-        stated for plain entries. It may differ from that of the contacts.
+    :param region: in which region its numbers without ``+`` are read: an ISO 3166 code, or ``None``: an entry without
+        ``+`` cannot be read. Must be stated, unless ``hashed``. It may differ from that of the contacts.
     :param hashed: the entries are sha256 digests in hex (any case) of ``salt`` followed by the E.164 number
         with its ``+``.
     :param salt: what stands before the number when it is hashed. Default: nothing.
@@ -62,7 +60,7 @@ class Suppression:
 
     entries: Iterable[Any]
     name: str = "suppression list"
-    region: Region | Unsaid = UNSAID
+    region: str | None = ""
     hashed: bool = False
     salt: str = ""
     as_of: datetime | None = None
@@ -71,15 +69,16 @@ class Suppression:
     allow_empty: bool = False
 
     def __post_init__(self) -> None:
-        if not self.hashed:
-            said(self.region)
-        if isinstance(self.region, RegionColumn):
-            raise ContactsError(f"{self.name}: entries are cells, not rows; state one region, or None")
+        check_list_region(self.region, self.hashed)
         if self.as_of is not None and (not isinstance(self.as_of, datetime) or self.as_of.tzinfo is None):
             raise ContactsError(f"{self.name}: as_of has no time zone, or no time of day; state a datetime with both")
 
     def __repr__(self) -> str:
         return f"<Suppression {self.name!r}>"
+
+    def open(self) -> Suppression:
+        """Return the list itself: it is ready to be read."""
+        return self
 
     def check_age(self, now: datetime) -> None:
         """
@@ -103,15 +102,12 @@ class Suppression:
 
 class Suppressed:
     """
-    The numbers of all lists together: 12 to 24 bytes for each.
-
-    Of a digest 63 bits are kept: among 10 million digests and 1 million contacts, the chance that one contact
-    is held back by mistake is about one in a million; none can be called by mistake.
+    The numbers of all lists together, see :mod:`.number_set` for what they cost in memory.
     """
 
     def __init__(self) -> None:
         self.plain = NumberSet()
-        self.hashed: dict[str, NumberSet] = {}
+        self.hashed: dict[str, DigestSet] = {}
 
     def drop(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Mark every contact that is on a list."""
@@ -125,23 +121,28 @@ class Suppressed:
         """Whether the number, given by its digits, is on a list."""
         if number in self.plain:
             return True
-        return any(_digest(f"{salt}+{number}") in digests for salt, digests in self.hashed.items())
+        return any(
+            hashlib.sha256(f"{salt}+{number}".encode()).digest() in digests for salt, digests in self.hashed.items()
+        )
 
 
 def _in_days(age: timedelta) -> str:
     return f"{age / timedelta(days=1):.3g} days"
 
 
-def suppressed_numbers(lists: Sequence[Suppression], now: datetime | None = None) -> Suppressed | None:
+def suppressed_numbers(sources: Any, now: datetime | None = None) -> Suppressed | None:
     """
     Read do-not-call lists.
 
-    :param lists: the lists; ``None`` comes back when there are none.
+    :param sources: the lists, or one of them: :class:`Suppression`, or anything whose ``open`` returns one; ``None``
+        comes back when there are none.
     :param now: the time against which ages are held. Default: now.
     :raises StaleSuppressionError: one is too old.
     :raises UnreadableSuppressionError: one holds too many entries that cannot be read.
     :raises EmptySuppressionError: one holds no entry that can be used, and does not say ``allow_empty``.
     """
+    several = (sources,) if hasattr(sources, "open") else sources
+    lists: list[Suppression] = [each.open() for each in several]
     if not lists:
         return None
     suppressed = Suppressed()
@@ -190,11 +191,11 @@ class _Found:
 def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
     from airflow_truedy.contacts.numbers import normaliser
 
-    region = said(entry.region)
-    assert not isinstance(region, RegionColumn)
+    region = entry.region
     if region is not None:
         require_known(region)
-    verdict_of = normaliser(NumberPolicy.everything())
+    # Every kind is taken: an entry that is refused would be a called person.
+    verdict_of = normaliser(ALLOWABLE)
     found = _Found()
     for cell in entry.entries:
         verdict = verdict_of(cell, region)
@@ -210,7 +211,7 @@ def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
 
 
 def _read_hashed(entry: Suppression, suppressed: Suppressed) -> _Found:
-    digests = suppressed.hashed.setdefault(entry.salt, NumberSet())
+    digests = suppressed.hashed.setdefault(entry.salt, DigestSet())
     found = _Found()
     for cell in entry.entries:
         try:
@@ -222,15 +223,7 @@ def _read_hashed(entry: Suppression, suppressed: Suppressed) -> _Found:
             continue
         found.total += 1
         if _is_sha256(text):
-            digests.add(_shortened(bytes.fromhex(text)))
+            digests.add(bytes.fromhex(text))
         else:
             found.unreadable["no_sha256"] += 1
     return found
-
-
-def _digest(text: str) -> int:
-    return _shortened(hashlib.sha256(text.encode()).digest())
-
-
-def _shortened(digest: bytes) -> int:
-    return (int.from_bytes(digest[:8], "big") >> (64 - _DIGEST_BITS)) or 1

@@ -11,8 +11,8 @@ from airflow_truedy.contacts.errors import ContactsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from airflow_truedy.contacts.contacts_file import Contact
     from airflow_truedy.contacts.lists import ContactList
-    from airflow_truedy.contacts.wire import Contact
 
 #: Truedy's own dashboard takes files of up to 5 MB; see (g).
 MAX_BYTES = 4_500_000

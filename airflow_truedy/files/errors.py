@@ -1,9 +1,10 @@
 """
-What can go wrong with a file. No message holds anything of what is in it.
+What can go wrong with a source of rows. No message holds anything of what is in it.
 
 FileError
-├── RowsFileError      a file of rows cannot be read
-└── MissingFileError   it is not there (yet); a retry may find it
+├── RowsFileError      a file or query cannot be read, or a file cannot be written
+├── MissingFileError   it is not there (yet); a retry may find it
+└── QueryError         a database could not be reached or refused; a retry may help
 """
 
 from __future__ import annotations
@@ -12,17 +13,23 @@ from typing import ClassVar
 
 
 class FileError(Exception):
-    """Parent of every error about a file."""
+    """Parent of every error about a file or query."""
 
     #: Whether trying again later, unchanged, can help.
     retryable: ClassVar[bool] = False
 
 
 class RowsFileError(FileError, ValueError):
-    """A file of rows cannot be read: wrong encoding, no header, cut short, unknown kind."""
+    """Rows cannot be read: wrong encoding, no header, cut short, unknown kind, two columns of one name."""
 
 
 class MissingFileError(FileError):
     """A file is not there (yet)."""
+
+    retryable: ClassVar[bool] = True
+
+
+class QueryError(FileError):
+    """A database could not be reached, or refused a query."""
 
     retryable: ClassVar[bool] = True

@@ -18,6 +18,7 @@ from airflow_truedy.campaigns.schedule import check_window_is_possible, in_words
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
+from airflow_truedy.operators.contact_source import contact_list_of
 from airflow_truedy.operators.parameters import (
     Parameter,
     Parameters,
@@ -34,7 +35,6 @@ from airflow_truedy.operators.parameters import (
     truth,
     whole,
 )
-from airflow_truedy.operators.people import contact_list_of
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
 from airflow_truedy.operators.waiting import WAITING_FIELDS, WaitingOperator
 from airflow_truedy.retry_policy import failing_fast

@@ -1,27 +1,30 @@
-"""Operators that turn rows into contacts files. The rules live in :mod:`airflow_truedy.contacts`."""
+"""Operators that turn rows into contacts files. The rules are in :mod:`airflow_truedy.contacts`."""
 
 from __future__ import annotations
 
+import logging
+import re
 from abc import abstractmethod
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_truedy.contacts.columns import Columns
-from airflow_truedy.contacts.policy import NumberPolicy
-from airflow_truedy.contacts.region import UNSAID, said
+from airflow_truedy.contacts.rules import ContactRules, allowed, columns_of
+from airflow_truedy.files.rows import NULLS, ReadOptions
 from airflow_truedy.operators.contact_import import ImportContactsOperator
-from airflow_truedy.operators.contacts_task import contacts_from_rows
 from airflow_truedy.operators.suppression import FileSuppression, SqlSuppression
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_truedy.contacts.duplicates import Duplicates
-    from airflow_truedy.contacts.region import Region, Unsaid
+    from airflow_truedy.contacts.columns import Columns
+    from airflow_truedy.contacts.contacts_file import Manifest
+    from airflow_truedy.contacts.rules import Duplicates, Region
 
 __all__ = [
     "FileSuppression",
@@ -31,6 +34,98 @@ __all__ = [
     "SqlToContactsOperator",
     "contacts_from_rows",
 ]
+
+log = logging.getLogger(__name__)
+
+_ENDING = ".jsonl.gz"
+#: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.
+_LONGEST_NAME = 100
+
+
+def contacts_from_rows(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    output_path: str,
+    source: str = "rows",
+    context: Context | None = None,
+    **rules: Any,
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """
+    Turn rows into a contacts file from a task's own Python code; return its result from the task.
+
+    ::
+
+        @task
+        def people():
+            return contacts_from_rows(read_crm(), output_path="s3://aws@bucket/contacts", region="US")
+
+    :param rows: mappings from column to value; a generator is best.
+    :param output_path: see :class:`ContactsOperator`, as for what is returned.
+    :param source: what the rows come from, without secrets, for the manifest.
+    :param context: the task's context. Default: that of the running task.
+    :param rules: those of :class:`~airflow_truedy.contacts.rules.ContactRules`, with ``region`` at least.
+    """
+    return _written(rows, ContactRules(**rules), output_path, source, context)
+
+
+def _written(
+    rows: Iterable[Mapping[str, Any]], rules: ContactRules, output_path: str, source: str, context: Context | None
+) -> dict[str, Any] | list[dict[str, Any]]:
+    from airflow.sdk import ObjectStoragePath, get_current_context
+
+    from airflow_truedy.contacts.prepare import prepare_contacts
+
+    made_by = _made_by(context or get_current_context())
+    with failing_fast():
+        to = ObjectStoragePath(_file_in(output_path, made_by))
+        manifests = prepare_contacts(rows, to, rules, source=source, made_by=made_by)
+    for manifest in manifests:
+        _log(manifest)
+    if rules.split_by is None:
+        return manifests[0].to_dict()
+    return [manifest.to_dict() for manifest in manifests if manifest.contacts]
+
+
+def _log(manifest: Manifest) -> None:
+    log.info(
+        "%d rows read: %d contacts, %d duplicates, %d suppressed, %d refused %s. Contacts: %s Rejects: %s",
+        manifest.rows_read,
+        manifest.contacts,
+        manifest.duplicates,
+        manifest.suppressed,
+        manifest.rejected,
+        dict(manifest.rejected_by_reason) or "",
+        manifest.uri,
+        manifest.rejects_uri,
+    )
+
+
+def _made_by(context: Context) -> dict[str, Any]:
+    instance = context["ti"]
+    return {
+        "dag_id": instance.dag_id,
+        "task_id": instance.task_id,
+        "run_id": instance.run_id,
+        "map_index": instance.map_index,
+        "try_number": instance.try_number,
+    }
+
+
+def _file_in(output_path: str, made_by: Mapping[str, Any]) -> str:
+    """The output itself if it is a file, else a file in it that no other task instance has."""
+    if output_path.endswith(_ENDING):
+        return output_path
+    task = _file_name(made_by["task_id"])
+    if made_by["map_index"] not in (None, -1):
+        task = f"{task}-{made_by['map_index']}"
+    folders = (output_path.rstrip("/"), _file_name(made_by["dag_id"]), _file_name(made_by["run_id"]))
+    return "/".join((*folders, task + _ENDING))
+
+
+def _file_name(name: str) -> str:
+    """The name as a part of a path; two names never share one."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:_LONGEST_NAME]
+    return safe if safe == name else f"{safe}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 class ContactsOperator(BaseOperator):
@@ -44,24 +139,12 @@ class ContactsOperator(BaseOperator):
     :param output_path: where the files go, a path or URI of any ``ObjectStoragePath``: a folder, in which
         each run, task and map index gets a file of its own, or the file itself when it ends in ``.jsonl.gz``.
         (templated)
-    :param region: in which region numbers without ``+`` are read: an ISO 3166 code such as ``"US"``, a
-        ``RegionColumn("country")``, or ``None``: only numbers with ``+`` are taken. There is no default.
-    :param columns: which columns become which fields: a ``Columns``, or its fields as a mapping such as
-        ``{"phone_number": "mobile", "first_name": "given_name", "custom_fields": ["plan"]}``. Default: the
-        number alone, from ``phone_number``.
-    :param policy: which kinds of numbers are taken: a ``NumberPolicy``, or the codes to allow such as
-        ``["toll_free"]``. Default: landlines, mobiles and VoIP numbers.
-    :param duplicates: which row stays when several have one number: ``"first"`` (default), ``"last"`` or
-        ``"fail"``.
     :param suppression: do-not-call lists: :class:`SqlSuppression`, :class:`FileSuppression`, or one of them.
         (their queries and paths are templated)
-    :param max_rejected: fail, after the files are written, when more rows than this are refused: an ``int``
-        is a number of rows, a ``float`` a share of the rows read. Default: no limit.
-    :param split_by: column by whose values the list is split. XCom is then a list of manifests, those of
-        parts without contacts left out, ready for
+    :param region: see :class:`~airflow_truedy.contacts.rules.ContactRules`, as for ``columns``, ``allow``,
+        ``duplicates``, ``max_rejected`` and ``max_splits``. There is no default.
+    :param split_by: see there. XCom is then a list of manifests, those of parts without contacts left out, ready for
         ``CreateBatchCallOperator.partial(...).expand(contacts=...)``.
-    :param max_splits: how many parts there may be. Default 50.
-    :raises MissingRegionError: no region was stated; when the Dag is parsed.
     :raises AirflowFailException: for errors that no retry can help.
     """
 
@@ -73,9 +156,9 @@ class ContactsOperator(BaseOperator):
         self,
         *,
         output_path: str,
-        region: Region | Unsaid = UNSAID,
+        region: Region,
         columns: Columns | Mapping[str, Any] | None = None,
-        policy: NumberPolicy | Sequence[str] | None = None,
+        allow: Sequence[str] = (),
         duplicates: Duplicates = "first",
         suppression: Sequence[SqlSuppression | FileSuppression] | SqlSuppression | FileSuppression = (),
         max_rejected: int | float | None = None,
@@ -85,50 +168,40 @@ class ContactsOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.output_path = output_path
-        self.region = said(region)
-        self.columns = columns if columns is None or isinstance(columns, Columns) else Columns(**columns)
-        self.policy = policy if policy is None or isinstance(policy, NumberPolicy) else NumberPolicy(policy)
-        self.duplicates = duplicates
         self.suppression = suppression
-        self.max_rejected = max_rejected
-        self.split_by = split_by
-        self.max_splits = max_splits
+        self.rules = ContactRules(
+            region=region,
+            columns=columns_of(columns),
+            allow=allowed(allow),
+            duplicates=duplicates,
+            max_rejected=max_rejected,
+            split_by=split_by,
+            max_splits=max_splits,
+        )
         self._manifests: dict[str, Any] | list[dict[str, Any]] | None = None
 
     @abstractmethod
     def rows(self) -> Iterable[Mapping[str, Any]]:
-        """The rows, read when they are asked for."""
+        """Return the rows, read when they are asked for."""
 
     @abstractmethod
     def source(self) -> str:
-        """What the rows come from, without secrets, for the manifest."""
+        """Return what the rows come from, without secrets, for the manifest."""
 
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Make the files and return their manifest, or the list of manifests."""
-        self._manifests = contacts_from_rows(
-            self.rows(),
-            output_path=self.output_path,
-            region=self.region,
-            columns=self.columns,
-            policy=self.policy,
-            duplicates=self.duplicates,
-            suppression=self.suppression,
-            max_rejected=self.max_rejected,
-            split_by=self.split_by,
-            max_splits=self.max_splits,
-            source=self.source(),
-            context=context,
-        )
+        rules = replace(self.rules, suppression=self.suppression)
+        self._manifests = _written(self.rows(), rules, self.output_path, self.source(), context)
         return self._manifests
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """Rows in, contacts files out. Called by the OpenLineage provider, where it is installed."""
+        """Return rows in, contacts files out. Called by the OpenLineage provider, where it is installed."""
         from airflow_truedy.lineage import contacts_lineage
 
         return None if self._manifests is None else contacts_lineage(self._manifests, **self.lineage_source())
 
     def lineage_source(self) -> dict[str, Any]:
-        """What the rows come from, as :func:`~airflow_truedy.lineage.contacts_lineage` takes it."""
+        """Return what the rows come from, as :func:`~airflow_truedy.lineage.contacts_lineage` takes it."""
         return {}
 
 
@@ -165,17 +238,17 @@ class SqlToContactsOperator(ContactsOperator):
         self.hook_params = hook_params
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
-        """The rows of the query."""
-        from airflow_truedy.operators.sql_rows import sql_rows
+        """Return the rows of the query."""
+        from airflow_truedy.operators.databases import sql_rows
 
         return sql_rows(self.conn_id, self.sql, self.parameters, self.hook_params)
 
     def source(self) -> str:
-        """Connection and a hash of the query: the text may hold what is not for XCom."""
+        """Return connection and a hash of the query: the text may hold what is not for XCom."""
         return f"connection {self.conn_id}, query {sha256(self.sql.encode()).hexdigest()[:12]}"
 
     def lineage_source(self) -> dict[str, Any]:
-        """The hook and the query."""
+        """Return the hook and the query."""
         from airflow_truedy.operators.databases import hook_of
 
         return {"sql": (hook_of(self.conn_id, self.hook_params), self.sql)}
@@ -185,10 +258,12 @@ class FileToContactsOperator(ContactsOperator):
     """
     Turn the rows of a file into a contacts file.
 
-    :param path: path or URI of a CSV, JSON Lines or Parquet file, on a disk or any object store. (templated)
-    :param format: ``"csv"``, ``"jsonl"`` or ``"parquet"``. Default: by the name's ending.
-    :param encoding: of a text file. Default: detected (byte order mark, UTF-8, else Windows-1252).
-    :param delimiter: of a CSV file. Default: detected.
+    :param path: path or URI of a CSV, JSON Lines, Parquet or Excel file, on a disk or any object store; or a folder or
+        pattern (``people/*.parquet``) of files with the same columns. (templated)
+    :param format: see :class:`~airflow_truedy.files.rows.ReadOptions`, as for ``encoding``, ``delimiter`` and
+        ``sheet``. Default: found out from the file.
+    :param nulls: texts that mean "no value" in a CSV file. Default: ``NULL``, ``null``, ``\\N``, ``nan``, ``NaN``,
+        ``None``, ``NaT`` and ``<NA>``; ``()`` takes every text as it is.
 
     All other parameters are those of :class:`ContactsOperator`.
     """
@@ -202,27 +277,26 @@ class FileToContactsOperator(ContactsOperator):
         format: str | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
+        sheet: str | None = None,
+        nulls: Sequence[str] = tuple(NULLS),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
-        self.format = format
-        self.encoding = encoding
-        self.delimiter = delimiter
+        self.options = ReadOptions(format, encoding, delimiter, sheet, frozenset(nulls))
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
-        """The rows of the file."""
+        """Return the rows of the file."""
         from airflow.sdk import ObjectStoragePath
 
         from airflow_truedy.files.reader import read_rows
 
-        path = ObjectStoragePath(self.path)
-        return read_rows(path, format=self.format, encoding=self.encoding, delimiter=self.delimiter)
+        return read_rows(ObjectStoragePath(self.path), self.options)
 
     def source(self) -> str:
-        """The path."""
+        """Return the path."""
         return f"file {self.path}"
 
     def lineage_source(self) -> dict[str, Any]:
-        """The file."""
+        """Return the file."""
         return {"source_uri": self.path}

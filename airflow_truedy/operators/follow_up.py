@@ -61,9 +61,8 @@ def failed_contacts(
     from airflow.sdk import ObjectStoragePath
 
     from airflow_truedy.contacts.suppression import suppressed_numbers
-    from airflow_truedy.operators.people import contact_list_of
+    from airflow_truedy.operators.contact_source import contact_list_of
     from airflow_truedy.operators.results_sources import rows_of, table_of
-    from airflow_truedy.operators.suppression import opened
     from airflow_truedy.results.follow_up import NOT_REACHED, AttemptsBook, follow_up
     from airflow_truedy.results.results_manifest import checked_manifest
     from airflow_truedy.results.staging import moment_text
@@ -83,7 +82,7 @@ def failed_contacts(
             attempts_of=_from_table(table_of(manifest), earliest) if in_table else book.of,
             outcomes=NOT_REACHED if outcomes is None else outcomes,
             contacts=contact_list_of(contacts),
-            suppressed=suppressed_numbers(opened(suppression)),
+            suppressed=suppressed_numbers(suppression),
             source=f"unanswered of {manifest['batch_call_id']}",
         )
     return manifest_of_contacts.to_dict()

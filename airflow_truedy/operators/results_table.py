@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.call_status import UNCALLED
 from airflow_truedy.compat import insert_statement
-from airflow_truedy.operators.databases import ask
+from airflow_truedy.files.queries import ask
 from airflow_truedy.results.columns import COLUMNS, ResultsError
 from airflow_truedy.results.staging import Known
 

@@ -1,4 +1,4 @@
-"""Where do-not-call lists come from, said in a Dag: a query or a file. Both are read when the task runs."""
+"""Where do-not-call lists come from: a query or a file, stated in a Dag and read when the task runs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
-from airflow_truedy.contacts.region import UNSAID, said
+from airflow_truedy.contacts.rules import check_list_region
+from airflow_truedy.files.rows import ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from airflow_truedy.contacts.region import Region, Unsaid
     from airflow_truedy.contacts.suppression import Suppression
 
 
@@ -34,7 +34,7 @@ class SqlSuppression:
 
     sql: str
     conn_id: str
-    region: Region | Unsaid = UNSAID
+    region: str | None = ""
     column: str | None = None
     parameters: Any = None
     hashed: bool = False
@@ -47,12 +47,12 @@ class SqlSuppression:
     template_fields: ClassVar[Sequence[str]] = ("sql", "conn_id", "parameters", "as_of", "salt")
 
     def __post_init__(self) -> None:
-        _check_region(self)
+        check_list_region(self.region, self.hashed)
         self._has_salt = bool(self.salt)
 
     def open(self) -> Suppression:
-        """The list, ready to be read."""
-        from airflow_truedy.operators.sql_rows import sql_rows
+        """Return the list, ready to be read."""
+        from airflow_truedy.operators.databases import sql_rows
 
         name = f"do-not-call list of connection {self.conn_id}"
         return _suppression(self, name, sql_rows(self.conn_id, self.sql, self.parameters), _moment(self.as_of))
@@ -61,7 +61,7 @@ class SqlSuppression:
 @dataclass
 class FileSuppression:
     """
-    A do-not-call list in a file: CSV, JSON Lines or Parquet with a header, on a disk or an object store.
+    A do-not-call list in a file: CSV, JSON Lines, Parquet or Excel with a header, on a disk or an object store.
 
     :param path: path or URI. (templated)
     :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``,
@@ -69,15 +69,17 @@ class FileSuppression:
         Must be stated, unless ``hashed``.
     :param column: the column that holds the entries. Default: the first one.
     :param salt: see there; one whose template renders to nothing fails the task. (templated)
-    :param format: see :func:`~airflow_truedy.files.reader.read_rows`, as for ``encoding`` and ``delimiter``.
+    :param format: see :class:`~airflow_truedy.files.rows.ReadOptions`, as for ``encoding``, ``delimiter`` and
+        ``sheet``.
     """
 
     path: str
-    region: Region | Unsaid = UNSAID
+    region: str | None = ""
     column: str | None = None
     format: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    sheet: str | None = None
     hashed: bool = False
     salt: str = field(default="", repr=False)
     max_age: timedelta | None = None
@@ -87,32 +89,19 @@ class FileSuppression:
     template_fields: ClassVar[Sequence[str]] = ("path", "salt")
 
     def __post_init__(self) -> None:
-        _check_region(self)
+        check_list_region(self.region, self.hashed)
         self._has_salt = bool(self.salt)
 
     def open(self) -> Suppression:
-        """The list, ready to be read."""
+        """Return the list, ready to be read."""
         from airflow.sdk import ObjectStoragePath
 
         from airflow_truedy.contacts.suppression import changed_at
         from airflow_truedy.files.reader import read_rows
 
         path = ObjectStoragePath(self.path)
-        rows = read_rows(path, format=self.format, encoding=self.encoding, delimiter=self.delimiter)
+        rows = read_rows(path, ReadOptions(self.format, self.encoding, self.delimiter, self.sheet))
         return _suppression(self, f"do-not-call list {self.path}", rows, changed_at(path) if self.max_age else None)
-
-
-def opened(
-    sources: Sequence[SqlSuppression | FileSuppression] | SqlSuppression | FileSuppression,
-) -> list[Suppression]:
-    """Return one or several lists, ready to be read."""
-    several = [sources] if isinstance(sources, (SqlSuppression, FileSuppression)) else sources
-    return [source.open() for source in several]
-
-
-def _check_region(source: SqlSuppression | FileSuppression) -> None:
-    if not source.hashed:
-        said(source.region)
 
 
 def _suppression(
@@ -166,4 +155,4 @@ def _moment(value: datetime | str | None) -> datetime | None:
     try:
         return moment_of(value)
     except ValueError:
-        raise ContactsError(f"as_of={value!r} is no ISO 8601 date and time") from None
+        raise ContactsError(f"as_of={value!r} is not an ISO 8601 date and time") from None

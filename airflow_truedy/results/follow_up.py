@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.campaigns.call_status import COMPLETED, UNCALLED, call_status
-from airflow_truedy.contacts.manifest import Manifest
+from airflow_truedy.contacts.contacts_file import ContactsFile, Manifest, line_of
 from airflow_truedy.contacts.number_set import NumberSet
-from airflow_truedy.contacts.output import ContactsFile
-from airflow_truedy.contacts.region import region_to_dict
-from airflow_truedy.contacts.wire import line_of
+from airflow_truedy.contacts.rules import region_to_dict
 from airflow_truedy.files.paths import publish, sibling
 from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number

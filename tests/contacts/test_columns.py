@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
-from airflow_truedy.contacts.errors import MissingColumnError
 from airflow_truedy.contacts.reasons import Reason
 
 NESTED_TOO_DEEP: list[object] = []
@@ -101,16 +100,3 @@ def test_a_required_column_is_sent_like_every_other() -> None:
 )
 def test_rows_that_the_api_would_not_take_are_refused(row: dict[str, object], reason: Reason) -> None:
     assert Columns(first_name="name", email="mail", required="id").reader()(row) is reason
-
-
-def test_named_columns_must_exist() -> None:
-    columns = Columns("tel", email="mail", custom_fields={"tier": "plan"}, required=["id"])
-    columns.check(["tel", "mail", "plan", "id", "more"])
-    with pytest.raises(MissingColumnError, match=r"\['id', 'mail'\]"):
-        columns.check(["tel", "plan"])
-
-
-def test_columns_named_like_the_fields_are_found_by_name() -> None:
-    columns = Columns.by_name(["phone_number", "first_name", "city"])
-    assert columns == Columns(first_name="first_name", custom_fields=OTHERS)
-    assert Columns.by_name(["email"], email="other").email == "other"

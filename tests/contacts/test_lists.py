@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError, ManifestError
 from airflow_truedy.contacts.lists import ContactList
-from airflow_truedy.contacts.manifest import Manifest
-from airflow_truedy.contacts.prepare import prepare_contacts
-from airflow_truedy.contacts.reading import read_contacts, verify
 from airflow_truedy.files.errors import FileError, MissingFileError
+from tests.contacts.prepared import prepared
 
 CONTACTS = [{"phone_number": f"+1212555{i:04d}", "first_name": "Ann"} for i in range(100, 123)]
 
@@ -22,7 +21,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     from airflow_truedy.contacts.columns import Columns
 
     to = tmp_path_factory.mktemp("lists") / "contacts.jsonl.gz"
-    return prepare_contacts(CONTACTS, to, region=None, columns=Columns(first_name="first_name"))
+    return prepared(CONTACTS, to, region=None, columns=Columns(first_name="first_name"))
 
 
 @given(size=st.integers(1, 30), start=st.integers(0, 30))
@@ -40,7 +39,7 @@ def test_the_same_contacts_have_the_same_fingerprint_from_anywhere(manifest: Man
     assert len({contacts.fingerprint for contacts in lists}) == 1
     assert {contacts.count for contacts in lists} == {23}
     assert ContactList.of(CONTACTS[::-1]).fingerprint != lists[0].fingerprint
-    assert [list(contacts.numbers()) for contacts in lists] == [[c["phone_number"] for c in CONTACTS]] * 3
+    assert [list(contacts) for contacts in lists] == [CONTACTS] * 3
 
 
 def test_a_list_shows_nothing_of_its_contacts() -> None:
@@ -93,9 +92,9 @@ def test_a_file_cut_at_any_byte_is_noticed(manifest: Manifest, data: st.DataObje
     cut = Path(manifest.uri).with_name("cut.jsonl.gz")
     cut.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     with pytest.raises(ContactsFileError, match="cut short"):
-        verify(manifest, cut)
+        manifest.check(cut)
     with pytest.raises(ContactsFileError, match="cut short"):
-        list(read_contacts(manifest, lambda uri: cut))
+        ContactList.from_manifest(manifest, lambda uri: cut)
 
 
 @given(data=st.data())

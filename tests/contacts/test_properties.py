@@ -8,15 +8,14 @@ import json
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
-from airflow_truedy.contacts.duplicates import Duplicates
-from airflow_truedy.contacts.manifest import Manifest
-from airflow_truedy.contacts.prepare import prepare_contacts, prepare_split
+from airflow_truedy.contacts.contacts_file import Manifest
+from airflow_truedy.contacts.rules import Duplicates
 from airflow_truedy.contacts.suppression import Suppression
+from tests.contacts.prepared import prepared, prepared_split
 
 CELLS = st.sampled_from(
     [
@@ -47,7 +46,7 @@ SUPPRESSED = ["+12125550103"]
 def prepare(rows: list[dict[str, object]], folder: str, keep: Duplicates = "first") -> Manifest:
     lists = [Suppression(SUPPRESSED, region=None)]
     to = Path(folder) / "contacts.jsonl.gz"
-    return prepare_contacts(rows, to, region="US", columns=COLUMNS, duplicates=keep, suppression=lists)
+    return prepared(rows, to, region="US", columns=COLUMNS, duplicates=keep, suppression=lists)
 
 
 def contacts_in(manifest: Manifest) -> list[dict[str, object]]:
@@ -91,7 +90,7 @@ def test_the_parts_of_a_split_list_are_the_whole_list(rows: list[dict[str, objec
     with tempfile.TemporaryDirectory() as folder:
         whole = prepare(rows, folder)
         lists = [Suppression(SUPPRESSED, region=None)]
-        parts = prepare_split(
+        parts = prepared_split(
             rows, Path(folder) / "p.jsonl.gz", split_by="segment", region="US", columns=COLUMNS, suppression=lists
         )
         together = [str(contact) for part in parts for contact in contacts_in(part)]
@@ -106,8 +105,3 @@ def test_keeping_the_first_and_the_last_are_mirrors_in_long_lists(tmp_path: Path
     last = contacts_in(prepare(rows[::-1], str(tmp_path / "2"), "last"))
     assert first == last[::-1]
     assert len(first) == 1_699  # one of them is suppressed
-
-
-def test_an_unknown_way_with_duplicates_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'some' is none of"):
-        prepare([], str(tmp_path), "some")  # type: ignore[arg-type]

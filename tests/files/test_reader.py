@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.files.errors import MissingFileError, RowsFileError
 from airflow_truedy.files.reader import read_rows
 from airflow_truedy.files.rows import BrokenRow
+from tests.contacts.prepared import prepared
 
 TEXT = "phone_number,name\n+12125550100,Zoë\n+12125550101,\u201cBob\u201d\n"
 ROWS = [
@@ -76,7 +76,7 @@ def test_rows_of_another_width_are_refused_and_counted(tmp_path: Path) -> None:
     file.write_text("phone_number,name\n+12125550100,Ann\n+12125550101\n+12125550102,Li, Bob\n")
     rows = list(read_rows(file))
     assert [type(row) for row in rows] == [dict, BrokenRow, BrokenRow]
-    manifest = prepare_contacts(rows, tmp_path / "o.jsonl.gz", region=None)
+    manifest = prepared(rows, tmp_path / "o.jsonl.gz", region=None)
     assert (manifest.rows_read, manifest.rejected_by_reason) == (3, {"unreadable_row": 2})
 
 
@@ -120,7 +120,7 @@ def test_an_encoding_or_delimiter_that_cannot_be_is_named(tmp_path: Path, option
 def test_lines_that_are_no_objects_are_refused_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text('{"phone_number": "+12125550100"}\n\n[1]\n{"phone_number": \n')
-    manifest = prepare_contacts(read_rows(file), tmp_path / "o.jsonl.gz", region=None)
+    manifest = prepared(read_rows(file), tmp_path / "o.jsonl.gz", region=None)
     assert (manifest.rows_read, manifest.contacts, manifest.rejected) == (3, 1, 2)
 
 
@@ -272,7 +272,7 @@ def test_an_odd_byte_among_as_many_accents_is_not_guessed_about(tmp_path: Path) 
 def test_the_rejects_file_of_such_a_row_can_be_written(tmp_path: Path) -> None:
     data = "phone_number,name\n+12125550100,Zoë Łuk\n".encode() + b"+12125550101,Zo\xeb\n"
     rows = read_rows(write(tmp_path, "rows.csv", data))
-    manifest = prepare_contacts(rows, tmp_path / "o.jsonl.gz", region=None)
+    manifest = prepared(rows, tmp_path / "o.jsonl.gz", region=None)
     assert (manifest.contacts, manifest.rejected_by_reason) == (1, {"unreadable_row": 1})
 
 

@@ -13,9 +13,9 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.api.errors import OutcomeUnknownError, UnreadableAnswerError
 from airflow_truedy.api.models import ImportResult
 from airflow_truedy.contacts.columns import Columns
-from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.contacts import ImportContactsOperator
+from tests.contacts.prepared import prepared
 
 PEOPLE = [
     {"phone_number": f"+1212555{i:04d}", "first_name": "Ann", "last_name": "Li", "custom_fields": {"plan": "gold"}}
@@ -79,7 +79,7 @@ def test_it_is_safe_to_run_again(sandbox: SandboxProcess) -> None:
 def test_a_list_is_sent_in_files_below_a_size(sandbox: SandboxProcess, tmp_path: Path) -> None:
     rows = [{"phone_number": person["phone_number"], "name": "Ann"} for person in PEOPLE]
     to = tmp_path / "contacts.jsonl.gz"
-    manifest = prepare_contacts(rows, to, region=None, columns=Columns(full_name="name"))
+    manifest = prepared(rows, to, region=None, columns=Columns(full_name="name"))
     outcome = imported(contacts=manifest.to_dict(), folder="pieces", max_bytes=300)
     assert outcome["files"] > 3
     assert outcome["imported"] == 50

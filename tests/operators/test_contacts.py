@@ -20,8 +20,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.serialization.helpers import serialize_template_field
 
-from airflow_truedy.contacts.errors import EmptySuppressionError, MissingRegionError, StaleSuppressionError
-from airflow_truedy.contacts.region import RegionColumn
+from airflow_truedy.contacts.errors import EmptySuppressionError, StaleSuppressionError, UnknownRegionError
+from airflow_truedy.contacts.rules import RegionColumn
+from airflow_truedy.files.errors import QueryError
 from airflow_truedy.operators.contacts import (
     FileSuppression,
     FileToContactsOperator,
@@ -29,7 +30,6 @@ from airflow_truedy.operators.contacts import (
     SqlToContactsOperator,
     contacts_from_rows,
 )
-from airflow_truedy.operators.databases import QueryError
 from tests import services
 
 ROWS = [
@@ -110,17 +110,17 @@ def test_rows_of_a_query_become_a_contacts_file(database: str, request: pytest.F
 def test_postgres_streams_with_a_server_side_cursor(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_truedy.operators import sql_rows
+    from airflow_truedy.files import queries
 
     names: list[str | None] = []
-    real = sql_rows._cursor
+    real = queries._cursor
 
     def spy(connection: Any) -> Any:
         cursor = real(connection)
         names.append(cursor.name)
         return cursor
 
-    monkeypatch.setattr(sql_rows, "_cursor", spy)
+    monkeypatch.setattr(queries, "_cursor", spy)
     sql = "SELECT '+1212555' || lpad(i::text, 4, '0') AS phone_number FROM generate_series(1, 5000) AS i"
     manifest = operator(tmp_path, sql=sql, columns=None, region=None).execute(context_of())
     assert isinstance(manifest, dict)
@@ -130,7 +130,7 @@ def test_postgres_streams_with_a_server_side_cursor(
 
 def test_psycopg_3_gets_a_named_cursor_too(postgres_database: services.Database) -> None:
     psycopg = pytest.importorskip("psycopg")
-    from airflow_truedy.operators.sql_rows import _cursor
+    from airflow_truedy.files.queries import _cursor
 
     address = postgres_database.sqlalchemy_url.replace("+psycopg2", "")
     with psycopg.connect(address) as connection, _cursor(connection) as cursor:
@@ -193,7 +193,7 @@ def test_two_columns_of_one_name_are_an_error(sqlite: str, tmp_path: Path) -> No
 
 def test_a_connection_of_another_kind_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_CRM", json.dumps({"conn_type": "http", "host": "localhost"}))
-    with pytest.raises(AirflowFailException, match="is no SQL database"):
+    with pytest.raises(AirflowFailException, match="is not an SQL database"):
         operator(tmp_path).execute(context_of())
 
 
@@ -230,9 +230,11 @@ def test_parts_without_contacts_are_left_out(sqlite: str, tmp_path: Path) -> Non
 
 
 def test_the_region_must_be_said_when_the_dag_is_parsed(tmp_path: Path) -> None:
-    with pytest.raises(MissingRegionError, match='region="US"'):
+    with pytest.raises(TypeError, match="region"):
         SqlToContactsOperator(task_id="people", sql=SELECT, conn_id="crm", output_path=str(tmp_path))
-    with pytest.raises(MissingRegionError):
+    with pytest.raises(UnknownRegionError, match='did you mean "GB"'):
+        operator(tmp_path, region="UK")
+    with pytest.raises(UnknownRegionError):
         SqlSuppression(SELECT, "crm")
     FileSuppression("hashes.csv", hashed=True)
 
@@ -241,7 +243,7 @@ def test_what_no_retry_can_help_fails_at_once(sqlite: str, tmp_path: Path) -> No
     with pytest.raises(AirflowFailException, match="TooManyRejectedError: 1 of 5 rows"):
         operator(tmp_path, max_rejected=0).execute(context_of())
     with pytest.raises(AirflowFailException, match="UnknownRegionError"):
-        operator(tmp_path, region="UK").execute(context_of())
+        operator(tmp_path, region="XX").execute(context_of())
 
 
 def test_do_not_call_lists_come_from_queries_and_files(sqlite: str, tmp_path: Path) -> None:
@@ -273,7 +275,7 @@ def test_a_stale_list_fails_the_task_and_may_be_retried(sqlite: str, tmp_path: P
 def test_a_wrong_column_or_time_of_a_list_is_named(sqlite: str, tmp_path: Path) -> None:
     for source, message in (
         (SqlSuppression(SELECT, "crm", region=None, column="tel"), "no column 'tel'"),
-        (SqlSuppression(SELECT, "crm", region=None, as_of="yesterday"), "'yesterday' is no ISO 8601"),
+        (SqlSuppression(SELECT, "crm", region=None, as_of="yesterday"), "'yesterday' is not an ISO 8601"),
     ):
         with pytest.raises(AirflowFailException, match=message):
             operator(tmp_path, suppression=source).execute(context_of())
@@ -369,11 +371,11 @@ def test_files_may_lie_on_an_object_store(memory_store: None) -> None:
     assert contacts_in(manifest) == [{"phone_number": "+12125550100"}]
     assert "nobody" not in ObjectStoragePath(manifest["rejects_uri"]).read_text()
 
-    from airflow_truedy.operators.people import contact_list_of
+    from airflow_truedy.operators.contact_source import contact_list_of
 
     contacts = contact_list_of(manifest)
     assert contacts is not None
-    assert list(contacts.numbers()) == ["+12125550100"]
+    assert list(contacts) == [{"phone_number": "+12125550100"}]
 
 
 def test_an_upload_that_breaks_leaves_nothing(memory_store: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from airflow.sdk import Asset
 from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.contacts.reading import read_contacts
+from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.databases import hook_of
 from airflow_truedy.operators.follow_up import HistoryError, failed_contacts
@@ -177,7 +177,7 @@ def test_a_table_with_an_impossible_name_is_refused(
 
 def test_a_connection_that_is_no_database_is_refused(batch_call_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FILES", '{"conn_type": "fs"}')
-    with pytest.raises(AirflowFailException, match="is no SQL database"):
+    with pytest.raises(AirflowFailException, match="is not an SQL database"):
         into_table(batch_call_id, conn_id="files")
 
 
@@ -234,7 +234,7 @@ def test_the_unanswered_of_a_table_are_the_contacts_of_the_next_campaign(
     manifest = into_table(batch_call_id)
     unanswered = {row[1] for row in stored() if row[2] in ("no_answer", "busy", "voicemail")}
     again = failed_contacts(manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2)
-    assert {contact["phone_number"] for contact in read_contacts(again)} == unanswered
+    assert {contact["phone_number"] for contact in ContactList.from_manifest(again)} == unanswered
     assert again["rows_read"] == PEOPLE
     once = failed_contacts(manifest, str(tmp_path / "never.jsonl.gz"), max_attempts=1)
     assert once["contacts"] == 0

@@ -339,7 +339,7 @@ class TestRendering:
         ],
     )
     def test_contacts_come_from_template_files(self, name: str, content: str, tmp_path: Path) -> None:
-        from airflow_truedy.operators.people import contact_list_of
+        from airflow_truedy.operators.contact_source import contact_list_of
 
         (tmp_path / name).write_text(content)
         with a_dag(template_searchpath=str(tmp_path)) as dag:
@@ -348,7 +348,7 @@ class TestRendering:
         rendered(operator, dag, last="0101")
         contacts = contact_list_of(reveal(operator.contacts))
         assert contacts is not None
-        assert list(contacts.numbers()) == ["+12125550100", "+12125550101"]
+        assert [contact["phone_number"] for contact in contacts] == ["+12125550100", "+12125550101"]
 
     def test_other_parameters_come_from_template_files(self, tmp_path: Path) -> None:
         (tmp_path / "days.yaml").write_text("- 1\n- {{ 1 + 1 }}\n")

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from airflow_truedy.contacts.lists import ContactList
-from airflow_truedy.contacts.reading import read_contacts
 from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
 from airflow_truedy.results.columns import ResultsError
 from airflow_truedy.results.follow_up import AttemptsBook, follow_up
@@ -42,7 +41,7 @@ def followed(tmp_path: Path, history: list[Any] | None = None, since: str | None
 
 
 def numbers(manifest: Any) -> list[str]:
-    return [contact["phone_number"] for contact in read_contacts(manifest)]
+    return [contact["phone_number"] for contact in ContactList.from_manifest(manifest)]
 
 
 def test_who_was_not_reached_is_called_again_and_nobody_else(tmp_path: Path) -> None:
@@ -125,7 +124,7 @@ def test_a_number_in_two_rows_is_called_once(tmp_path: Path) -> None:
 def test_the_original_list_gives_what_results_do_not_have(tmp_path: Path) -> None:
     people = [{"phone_number": number(i), "last_name": "Li", "custom_fields": {"plan": "gold"}} for i in range(8)]
     manifest = followed(tmp_path, contacts=ContactList.of(people))
-    assert list(read_contacts(manifest)) == [people[i] for i in (1, 2, 3, 7)]
+    assert list(ContactList.from_manifest(manifest)) == [people[i] for i in (1, 2, 3, 7)]
     with pytest.raises(ResultsError, match="2 people to be called again are not in the list"):
         followed(tmp_path, contacts=ContactList.of(people[:3]))
 

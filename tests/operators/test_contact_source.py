@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_truedy.contacts.errors import ContactsError, ContactsFileError, DuplicateContactError, ManifestError
-from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.files.errors import MissingFileError
-from airflow_truedy.operators.people import contact_list_of
+from airflow_truedy.operators.contact_source import contact_list_of
+from tests.contacts.prepared import prepared
 
 PEOPLE = [
     {"phone_number": "+12125550100", "first_name": "Zaphod"},
@@ -23,8 +23,8 @@ LINES = "".join(json.dumps(person) + "\n" for person in PEOPLE)
 def numbers(value: Any) -> list[str]:
     contacts = contact_list_of(value)
     assert contacts is not None
-    assert contacts.count == len(list(contacts.numbers()))
-    return list(contacts.numbers())
+    assert contacts.count == len(list(contacts))
+    return [contact["phone_number"] for contact in contacts]
 
 
 @pytest.mark.parametrize("value", [None, "", "None", "null"])
@@ -71,7 +71,7 @@ def test_a_file_is_read_by_path_and_by_uri(tmp_path: Path, name: str, content: s
 @pytest.mark.parametrize("as_text", [False, True])
 def test_the_manifest_of_an_extracting_task_is_followed(tmp_path: Path, as_text: bool) -> None:
     rows = [{"phone_number": "(212) 555-0100", "first_name": "Zaphod"}, {"phone_number": "+44 20 7946 0123"}]
-    made = prepare_contacts(rows, tmp_path / "people.jsonl.gz", region="US")
+    made = prepared(rows, tmp_path / "people.jsonl.gz", region="US")
     manifest = made.to_dict()
     assert sorted(numbers(json.dumps(manifest) if as_text else manifest)) == NUMBERS
 

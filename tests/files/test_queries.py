@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_truedy.operators.databases import ask, told_of
+from airflow_truedy.files.queries import ask, told_of
 
 
 class RefusedError(Exception):

@@ -22,9 +22,9 @@ def contact_list_of(value: Any) -> ContactList | None:
     """
     from airflow.sdk import ObjectStoragePath
 
+    from airflow_truedy.contacts.contacts_file import Manifest
     from airflow_truedy.contacts.errors import ContactsError
     from airflow_truedy.contacts.lists import ContactList
-    from airflow_truedy.contacts.manifest import Manifest
 
     value = restored(value)
     if value is None:

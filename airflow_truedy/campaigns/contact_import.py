@@ -1,0 +1,126 @@
+"""Contacts into a folder of Truedy by its CSV import: find or make the folder, send the files, add up the answers."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_truedy.api.errors import InvalidRequestError, UnreadableAnswerError
+from airflow_truedy.api.scrub import scrub
+from airflow_truedy.contacts.truedy_csv import MAX_BYTES, csv_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_truedy.api.models import Folder, ImportResult
+    from airflow_truedy.contacts.lists import ContactList
+    from airflow_truedy.contacts.truedy_csv import CsvFile
+
+log = logging.getLogger(__name__)
+
+_REASONS_SHOWN = 20
+_COUNTS = ("imported", "updated", "skipped", "errors")
+#: The column of the number as the API's page names it, and as an older server does.
+_PHONE_COLUMNS = ("phone", "phone_number")
+
+
+class FolderApi(Protocol):
+    """What is asked of Truedy; the hook has it."""
+
+    def list_folders(self) -> Iterable[Folder]:
+        """Yield all folders."""
+
+    def create_folder(self, name: str) -> Folder:
+        """Make a folder."""
+
+    def import_contacts(self, content: bytes, name: str, folder_id: str, overwrite: bool, /) -> ImportResult:
+        """Import a CSV file into a folder."""
+
+
+def folder_named(api: FolderApi, name: str) -> str:
+    """
+    Return the id of the folder with this name; it is made if there is none.
+
+    After making one the folders are read again, so that two tasks that did so at once agree on the older one.
+
+    :param name: the folder's name, letter for letter.
+    """
+    found = _find(api, name)
+    if found is None:
+        made = api.create_folder(name)
+        found = _find(api, name) or made.id
+    return found
+
+
+def _find(api: FolderApi, name: str) -> str | None:
+    folders = [folder for folder in api.list_folders() if folder.name == name]
+    oldest = min(folders, key=lambda folder: (str(folder.created_at or ""), folder.id), default=None)
+    return None if oldest is None else oldest.id
+
+
+def import_contacts(
+    api: FolderApi,
+    contacts: ContactList,
+    folder_id: str,
+    *,
+    overwrite_existing: bool = False,
+    max_bytes: int | None = None,
+) -> dict[str, Any]:
+    """
+    Import contacts in files below a size. Contacts that are there already are skipped, or updated.
+
+    :param max_bytes: how large a file may be. Default 4,500,000.
+    :return: see :class:`~airflow_truedy.operators.contact_import.ImportContactsOperator`.
+    :raises UnreadableAnswerError: the server's answer holds no counts at all.
+    """
+    sums: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for file, result in _results(api, contacts, folder_id, overwrite_existing, max_bytes or MAX_BYTES):
+        sums["files"] += 1
+        sums["contacts"] += file.contacts
+        counts = _counts(result)
+        sums.update(counts)
+        # By file: what one answer counts twice does not make up for what another leaves out.
+        sums["missing"] += max(0, file.contacts - sum(counts.values()))
+        reasons.update(scrub(problem.reason or "no reason given") for problem in result.error_details or ())
+    names = ("files", "contacts", *_COUNTS, "missing")
+    return {
+        "folder_id": folder_id,
+        **{name: sums[name] for name in names},
+        "reasons": dict(reasons.most_common(_REASONS_SHOWN)),
+    }
+
+
+def _results(
+    api: FolderApi, contacts: ContactList, folder_id: str, overwrite: bool, max_bytes: int
+) -> Iterator[tuple[CsvFile, ImportResult]]:
+    """Send file after file; if the first is refused for its column, in the spelling of an older server."""
+
+    def send(file: CsvFile) -> ImportResult:
+        return api.import_contacts(file.content, f"contacts-{file.start + 1}.csv", folder_id, overwrite)
+
+    for file in csv_files(contacts, phone_column=_PHONE_COLUMNS[0], max_bytes=max_bytes):
+        try:
+            result = send(file)
+        except InvalidRequestError:
+            if file.start:
+                raise
+            break
+        yield file, result
+    else:
+        return
+    log.info("The column %r was refused; trying %r", *_PHONE_COLUMNS)
+    for file in csv_files(contacts, phone_column=_PHONE_COLUMNS[1], max_bytes=max_bytes):
+        yield file, send(file)
+
+
+def _counts(result: ImportResult) -> dict[str, int]:
+    counted = {name: count for name in _COUNTS if (count := getattr(result, name)) is not None}
+    if not counted:
+        raise UnreadableAnswerError(
+            "the answer does not say how many contacts were imported",
+            operation="POST /contacts/import",
+            request_id=result.request_id,
+        )
+    return counted

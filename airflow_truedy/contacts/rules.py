@@ -1,0 +1,196 @@
+"""What a list of contacts is made by: one object, which the operators build and everything else is given."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_truedy.contacts.columns import Columns
+from airflow_truedy.contacts.errors import MissingColumnError, UnknownRegionError
+from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_WORDS_FOR_A_REGION = {"UK": "GB", "EN": "GB", "USA": "US", "U.S.": "US", "GER": "DE", "GERMANY": "DE"}
+
+
+@dataclass(frozen=True)
+class RegionColumn:
+    """
+    The region stands in a column of each row.
+
+    :param name: the column; it holds ISO 3166 codes of two letters such as ``US``, in any case. A row whose number
+        has no ``+`` and whose region is empty or unknown (``UK``, ``USA``) is refused.
+    """
+
+    name: str
+
+
+#: In which region numbers without ``+`` are read: an ISO 3166 code, a column that holds such codes, or ``None``: only
+#: numbers that start with ``+`` are taken.
+Region = str | RegionColumn | None
+#: Which row stays when several have one number. ``"last"`` writes the rows to disk once; ``"fail"`` keeps the first
+#: and fails after the files are written.
+Duplicates = Literal["first", "last", "fail"]
+_DUPLICATES: tuple[Duplicates, ...] = ("first", "last", "fail")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactRules:
+    """
+    All that decides which rows become contacts, and how.
+
+    :param region: in which region numbers without ``+`` are read: an ISO 3166 code such as ``"US"``, a
+        ``RegionColumn("country")``, or ``None``: only numbers with ``+`` are taken. There is no default.
+    :param columns: which columns become which fields: a ``Columns``, or its fields as a mapping. Default: the number
+        alone, from ``phone_number``.
+    :param allow: codes of kinds of numbers to take besides landlines, mobiles and VoIP numbers: ``extension`` (the
+        number is taken and its extension dropped), ``toll_free``, ``premium_rate``, ``shared_cost``,
+        ``personal_number``, ``pager``, ``uan``, ``voicemail``, ``global_network``. Default: none.
+    :param duplicates: which row stays when several have one number: ``"first"`` (default), ``"last"``, or ``"fail"``:
+        the files are written and the task fails.
+    :param suppression: do-not-call lists, or one of them: anything whose method ``open`` returns a
+        :class:`~airflow_truedy.contacts.suppression.Suppression`. Default: none.
+    :param max_rejected: fail, after the files are written, when more rows than this are refused (duplicates and
+        suppressed rows do not count): an ``int`` is a number of rows, a ``float`` a share of the rows read. Default: no
+        limit.
+    :param split_by: column by whose values the list is split; rows where it is empty are a part of their own, a value
+        of more than 200 characters refuses its row. Default: the list is not split.
+    :param max_splits: how many parts there may be. Each takes about 0.3 MB of memory. Default 50.
+    :raises UnknownRegionError: ``region`` cannot be an ISO 3166 code.
+    :raises MissingColumnError: ``columns`` has a field that does not exist.
+    :raises ValueError: another value cannot be.
+    """
+
+    region: Region
+    columns: Columns = field(default_factory=Columns)
+    allow: frozenset[Reason] = frozenset()
+    duplicates: Duplicates = "first"
+    suppression: Any = ()
+    max_rejected: int | float | None = None
+    split_by: str | None = None
+    max_splits: int = 50
+
+    def __post_init__(self) -> None:
+        check_region(self.region)
+        object.__setattr__(self, "columns", columns_of(self.columns))
+        object.__setattr__(self, "allow", allowed(self.allow))
+        if self.duplicates not in _DUPLICATES:
+            raise ValueError(f"duplicates={self.duplicates!r} is none of {_DUPLICATES}")
+
+    def named(self) -> set[str]:
+        """Return every column that these rules name."""
+        region = {self.region.name} if isinstance(self.region, RegionColumn) else set()
+        split = set() if self.split_by is None else {self.split_by}
+        return self.columns.named() | region | split
+
+    def found_in(self, present: Iterable[str]) -> ContactRules:
+        """
+        Return these rules with the columns named as the rows have them: upper and lower case may differ.
+
+        :param present: the columns that there are.
+        :raises MissingColumnError: some do not exist.
+        :raises UnknownRegionError: the region has no phone numbers.
+        """
+        if isinstance(self.region, str):
+            require_known(self.region)
+        there, region = {*present}, self.region
+        named: dict[Any, Any] = {}
+        for name in self.named() - there:
+            alike = [each for each in there if isinstance(each, str) and each.casefold() == name.casefold()]
+            named[name] = alike[0] if len(alike) == 1 else None
+        missing = sorted(str(name) for name, found in named.items() if found is None)
+        if missing:
+            raise MissingColumnError(f"No column {missing} in the rows; there are {sorted(map(str, there))}")
+        if not named:
+            return self
+        return replace(
+            self,
+            columns=self.columns.renamed(named),
+            region=RegionColumn(named.get(region.name, region.name)) if isinstance(region, RegionColumn) else region,
+            split_by=named.get(self.split_by, self.split_by),
+        )
+
+
+def columns_of(stated: Columns | Mapping[str, Any] | None) -> Columns:
+    """
+    Return the columns that a Dag author stated, as an object or as a mapping.
+
+    :raises MissingColumnError: a field that does not exist.
+    """
+    if stated is None or isinstance(stated, Columns):
+        return stated or Columns()
+    unknown = sorted(set(stated) - set(Columns.__dataclass_fields__))
+    if unknown:
+        raise MissingColumnError(
+            f"columns: {unknown} are not fields of a contact. They are {list(Columns.__dataclass_fields__)}, such as "
+            'columns={"phone_number": "mobile"}; any other value is one of custom_fields'
+        )
+    return Columns(**stated)
+
+
+def allowed(kinds: Iterable[Reason | str]) -> frozenset[Reason]:
+    """
+    Return the kinds of numbers for their codes.
+
+    :raises ValueError: a code is not one of those that may be allowed.
+    """
+    codes = [kinds] if isinstance(kinds, str) else list(kinds)
+    known = {reason.value for reason in ALLOWABLE}
+    unknown = sorted(str(code) for code in codes if code not in known)
+    if unknown:
+        raise ValueError(f"Cannot allow {unknown}; the kinds are {sorted(known)}")
+    return frozenset(Reason(code) for code in codes)
+
+
+def check_region(region: Region) -> None:
+    """
+    Check that a region has the form of one. Whether it has phone numbers is checked when they are read, because
+    libphonenumber is slow to load.
+
+    :raises UnknownRegionError: a value that cannot be an ISO 3166 code.
+    """
+    if region is None or isinstance(region, RegionColumn):
+        return
+    if not isinstance(region, str) or not re.fullmatch(r"[A-Z]{2}", region) or region in _WORDS_FOR_A_REGION:
+        known = _WORDS_FOR_A_REGION.get(str(region).upper())
+        hint = f'did you mean "{known}"?' if known else 'such as "US" or "GB"'
+        raise UnknownRegionError(
+            f'region={region!r} is not an ISO 3166 code of two capital letters, {hint} Say RegionColumn("country") for '
+            "a column that holds such codes, None to take numbers with + only"
+        )
+
+
+def check_list_region(region: str | None, hashed: bool) -> None:
+    """
+    Check the region of a do-not-call list; a list of digests needs none.
+
+    :raises UnknownRegionError: it is not stated, or cannot be one.
+    """
+    if region is not None and not isinstance(region, str):
+        raise UnknownRegionError(f"region={region!r}: a do-not-call list has cells, not rows; state one region for all")
+    if not hashed:
+        check_region(region)
+
+
+def require_known(region: str) -> None:
+    """
+    Check that a region has phone numbers.
+
+    :raises UnknownRegionError: it has none.
+    """
+    from phonenumbers import SUPPORTED_REGIONS
+
+    if region not in SUPPORTED_REGIONS:
+        raise UnknownRegionError(f"region={region!r} is not an ISO 3166 code that has phone numbers")
+
+
+def region_to_dict(region: Region) -> dict[str, str]:
+    """
+    Return a region as it stands in a manifest: ``{"code": "US"}``, ``{"column": "country"}`` or ``{"only": "+"}``.
+    """
+    if isinstance(region, RegionColumn):
+        return {"column": region.name}
+    return {"only": "+"} if region is None else {"code": region}

@@ -1,0 +1,79 @@
+"""Values as databases and files give them, as the text that is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+
+_MOST_DIGITS = 30  # a number that would be longer stays as 1E+40
+
+
+class UnreadableTextError(ValueError):
+    """A value that cannot be sent as text."""
+
+
+def is_nothing(value: Any) -> bool:
+    """
+    Whether a value stands for no value: ``None``, NaN, and the NaT and NA of pandas.
+
+    :param value: what a database or a file gives.
+    """
+    if isinstance(value, float):
+        return math.isnan(value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return value is None or type(value).__name__ in ("NaTType", "NAType")
+
+
+def text_of(value: Any) -> str:
+    """
+    A value as the text that is sent: no blanks around it, ``true``/``false``, ISO dates, numbers without exponent,
+    JSON for lists and objects; nothing for what stands for no value.
+
+    :param value: what a database or a file gives.
+    :raises UnreadableTextError: bytes, or what cannot be written down: keys that are no text, thousands of digits,
+        lists in lists a thousand deep.
+    """
+    if type(value) is str:
+        return value.strip()
+    if value is None or is_nothing(value):
+        return ""
+    try:
+        return _written(value)
+    except (TypeError, ValueError, RecursionError):
+        raise UnreadableTextError from None
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise UnreadableTextError
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(_for_json(value), ensure_ascii=False, allow_nan=False)
+    if isinstance(value, (float, Decimal)):
+        return _without_exponent(str(value))
+    return str(value).strip()
+
+
+def _for_json(value: Any) -> Any:
+    """A value in a list or object as JSON has it."""
+    if isinstance(value, dict):
+        return {name: _for_json(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_for_json(item) for item in value]
+    if is_nothing(value):
+        return None
+    return value if isinstance(value, (str, int, float)) else _written(value)
+
+
+def _without_exponent(number: str) -> str:
+    """``1e-05`` as ``0.00001``: whoever reads it aloud knows no exponents."""
+    if "e" not in number.lower() or abs(Decimal(number).adjusted()) > _MOST_DIGITS:
+        return number
+    return format(Decimal(number), "f")

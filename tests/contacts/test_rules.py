@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_truedy.contacts.columns import OTHERS, Columns
+from airflow_truedy.contacts.errors import MissingColumnError, UnknownRegionError
+from airflow_truedy.contacts.reasons import ALLOWABLE
+from airflow_truedy.contacts.rules import ContactRules, RegionColumn
+
+ALL = Columns("tel", email="mail", custom_fields={"tier": "plan"}, required=["id"])
+
+
+def test_named_columns_must_exist() -> None:
+    rules = ContactRules(region=RegionColumn("country"), columns=ALL, split_by="zone")
+    assert rules.found_in(["tel", "mail", "plan", "id", "country", "zone", "more"]) is rules
+    with pytest.raises(MissingColumnError, match=r"No column \['country', 'id', 'mail', 'zone'\].*\['plan', 'tel'\]"):
+        rules.found_in(["tel", "plan"])
+
+
+def test_columns_may_differ_in_upper_and_lower_case() -> None:
+    rules = ContactRules(region=RegionColumn("Country"), columns=ALL, split_by="zone")
+    found = rules.found_in(["TEL", "MAIL", "PLAN", "ID", "COUNTRY", "ZONE", "mail"])
+    assert found.columns == Columns("TEL", email="mail", custom_fields={"tier": "PLAN"}, required=["ID"])
+    assert (found.region, found.split_by) == (RegionColumn("COUNTRY"), "ZONE")
+    assert found.columns.reader()({"PLAN": "gold", "ID": "1"}) == {"custom_fields": {"tier": "gold"}}
+
+
+def test_two_columns_that_differ_only_so_are_not_chosen_from() -> None:
+    with pytest.raises(MissingColumnError, match=r"No column \['tel'\]"):
+        ContactRules(region="US", columns=Columns("tel")).found_in(["TEL", "Tel"])
+
+
+def test_all_other_columns_stay_all_others() -> None:
+    found = ContactRules(region=None, columns=Columns("tel", custom_fields=OTHERS)).found_in(["TEL", "Plan"])
+    assert found.columns.reader()({"TEL": "1", "Plan": "gold"}) == {"custom_fields": {"Plan": "gold"}}
+
+
+def test_columns_may_be_stated_as_a_mapping() -> None:
+    rules = ContactRules(region="US", columns={"phone_number": "tel", "custom_fields": ["plan"]})  # type: ignore[arg-type]
+    assert rules.columns == Columns("tel", custom_fields=["plan"])
+    assert ContactRules(region="US", columns=None).columns == Columns()  # type: ignore[arg-type]
+    with pytest.raises(MissingColumnError, match=r'\[\'phone\'\] are not fields.*columns=\{"phone_number": "mobile"\}'):
+        ContactRules(region="US", columns={"phone": "tel"})  # type: ignore[arg-type]
+
+
+def test_the_region_must_be_stated() -> None:
+    with pytest.raises(TypeError, match="region"):
+        ContactRules()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("region", ["us", "USA", "+1", "", 49, b"US"])
+def test_what_cannot_be_a_region_is_refused_at_once(region: object) -> None:
+    with pytest.raises(UnknownRegionError, match=r'RegionColumn\("country"\).*None'):
+        ContactRules(region=region)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("region", "meant"), [("UK", "GB"), ("USA", "US")])
+def test_a_word_for_a_region_gets_a_hint(region: str, meant: str) -> None:
+    with pytest.raises(UnknownRegionError, match=f'did you mean "{meant}"'):
+        ContactRules(region=region)
+
+
+def test_only_kinds_of_numbers_can_be_allowed() -> None:
+    assert ContactRules(region="US", allow="extension").allow <= ALLOWABLE  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"\['short_number'\].*toll_free"):
+        ContactRules(region="US", allow=["short_number"])  # type: ignore[arg-type]
+
+
+def test_an_unknown_way_with_duplicates_is_refused() -> None:
+    with pytest.raises(ValueError, match="'some' is none of"):
+        ContactRules(region="US", duplicates="some")  # type: ignore[arg-type]
