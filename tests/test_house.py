@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,32 @@ import airflow_truedy
 
 PACKAGE = Path(airflow_truedy.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
-# Rooms whose rules are run without Airflow, and what of the package each may import beside itself.
-FRAMEWORK_FREE = {
-    "files": {"formats", "masking", "__init__"},
-    "api": {"files", "formats", "masking", "__init__"},
-    "contacts": {"files", "formats", "masking", "__init__"},
-    "campaigns": {"api", "contacts", "files", "formats", "masking", "__init__"},
-    "monitoring": {"api", "campaigns", "files", "formats", "masking", "__init__"},
-    "results": {"api", "contacts", "campaigns", "monitoring", "files", "formats", "masking", "__init__"},
+REPOSITORY = PACKAGE.parent
+# The distributions and folders with Python files, by the name under which they are imported.
+TREES = {
+    "airflow_truedy": PACKAGE,
+    "truedy_sandbox": REPOSITORY / "sandbox" / "truedy_sandbox",
+    "tools": REPOSITORY / "tools",
+    "benchmarks": REPOSITORY / "benchmarks",
+    "tests": REPOSITORY / "tests",
+    "dags_examples": REPOSITORY / "dags_examples",
 }
+# Rooms whose rules are run without Airflow, and what of the package each may import beside itself. What is not named
+# here is the Airflow face, which may import all of them; compat is its leaf.
+_LEAVES = {"formats", "masking", "__init__"}
+_MIDDLE = _LEAVES | {"files", "api", "contacts", "calling_hours"}
+FRAMEWORK_FREE = {
+    "formats": {"__init__"},
+    "masking": {"formats", "__init__"},
+    "files": _LEAVES,
+    "api": _LEAVES,
+    "contacts": _LEAVES | {"files"},
+    "calling_hours": _LEAVES | {"files"},
+    "campaigns": _MIDDLE,
+    "monitoring": _MIDDLE | {"campaigns"},
+    "results": _MIDDLE | {"campaigns"},
+}
+ROOMS = [room for room in FRAMEWORK_FREE if (PACKAGE / room).exists() or (PACKAGE / f"{room}.py").exists()]
 
 
 def room_of(path: Path) -> str:
@@ -62,7 +80,7 @@ def broken_imports(path: Path) -> list[str]:
     return broken
 
 
-@pytest.mark.parametrize("room", list(FRAMEWORK_FREE))
+@pytest.mark.parametrize("room", ROOMS)
 def test_imports_go_one_way(room: str) -> None:
     files = [path for path in FILES if room_of(path) == room]
     assert files
@@ -79,6 +97,45 @@ def test_the_check_would_see_a_wrong_import(tmp_path: Path, monkeypatch: pytest.
         "api/x.py:2 imports airflow_truedy.contacts.lists",
         "api/x.py:3 imports airflow.sdk",
     ]
+
+
+def test_the_leaf_of_the_airflow_face_imports_nothing_of_the_package() -> None:
+    ours = [name for name, _ in imports_of(PACKAGE / "compat.py") if name.startswith("airflow_truedy")]
+    assert ours == []
+
+
+def test_the_sandbox_and_the_provider_do_not_know_each_other() -> None:
+    """Tests, tools and benchmarks bring them together; nothing that a user installs on a worker does."""
+
+    def importing(tree: str, other: str) -> list[str]:
+        files = TREES[tree].rglob("*.py")
+        return [str(file) for file in files for name, _ in imports_of(file) if name.split(".")[0] == other]
+
+    assert importing("airflow_truedy", "truedy_sandbox") == []
+    assert importing("dags_examples", "truedy_sandbox") == []
+    assert importing("truedy_sandbox", "airflow_truedy") == []
+
+
+def modules_by_name() -> dict[str, Path]:
+    found = {}
+    for top, folder in TREES.items():
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join([top, *parts]).removesuffix(".__init__")] = path
+    return found
+
+
+def test_no_circle_of_imports_anywhere() -> None:
+    """Imports inside functions and for type checking count too: who reads a module must not have to read itself."""
+    modules = modules_by_name()
+    graph = {}
+    for name, path in modules.items():
+        known = (each if each in modules else each.rpartition(".")[0] for each, _ in imports_of(path))
+        graph[name] = {each for each in known if each in modules and each != name}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(f"a circle of imports: {' <- '.join(circle.args[1])}")
 
 
 def test_the_http_library_is_imported_in_one_module_of_the_client_side() -> None:

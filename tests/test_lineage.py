@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def installed() -> None:
     pytest.importorskip("airflow.providers.openlineage")
 
 
-def names(datasets: list) -> list[tuple[str, str]]:
+def names(datasets: list[Any]) -> list[tuple[str, str]]:
     return [(each.namespace, each.name) for each in datasets]
 
 

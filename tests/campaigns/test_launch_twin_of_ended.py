@@ -100,7 +100,7 @@ def test_a_twin_that_we_hold_is_not_resumed_after_its_elder_ended(
 def test_a_campaign_of_a_zombie_that_ended_while_we_fill_ours_keeps_ours_a_draft(ground: Ground) -> None:
     plan = plan_of(20, chunk_size=10, **IMMEDIATE)
     ground.clock.change(to=IN_THE_WINDOW)
-    theirs = []
+    theirs: list[Any] = []
 
     def a_zombie_launches(_: httpx.Request, send: Send) -> httpx.Response:
         if not theirs:

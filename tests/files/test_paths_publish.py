@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from airflow_truedy.files import paths
 from airflow_truedy.files.paths import publish
 
 
@@ -43,7 +43,7 @@ def test_what_is_there_survives_a_copy_that_breaks(spool: Path, target: Any, mon
         to.write(b"new and")
         raise ConnectionError("the store went away")
 
-    monkeypatch.setattr(paths.shutil, "copyfileobj", broken)
+    monkeypatch.setattr(shutil, "copyfileobj", broken)
     with pytest.raises(ConnectionError, match="went away"):
         publish(spool, target)
     assert target.read_bytes() == b"good"

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import XCom
 
-from airflow_truedy.links import batch_calls
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink, campaign_url
 
 API = "https://api.truedy.ai/api/public/v1"
@@ -37,7 +37,7 @@ def test_the_button_leads_to_what_the_task_kept(kept: str | None, shown: str, mo
         asked.update(wanted)
         return kept
 
-    monkeypatch.setattr(batch_calls.XCom, "get_value", get_value)
+    monkeypatch.setattr(XCom, "get_value", get_value)
     ti_key: Any = object()
     link: Any = BatchCallLink()
     assert link.get_link(None, ti_key=ti_key) == shown

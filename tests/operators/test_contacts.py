@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import fsspec
 import jinja2
@@ -339,7 +339,7 @@ def test_templates_and_sql_files_are_rendered_in_lists_too(tmp_path: Path) -> No
     )
     assert task.sql == "SELECT * FROM people WHERE plan = 'gold'"
     assert (task.conn_id, task.parameters, task.output_path) == ("gold_db", {"day": "gold"}, "/x/gold")
-    (source,) = task.suppression
+    (source,) = cast("Any", task.suppression)
     assert source.sql == task.sql
     assert source.as_of == "gold"
     assert "s3cret" not in str(serialize_template_field(task.suppression, "suppression"))

@@ -41,7 +41,7 @@ from airflow_truedy.operators.parameters import (
 )
 from airflow_truedy.operators.private_fields import PrivateValue, holds_people, reveal
 
-PEOPLE = [
+PEOPLE: list[dict[str, Any]] = [
     {"phone_number": "+12125550100", "first_name": "Zaphod", "email": "zaphod@example.com"},
     {"phone_number": "+12125550101", "custom_fields": {"plan": "Beeblebrox"}},
 ]
