@@ -17,7 +17,7 @@ from airflow_truedy.campaigns.plan import (
 from airflow_truedy.campaigns.schedule import check_window_is_possible, in_words, instant_of, zone_of
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
-from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
+from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
 from airflow_truedy.operators.contact_source import contact_list_of
 from airflow_truedy.operators.parameters import (
     Parameter,
@@ -252,9 +252,9 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         """
         Bring the campaign about, wait for its end if asked to, and return a small summary.
 
-        :return: ``batch_call_id``, ``name``, ``status``, ``scheduled_at`` (UTC), ``timezone``, ``total_contacts`` and
-            ``request_id`` (for Truedy's support); after a wait also ``outcome`` (``success`` or ``warning``),
-            ``called``, ``completed``, ``failed``, ``pending`` and ``duration_seconds``.
+        :return: ``batch_call_id``, ``name``, ``status``, ``scheduled_at`` (UTC), ``timezone``, ``total_contacts``,
+            ``url`` (its page in Truedy) and ``request_id`` (for Truedy's support); after a wait also ``outcome``
+            (``success`` or ``warning``), ``called``, ``completed``, ``failed``, ``pending`` and ``duration_seconds``.
         """
         from airflow_truedy.hooks.truedy import TruedyHook
 
@@ -304,10 +304,35 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             self.truedy_conn_id,
             hook.client.base_url,
         )
-        watch_settings = self._prepare_waiting(hook, plan)
-        self._launch = Launch(hook.client, plan, self._store(context))
-        batch = self._launched(hook, self._launch)
-        context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(batch.id))
+        monitor_settings = self._prepare_waiting(hook, plan)
+        store = LinkingStore(self._store(context), context, hook.campaign_url)
+        self._launch = Launch(hook.client, plan, store)
+        try:
+            batch = self._launched(hook, self._launch)
+            store.link(batch.id)
+            self._log_launched(batch, plan)
+            summary = {**summary_of(batch), "url": store.url}
+            if not self._waits or not plan.start:
+                return self._conclude(context, summary)
+            return self._wait_for(context, hook, monitor_settings, batch, summary)
+        finally:
+            self._log_url(store.url)
+
+    def execute_complete(
+        self, context: Context, event: Any = None, launched: dict[str, Any] | None = None, **newer: Any
+    ) -> dict[str, Any]:
+        """Go on after the trigger has seen the campaign's end."""
+        try:
+            return super().execute_complete(context, event, launched, **newer)
+        finally:
+            self._log_url((launched or {}).get("url"))
+
+    def _log_url(self, url: str | None) -> None:
+        # The last line, whatever happened: where a person on call looks first.
+        if url:
+            self.log.info("The campaign in Truedy: %s", url)
+
+    def _log_launched(self, batch: BatchCall, plan: CampaignPlan) -> None:
         begins, is_open = _start_in_words(batch, plan)
         # The API's documents let calls begin with the next window; nobody has seen a server do it.
         self.log.log(
@@ -319,10 +344,6 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             "unknown" if batch.total_contacts is None else batch.total_contacts,
             begins,
         )
-        summary = summary_of(batch)
-        if not self._waits or not plan.start:
-            return self._conclude(context, summary)
-        return self._wait_for(context, hook, watch_settings, batch, summary)
 
     def _launched(self, hook: TruedyHook, launch: Launch) -> BatchCall:
         try:

@@ -89,16 +89,20 @@ class _OneBatchCall(BaseOperator):
         Do it.
 
         :return: the batch call as read back: ``batch_call_id``, ``name``, ``status``, ``scheduled_at`` (UTC),
-            ``timezone``, ``total_contacts``, ``request_id``.
+            ``timezone``, ``total_contacts``, ``url``, ``request_id``.
         """
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             given = self.parameters.read(self, self._stated)
-            context["ti"].xcom_push(key=XCOM_KEY, value=hook.campaign_url(given["batch_call_id"]))
-            batch, more = self._do(hook.client, given)
-        self.log.info("Batch call %s is %r.", batch.id, batch.status)
-        return {**summary_of(batch), **more}
+            url = hook.campaign_url(given["batch_call_id"])
+            context["ti"].xcom_push(key=XCOM_KEY, value=url)
+            try:
+                batch, more = self._do(hook.client, given)
+                self.log.info("Batch call %s is %r.", batch.id, batch.status)
+            finally:
+                self.log.info("The campaign in Truedy: %s", url)
+        return {**summary_of(batch), "url": url, **more}
 
     def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         """Do it; return the batch call as it is then, and what else is to be told."""

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_truedy.api.errors import InvalidPayloadError, NotFoundError, TruedyError
 from airflow_truedy.assets import record_outlets
+from airflow_truedy.compat import triggers_hear_of_kills
 from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.monitoring.monitor import DEFAULT_INTERVAL, CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, SuccessRules, Verdict, WaitInterruptedError
@@ -185,6 +186,13 @@ class WaitingOperator(BaseOperator):
     def _defer(self, truedy_conn_id: str, monitor: CampaignMonitor, launched: dict[str, Any]) -> NoReturn:
         from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 
+        if self.on_kill_action == "pause" and not triggers_hear_of_kills():
+            self.log.warning(
+                "This Airflow tells no trigger that its task was killed (3.3 does): when this task is marked failed "
+                "or cleared while it is deferred, the campaign goes on calling. Pause batch call %s in Truedy then, or "
+                "set deferrable=False.",
+                monitor.settings.batch_call_id,
+            )
         self.defer(
             trigger=BatchCallTrigger.of(monitor, truedy_conn_id, on_kill_action=self.on_kill_action),
             method_name="execute_complete",

@@ -75,6 +75,7 @@ def make_ground() -> Iterator[Callable[..., Ground]]:
 def execute(task: CreateBatchCallOperator, store: Kept | None = None, **ti: Any) -> Any:
     """Render and run it as a task of Airflow does; ``pushed`` holds its XComs."""
     pushed: dict[str, Any] = {}
+    execute.pushed = pushed  # type: ignore[attr-defined]
     values = {"dag_id": "d", "task_id": task.task_id, "run_id": "r", "map_index": -1, "try_number": 1, **ti}
     instance = SimpleNamespace(**values, xcom_push=lambda key, value: pushed.update({key: value}))
     context: Any = {
@@ -87,9 +88,7 @@ def execute(task: CreateBatchCallOperator, store: Kept | None = None, **ti: Any)
     if store is not None:
         context["task_state_store"] = store
     task.render_template_fields(context)
-    result = task.execute(context)
-    execute.pushed = pushed  # type: ignore[attr-defined]
-    return result
+    return task.execute(context)
 
 
 class TestWhileTheDagIsParsed:
@@ -184,11 +183,33 @@ class TestExecute:
             "scheduled_at": SOON.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "timezone": "Etc/GMT+5",
             "total_contacts": 3,
+            "url": f"http://127.0.0.1/#{ground.only.id}",
             "request_id": result["request_id"],
         }
         assert result["request_id"]
         assert json.loads(json.dumps(result)) == result
         assert execute.pushed == {XCOM_KEY: f"http://127.0.0.1/#{ground.only.id}"}  # type: ignore[attr-defined]
+
+    def test_the_link_is_there_as_soon_as_the_draft_is_and_stays_when_the_task_fails(self, ground: Ground) -> None:
+        links = []
+        task = operator(chunk_size=2)
+
+        def breaks(request: Any, send: Any) -> Any:
+            links.append(dict(execute.pushed))  # type: ignore[attr-defined]
+            return refused(422, "code", "broken")(request, send)
+
+        ground.alter("POST", ".*/contacts", breaks)
+        with pytest.raises(AirflowFailException, match="broken"):
+            execute(task)
+        assert links[0] == execute.pushed == {XCOM_KEY: f"http://127.0.0.1/#{ground.only.id}"}  # type: ignore[attr-defined]
+
+    def test_the_address_is_the_last_line_of_the_log(
+        self, ground: Ground, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        execute(operator())
+        last = (caplog.text + capfd.readouterr().out).strip().splitlines()[-1]
+        assert f"http://127.0.0.1/#{ground.only.id}" in last
 
     def test_rendered_text_gets_its_types_back(self, ground: Ground) -> None:
         execute(

@@ -100,6 +100,17 @@ def test_without_waiting_the_summary_is_that_of_the_launch(monkeypatch: pytest.M
 # --- In the worker and deferred
 
 
+@pytest.mark.parametrize(("hears", "action", "warns"), [(False, "pause", 1), (False, "leave", 0), (True, "pause", 0)])
+def test_a_task_that_defers_where_no_trigger_hears_of_a_kill_says_what_to_do(
+    hears: bool, action: str, warns: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, batch("active"))
+    monkeypatch.setattr("airflow_truedy.operators.waiting.triggers_hear_of_kills", lambda: hears)
+    with pytest.raises(TaskDeferred):
+        operator(deferrable=True, on_kill_action=action).execute(context())
+    assert capfd.readouterr().out.count("the campaign goes on calling. Pause batch call batch_1") == warns
+
+
 def test_the_link_is_there_before_the_wait_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("active"))
     given = context()
