@@ -7,10 +7,11 @@ For a sandbox with an address of its own there are :class:`~truedy_sandbox.serve
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timezone
 from typing import Any
 
-from fastapi.testclient import TestClient
+import httpx
 
 from truedy_sandbox.app import create_app
 from truedy_sandbox.clock import VirtualClock
@@ -35,7 +36,8 @@ class SandboxClient:
         self.wall = MONDAY.timestamp()
         self.clock = VirtualClock(MONDAY, speed=0, wall=lambda: self.wall)
         self.app = create_app(self.settings, clock=self.clock)
-        self.client = TestClient(self.app, raise_server_exceptions=raise_dropped)
+        transport = _InProcess(httpx.ASGITransport(self.app, raise_app_exceptions=raise_dropped))
+        self.client = httpx.Client(transport=transport, base_url="http://sandbox")
         self.headers = {"Authorization": f"Bearer {self.settings.api_key}"}
 
     def close(self) -> None:
@@ -98,6 +100,25 @@ class SandboxClient:
         answer = self.client.request(method, f"/_sandbox/{path}", json=body)
         assert answer.status_code < 300, answer.text
         return answer.json()
+
+
+class _InProcess(httpx.BaseTransport):
+    """Lets a blocking client ask an app of this process."""
+
+    def __init__(self, app: httpx.ASGITransport) -> None:
+        self._app = app
+        self._loop = asyncio.new_event_loop()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._loop.run_until_complete(self._answer(request))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        again = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+        answer = await self._app.handle_async_request(again)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+    def close(self) -> None:
+        self._loop.close()
 
 
 def people(count: int, start: int = 0) -> list[dict[str, str]]:

@@ -1,0 +1,92 @@
+"""
+Check a Truedy server before the first campaign: ``python -m airflow_truedy.check --conn-id truedy_default``.
+
+It shows which of the promises that a launch rests on hold there, which ``settle`` fits, and a report for a bug report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_truedy.campaigns.server_check import ServerCheck
+
+_ABOUT = """\
+Makes one draft with {contacts} fictional numbers (555-0100 to 555-0199) on the server of {conn_id}, and deletes it.
+Nothing is scheduled. What the server starts by itself would begin in 30 days, and is paused at once.
+"""
+_WORDS = {True: "holds", False: "DOES NOT HOLD", None: "not known"}
+
+
+def report_of(check: ServerCheck) -> dict[str, Any]:
+    """Return everything that was found as plain JSON, without keys, numbers, names, ids and addresses."""
+    return {
+        "version": __version__,
+        "complete": check.complete,
+        "findings": [asdict(each) for each in check.findings],
+        "lags": check.lags,
+        "settle": check.settle()[0],
+        "left_behind": len(check.left_behind),
+    }
+
+
+def show(check: ServerCheck) -> int:
+    """Print what was found; return 0 if no promise is broken, 1 if one is, 2 if the check stopped before its end."""
+    _say("")
+    for each in check.findings:
+        _say(f"{_WORDS[each.holds]:>13}  {each.promise}: {each.found}")
+    for what, lag in check.lags.items():
+        _say(f"{'':>13}  {what} after {lag:.1f} s" if lag is not None else f"{'NOT SEEN':>13}  {what}")
+    _say(f"\n{check.settle()[1]}.")
+    if check.left_behind:
+        _say(f"Left behind, delete by hand: {', '.join(check.left_behind)}")
+    _say(f"\nTo attach to a bug report:\n{json.dumps(report_of(check))}")
+    if not check.complete:
+        return 2
+    return 1 if any(each.holds is False for each in check.findings) else 0
+
+
+def main(arguments: Sequence[str] | None = None, **timing: Any) -> int:
+    """
+    Check the server of a connection and show what was found; for the exit code see :func:`show`.
+
+    :param timing: ``sleep``, ``clock`` and ``now`` of :class:`~airflow_truedy.campaigns.server_check.ServerCheck`.
+    """
+    parser = argparse.ArgumentParser("python -m airflow_truedy.check", description=(__doc__ or "").partition("\n\n")[2])
+    parser.add_argument("--conn-id", default="truedy_default", help="the Airflow connection (default: %(default)s)")
+    parser.add_argument("--agent-id", help="the draft's agent (default: the first one that is active and has a number)")
+    options = parser.parse_args(arguments)
+    # Only now: --help needs neither Airflow nor the client.
+    from airflow_truedy.campaigns.server_check import CONTACTS, ServerCheck
+    from airflow_truedy.hooks.settings import ConnectionFieldError
+    from airflow_truedy.hooks.truedy import TruedyHook
+
+    # One line for each request would hide what is found.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    _say(_ABOUT.format(contacts=CONTACTS, conn_id=options.conn_id))
+    try:
+        with TruedyHook(options.conn_id) as hook:
+            check = ServerCheck(hook.client, say=_say, **timing)
+            check.run(options.agent_id)
+    except ConnectionFieldError as error:
+        _say(str(error))
+        return 2
+    return show(check)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
