@@ -20,8 +20,8 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.api import endpoints, models
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.results.fetch import Reading, ResultsReader
-from airflow_truedy.results.result_files import write_results
-from airflow_truedy.results.staging import Spool
+from airflow_truedy.results.files import write_results
+from airflow_truedy.results.staging import Staging
 
 SIZES = (5_000, 50_000)
 #: Calls read one by one, to compare threads: what a server costs whose list shows no whole calls.
@@ -46,12 +46,12 @@ def measure(base_url: str, api_key: str, batch_call_id: str) -> dict[str, float]
     """Read and write the results in this process."""
     before = _peak()
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, _client(base_url, api_key) as client, Spool() as spool:
+    with tempfile.TemporaryDirectory() as folder, _client(base_url, api_key) as client, Staging() as staging:
         reader = ResultsReader(client, now=lambda: datetime(2026, 6, 30, tzinfo=timezone.utc))
-        reader.read(batch_call_id, spool)
+        reader.read(batch_call_id, staging)
         read = time.perf_counter()
-        write_results(spool, batch_call_id, Path(folder) / "results.jsonl.gz")
-        counts = spool.counts()
+        write_results(staging, batch_call_id, Path(folder) / "results.jsonl.gz")
+        counts = staging.totals()
     return {
         "contacts": counts.contacts,
         "details_missing": counts.details_missing,

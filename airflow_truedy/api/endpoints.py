@@ -118,7 +118,12 @@ def list_batch_call_contacts(batch_call_id: str, status: str | None = None) -> L
     :param status: only those with this call status; the API does not say which words it knows.
     """
     path = f"/batch-calls/{quoted(batch_call_id)}/contacts"
-    return read_all(path, models.BatchCallContact, lambda row: row.contact_id or row.phone_number, status=status)
+    return read_all(path, models.BatchCallContact, _listed_contact, status=status)
+
+
+def _listed_contact(row: models.BatchCallContact) -> str | None:
+    # Both: servers list several people under one contact id.
+    return f"{row.contact_id or ''} {row.phone_number or ''}".strip() or None
 
 
 def add_contacts(

@@ -35,6 +35,27 @@ def hook_of(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Any:
     return hook
 
 
+def engine_of(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Any:
+    """
+    Return SQLAlchemy's engine for a connection; it opens its connections through the hook.
+
+    :raises NotADatabaseError: if its hook is not one of an SQL database, or SQLAlchemy has no dialect for it.
+    """
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    from sqlalchemy.pool import NullPool
+
+    hook = hook_of(conn_id, hook_params)
+    options: dict[str, Any] = {"hide_parameters": True, "poolclass": NullPool}
+    if type(hook).get_sqlalchemy_engine is DbApiHook.get_sqlalchemy_engine:
+        # The hook's own connection: its address as SQLAlchemy has it knows nothing of TLS and the like.
+        options["creator"] = hook.get_conn
+    try:
+        return hook.get_sqlalchemy_engine(engine_kwargs=options)
+    except Exception as error:
+        told = type(error).__name__
+    raise NotADatabaseError(f"Connection {conn_id!r}: SQLAlchemy has no way to this database ({told}).")
+
+
 def sql_rows(
     conn_id: str, sql: str, parameters: Any = None, hook_params: Mapping[str, Any] | None = None
 ) -> Iterator[Mapping[str, Any]]:

@@ -8,27 +8,34 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.operators.batch_call_ids import batch_call_id_of
-from airflow_truedy.operators.templating import number, restored, restored_text
-from airflow_truedy.retry_policy import failing_fast
+from airflow_truedy.operators.templating import is_template, number, restored, restored_text, truth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_truedy.operators.results_table import ResultsTable
     from airflow_truedy.results.fetch import Reading, ResultsReader
-    from airflow_truedy.results.staging import Spool
+    from airflow_truedy.results.staging import Staging
+    from airflow_truedy.results.table import ResultsTable
+
+_SWITCHES = ("create_table", "details", "transcripts")
+_CHECKED = (*_SWITCHES, "settle_time", "threads", "on_incomplete")
+_ON_INCOMPLETE = ("fail", "warn")
+_CHUNK = 1_000
 
 
 class BatchCallResultsOperator(BaseOperator):
     """
     Write what became of each contact of a batch call into a file or a table, one row a contact.
 
-    Columns: ``batch_call_id``, ``contact_id``, ``phone_number``, ``first_name``, ``call_status``, ``call_id``,
-    ``called_at`` (UTC), ``duration_seconds``, ``cost_credits``, ``summary``, ``transcript`` (JSON), ``details``
-    (``none``, ``complete`` or ``missing``). ``call_status`` is ``pending``, ``in_progress``, ``completed``,
-    ``no_answer``, ``busy``, ``voicemail``, ``failed``, ``cancelled``, or what else the server says.
+    Columns: ``batch_call_id``, ``contact_id``, ``contact_key`` (your own key), ``phone_number``, ``first_name``,
+    ``custom_fields`` (JSON), ``call_status``, ``call_id``, ``called_at`` (UTC), ``duration_seconds``,
+    ``cost_credits``, ``summary``, ``transcript`` (JSON), ``details`` (``none``, ``complete``, ``partial`` or
+    ``missing`` while cost or summary may still come, ``gone`` for a contact that the server no longer lists),
+    ``cleaned`` (names of columns whose text had to be cut or cleaned). ``call_status`` is ``pending``,
+    ``in_progress``, ``completed``, ``no_answer``, ``busy``, ``voicemail``, ``failed``, ``cancelled``, or another word
+    of the server's. A call that has ended never becomes pending again, whichever of two runs is the later one.
 
     Memory does not grow with the campaign. Requests: one page per 100 contacts, and at most about one per call that has
     details to read; where it pays, a hundred calls at once. Running it twice gives the same rows, and reads only what
@@ -36,21 +43,30 @@ class BatchCallResultsOperator(BaseOperator):
 
     :param batch_call_id: the batch call, or the dict that ``CreateBatchCallOperator`` returns.
     :param to: path or URI of a file that ends in ``.jsonl``, ``.csv`` (also with ``.gz``) or ``.parquet`` (needs
-        ``pyarrow``), on anything that ``ObjectStoragePath`` reaches. It appears whole or not at all.
+        ``pyarrow``), on anything that ``ObjectStoragePath`` reaches. It appears whole or not at all. In a mapped task
+        the map index is put into the name, unless ``to`` is mapped itself.
     :param to_conn_id: Airflow connection of the object storage.
-    :param table: instead of a file, a table: rows are inserted or, by batch call and contact, replaced.
-    :param conn_id: database connection of the table, of any type with a ``DbApiHook``.
-    :param create_table: create the table if it is not there; the statement is
-        :data:`airflow_truedy.operators.results_table.DDL`. Default: it must be there.
+    :param table: instead of a file, a table: rows are inserted or, by batch call and contact, updated. Columns of your
+        own survive. It must have a key of ``batch_call_id`` and ``contact_id``.
+    :param conn_id: database connection of the table: PostgreSQL, MariaDB, MySQL, SQLite, or another with a
+        ``DbApiHook`` and an SQLAlchemy dialect.
+    :param create_table: create the table if it is not there; the statement is what
+        :func:`airflow_truedy.results.table.create_statement` returns. Default: it must be there.
     :param hook_params: for the database hook.
     :param previous: results of an earlier run in a file, by path, URI or manifest; calls that are complete in it are
         not read again.
+    :param contacts: the list that the campaign was made from (a contacts manifest, path or URI): ``contact_key`` and
+        ``custom_fields`` come from there, by number. Default: both stay empty.
     :param details: read length, cost and summary of each call. Default: yes.
-    :param transcripts: read what was said too: one more request for each answered call. Default: no.
+    :param transcripts: read what was spoken too: one more request for each answered call. Default: no.
     :param settle_time: seconds to wait, in all, for details of calls that ended a moment ago. Default: 120.
+    :param on_incomplete: what it means that the server lists fewer contacts than the batch call has, also when asked
+        again: ``fail`` (default; nothing is written, and a retry may find them), or ``warn`` and write what there is
+        (``contacts_missing`` in the manifest).
     :param threads: requests under way at once; the connection's ``requests_per_minute`` still holds. Default: 4.
     :param truedy_conn_id: connection of type ``truedy``.
     :raises AirflowFailException: for errors that no retry can help.
+    :raises IncompleteResultsError: if contacts are missing.
     """
 
     template_fields: Sequence[str] = (
@@ -62,9 +78,11 @@ class BatchCallResultsOperator(BaseOperator):
         "create_table",
         "hook_params",
         "previous",
+        "contacts",
         "details",
         "transcripts",
         "settle_time",
+        "on_incomplete",
         "threads",
         "truedy_conn_id",
     )
@@ -82,9 +100,11 @@ class BatchCallResultsOperator(BaseOperator):
         create_table: bool = False,
         hook_params: dict[str, Any] | None = None,
         previous: Any = None,
+        contacts: Any = None,
         details: bool = True,
         transcripts: bool = False,
         settle_time: float | str = 120,
+        on_incomplete: str = "fail",
         threads: int | str = 4,
         truedy_conn_id: str = "truedy_default",
         **kwargs: Any,
@@ -98,13 +118,17 @@ class BatchCallResultsOperator(BaseOperator):
         self.create_table = create_table
         self.hook_params = hook_params
         self.previous = previous
+        self.contacts = contacts
         self.details = details
         self.transcripts = transcripts
         self.settle_time = settle_time
+        self.on_incomplete = on_incomplete
         self.threads = threads
         self.truedy_conn_id = truedy_conn_id
         self._manifest: dict[str, Any] | None = None
         self._check_where()
+        if not any(is_template(getattr(self, name)) for name in _CHECKED):
+            self._checked_switches()
 
     def _check_where(self) -> None:
         """Refuse while the Dag is parsed results that would go nowhere, or nobody knows where."""
@@ -118,81 +142,100 @@ class BatchCallResultsOperator(BaseOperator):
         if rule:
             raise InvalidPayloadError("invalid parameter", problems=[("to, table", "", rule)])
 
+    def _checked_switches(self) -> dict[str, bool]:
+        """
+        Read the rendered switches, and check the numbers beside them.
+
+        :raises InvalidPayloadError: naming a parameter and its rule.
+        """
+        number("settle_time", self.settle_time, at_least=0)
+        number("threads", self.threads, at_least=1, whole=True)
+        if self.on_incomplete not in _ON_INCOMPLETE:
+            rule = f"one of {', '.join(_ON_INCOMPLETE)}"
+            raise InvalidPayloadError("invalid parameter", problems=[("on_incomplete", repr(self.on_incomplete), rule)])
+        return {name: truth(name, getattr(self, name)) for name in _SWITCHES}
+
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Read and write the results.
 
-        :return: a manifest: ``batch_call_id``, ``status``, ``contacts``, ``called``, ``by_outcome``, totals, and
-            ``uri`` with ``sha256`` or ``table`` with ``rows_written`` and ``rows_unchanged``.
+        :return: a manifest: ``batch_call_id``, ``status``, ``contacts``, ``contacts_missing``, ``called``,
+            ``by_outcome``, totals, and ``uri`` with ``sha256`` or ``table`` with ``rows_written`` and
+            ``rows_unchanged``.
         """
         from airflow_truedy.assets import record_outlets
         from airflow_truedy.hooks.truedy import TruedyHook
         from airflow_truedy.results.fetch import ResultsReader
-        from airflow_truedy.results.staging import Spool
+        from airflow_truedy.results.staging import Staging
 
-        with failing_fast(), TruedyHook(self.truedy_conn_id) as hook, Spool() as spool:
-            reader = ResultsReader(hook.client, self._reading())
-            batch_call_id = batch_call_id_of(self.batch_call_id)
+        with failing_fast(), Staging() as staging, TruedyHook(self.truedy_conn_id) as hook:
+            switches, batch_call_id = self._checked_switches(), batch_call_id_of(self.batch_call_id)
+            reader = ResultsReader(hook.client, self._reading(switches))
             if self.table is not None:
-                manifest = self._into_table(reader, spool, batch_call_id, self._table())
+                manifest = self._into_table(reader, staging, batch_call_id, create=switches["create_table"])
             else:
-                manifest = self._into_file(reader, spool, batch_call_id)
+                manifest = self._into_file(reader, staging, batch_call_id, context)
         self._manifest = manifest
         self.log.info("Results of batch call %s: %s", batch_call_id, manifest["by_outcome"])
         record_outlets(context, self.outlets, manifest)
         return manifest
 
-    def _reading(self) -> Reading:
+    def _reading(self, switches: Mapping[str, bool]) -> Reading:
         from airflow_truedy.results.fetch import Reading
 
         return Reading(
-            details=bool(restored(self.details)),
-            transcripts=bool(restored(self.transcripts)),
-            settle_seconds=float(number("settle_time", self.settle_time, at_least=0)),
-            threads=int(number("threads", self.threads, at_least=1)),
+            details=switches["details"],
+            transcripts=switches["transcripts"],
+            settle_seconds=float(restored(self.settle_time)),
+            threads=int(restored(self.threads)),
+            may_be_incomplete=self.on_incomplete == "warn",
         )
 
     def _into_table(
-        self, reader: ResultsReader, spool: Spool, batch_call_id: str, table: ResultsTable
+        self, reader: ResultsReader, staging: Staging, batch_call_id: str, *, create: bool
     ) -> dict[str, Any]:
-        from airflow_truedy.results.results_manifest import manifest_of
+        from airflow_truedy.results.manifest import manifest_of
 
-        if restored(self.create_table):
+        where = {"conn_id": self.conn_id, "table": self.table, "hook_params": restored(self.hook_params)}
+        table = table_of(where)
+        if create:
             table.create()
-        batch = reader.read(batch_call_id, spool, lambda rows: table.recall(rows, batch_call_id))
-        counts = spool.counts()
-        written = table.write(spool, batch_call_id)
-        where = {"conn_id": self.conn_id, "table": self.table}
-        if hook_params := restored(self.hook_params):
-            where["hook_params"] = hook_params
-        rows = {"rows_written": written, "rows_unchanged": counts.contacts - written}
-        return manifest_of(batch, counts, reader.requests, {**where, **rows})
+        staging.remember(table.known(batch_call_id))
+        people = self._people()
+        batch = reader.read(batch_call_id, staging)
+        staging.join_people(people)
+        staging.fit(*table.limits())
+        totals, written = staging.totals(), table.write(staging, batch_call_id)
+        if reader.is_complete:
+            table.mark_gone(batch_call_id, staging.gone())
+        rows = {"rows_written": written, "rows_unchanged": totals.contacts - written}
+        place = {name: value for name, value in where.items() if value}
+        return manifest_of(batch, totals, {**place, **rows}, requests=reader.requests, missing=reader.missing)
 
-    def _into_file(self, reader: ResultsReader, spool: Spool, batch_call_id: str) -> dict[str, Any]:
-        from airflow.sdk import ObjectStoragePath
+    def _into_file(
+        self, reader: ResultsReader, staging: Staging, batch_call_id: str, context: Context
+    ) -> dict[str, Any]:
+        from airflow_truedy.results.files import check_name, write_results
+        from airflow_truedy.results.manifest import manifest_of, rows_of
 
-        from airflow_truedy.results.result_files import format_of, write_results
-        from airflow_truedy.results.results_manifest import manifest_of
+        open_path = path_opener(restored_text(self.to_conn_id))
+        path = open_path(_own_name(str(self.to), context))
+        check_name(path.name)
+        if (previous := restored(self.previous)) is not None:
+            rows = rows_of(previous, open_path, table_of)
+            staging.remember(row for row in rows if row["batch_call_id"] == batch_call_id)
+        people = self._people()
+        batch = reader.read(batch_call_id, staging)
+        staging.join_people(people)
+        where = write_results(staging, batch_call_id, path)
+        return manifest_of(batch, staging.totals(), where, requests=reader.requests, missing=reader.missing)
 
-        path = ObjectStoragePath(str(self.to), conn_id=restored_text(self.to_conn_id))
-        format_of(path.name)
-        earlier = self._previous()
-        batch = reader.read(batch_call_id, spool, None if earlier is None else lambda rows: rows.recall(earlier))
-        counts = spool.counts()
-        return manifest_of(batch, counts, reader.requests, write_results(spool, batch_call_id, path))
+    def _people(self) -> Any:
+        """Yield the contacts that the campaign was made from; opened and checked before anything is read."""
+        from airflow_truedy.operators.contact_source import contact_list_of
 
-    def _previous(self) -> Any:
-        from airflow_truedy.operators.results_sources import rows_of
-        from airflow_truedy.results.result_files import known_of
-
-        previous = restored(self.previous)
-        return None if previous is None else known_of(rows_of(previous, restored_text(self.to_conn_id)))
-
-    def _table(self) -> ResultsTable:
-        from airflow_truedy.operators.databases import hook_of
-        from airflow_truedy.operators.results_table import ResultsTable
-
-        return ResultsTable(hook_of(str(self.conn_id), restored(self.hook_params)), str(self.table))
+        found = contact_list_of(self.contacts)
+        return () if found is None else (each for chunk in found.chunks(_CHUNK) for each in chunk)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Batch call in, results out. Called by the OpenLineage provider, where it is installed."""
@@ -203,3 +246,43 @@ class BatchCallResultsOperator(BaseOperator):
             return None
         hook = hook_of(str(self.conn_id), restored(self.hook_params)) if self.conn_id else None
         return results_lineage(self._manifest, hook)
+
+
+def path_opener(conn_id: str | None) -> Callable[[str], Any]:
+    """Return what opens a path or URI with this Airflow connection."""
+    from airflow.sdk import ObjectStoragePath
+
+    return lambda path: ObjectStoragePath(path, conn_id=conn_id)
+
+
+def table_of(where: Mapping[str, Any]) -> ResultsTable:
+    """
+    Return a table of results.
+
+    :param where: ``conn_id``, ``table`` and ``hook_params``, as a manifest of results has them.
+    :raises NotADatabaseError: if the connection is not one of an SQL database, or SQLAlchemy has no dialect for it.
+    """
+    from airflow_truedy.operators.databases import engine_of
+    from airflow_truedy.results.table import ResultsTable
+
+    return ResultsTable(engine_of(str(where["conn_id"]), where.get("hook_params")), str(where["table"]))
+
+
+def _own_name(to: str, context: Context) -> str:
+    """Return a name that no other task instance of a mapped task writes to."""
+    map_index = getattr(context["ti"], "map_index", None)
+    if map_index in (None, -1) or _is_mapped("to", context):
+        return to
+    folder, slash, name = to.rpartition("/")
+    stem, dot, ending = name.partition(".")
+    return f"{folder}{slash}{stem}-{map_index}{dot}{ending}"
+
+
+def _is_mapped(parameter: str, context: Context) -> bool:
+    """Whether each instance of a mapped task has a value of its own for this parameter."""
+    mapped = getattr(context.get("dag"), "task_dict", {}).get(context["ti"].task_id)
+    values = getattr(getattr(mapped, "expand_input", None), "value", None)
+    if isinstance(values, (list, tuple)):  # expand_kwargs
+        return any(parameter in each for each in values)
+    # What expand_kwargs takes from another task is not known; each mapping there should name its own file.
+    return parameter in values if isinstance(values, dict) else values is not None

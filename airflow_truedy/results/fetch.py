@@ -1,10 +1,10 @@
 """
 Read the results of a batch call with as few requests as the API permits.
 
-    contacts, page by page -> what is known already -> details of the other calls -> those that were not there yet
+    contacts, page by page, until all are there -> what is known already -> details of the other calls
 
 ``GET /calls/{id}`` costs a request a call; ``GET /calls`` shows a hundred whole calls in one. There is no filter by
-batch call (API facts, b.4), so the agent's list is walked for as long as it pays, and only the rest is read singly.
+batch call, so the agent's list is walked for as long as it pays, and only the rest is read singly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,17 +22,17 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import NotFoundError
 from airflow_truedy.api.paging import Pager
 from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.call_status import COMPLETED, call_status
+from airflow_truedy.campaigns.call_status import COMPLETED
 from airflow_truedy.campaigns.schedule import UTC
 from airflow_truedy.campaigns.status import State
-from airflow_truedy.results.columns import Contacted, is_complete
+from airflow_truedy.results.columns import Contacted, Details, IncompleteResultsError, details_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall, Call
-    from airflow_truedy.results.staging import Spool
+    from airflow_truedy.results.staging import Staging
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +42,9 @@ _WORTH_A_LIST = 10
 #: Pages of the agent's calls that may bring less than they cost, before the list is given up.
 _PATIENCE = 10
 _FIRST_PAUSE = 5.0
-
-#: Puts into the spool what an earlier reading left.
-Recall = Callable[["Spool"], None]
+_LONGEST_PAUSE = 20.0
+#: Listings in a row that bring no new contact, before a list counts as incomplete.
+_STALE_LISTINGS = 3
 
 
 @dataclass(frozen=True)
@@ -54,24 +53,28 @@ class Reading:
     What to read.
 
     :param details: length, cost and summary of each call.
-    :param transcripts: also what was said, one more request for each answered call.
+    :param transcripts: also what was spoken, one more request for each answered call.
     :param settle_seconds: how long to wait, in all, for details that the server has not got yet.
     :param threads: requests under way at once; the client paces them.
+    :param may_be_incomplete: whether a list that stays shorter than the batch call's own count is a warning only.
     """
 
     details: bool = True
     transcripts: bool = False
     settle_seconds: float = 120.0
     threads: int = 4
+    may_be_incomplete: bool = False
 
 
 class ResultsReader:
     """
-    Brings the results of one batch call into a spool.
+    Brings the results of one batch call into the staging.
 
-    :param sleep: how to wait for details.
+    :param sleep: how to wait for contacts and details.
     :param now: the clock, in UTC.
     :ivar requests: requests made, those that the client repeated counted once.
+    :ivar missing: contacts that the batch call has and the server did not list.
+    :ivar is_complete: whether as many contacts are listed as the batch call has.
     """
 
     def __init__(
@@ -87,104 +90,145 @@ class ResultsReader:
         self._sleep = sleep
         self._now = now
         self.requests = 0
+        self.missing = 0
+        self.is_complete = False
 
-    def read(self, batch_call_id: str, spool: Spool, recall: Recall | None = None) -> BatchCall:
+    def read(self, batch_call_id: str, staging: Staging) -> BatchCall:
         """
-        Fill the spool.
+        Fill the staging; what it remembers of an earlier reading is not read again.
 
-        :param recall: puts in what an earlier reading left; calls that it knew whole are not read again.
         :return: the batch call, as it was when the reading began.
+        :raises IncompleteResultsError: if the server lists fewer contacts than the batch call has, also after pauses.
         """
-        batch = steps.read(self._client, batch_call_id)
-        self.requests += 1
+        batch = self._batch(batch_call_id)
         state = State.of(batch.status)
         if not state.is_terminal:
             log.warning("Batch call %s is %r: its results will change. Read them again at its end.", batch.id, state)
-        self._list_contacts(batch_call_id, spool)
+        self._list_all(batch, staging)
+        staging.tell_apart()
         if self._reading.details:
-            spool.want_details(of_unended=state.is_terminal)
+            staging.want_details(of_unended=state.is_terminal)
             if self._reading.transcripts:
-                spool.want_transcripts(COMPLETED)
-        if recall is not None:
-            recall(spool)
-        self._read_details(spool, batch.agent_id)
+                staging.want_transcripts(COMPLETED)
+        staging.recall()
+        self._read_details(staging, batch.agent_id)
         return batch
 
-    def _list_contacts(self, batch_call_id: str, spool: Spool) -> None:
-        contacts = map(Contacted.of, self._walk(endpoints.list_batch_call_contacts(batch_call_id)))
+    def _batch(self, batch_call_id: str) -> BatchCall:
+        self.requests += 1
+        return steps.read(self._client, batch_call_id)
+
+    # Contacts
+
+    def _list_all(self, batch: BatchCall, staging: Staging) -> None:
+        """List the contacts until there are as many as the batch call has, or further listings bring nothing new."""
+        stale, pause = 0, _FIRST_PAUSE
+        while True:
+            before = staging.count()
+            contradiction = self._list_once(batch.id, staging)
+            found, expected = staging.count(), batch.total_contacts
+            self.missing = max(0, (expected or 0) - found)
+            if not self.missing and contradiction is None:
+                break
+            stale = 0 if found > before else stale + 1
+            if stale >= _STALE_LISTINGS:
+                self._give_up_on_contacts(found, expected, contradiction)
+                break
+            log.info("%d of %s contacts are listed; listing them again in %.0f s.", found, expected, pause)
+            self._sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            batch = self._batch(batch.id)
+        self.is_complete = expected is not None and not self.missing and contradiction is None
+        if expected is None:
+            log.warning("The server does not tell how many contacts there are; %d are listed.", found)
+
+    def _list_once(self, batch_call_id: str, staging: Staging) -> Exception | None:
+        """List the contacts once; return how the list contradicted itself, if it did."""
+        rows = (row for page in self._pages(endpoints.list_batch_call_contacts(batch_call_id)) for row in page)
+        contacts = map(Contacted.of, rows)
         while piece := list(islice(contacts, _CONTACTS_AT_ONCE)):
-            spool.add(piece)
+            staging.add(piece)
+        return None
 
-    def _walk(self, list_call: Any) -> Iterator[Any]:
-        for page in self._pages(list_call):
-            yield from page
+    def _give_up_on_contacts(self, found: int, expected: int | None, contradiction: Exception | None) -> None:
+        told = f"The server lists {found} of {expected or 'an unknown number of'} contacts, also when asked again."
+        if contradiction is not None:
+            told += f" {contradiction}"
+        if not self._reading.may_be_incomplete:
+            raise IncompleteResultsError(
+                f"{told} Nothing was written. Run the task again later, or take what there is with "
+                'on_incomplete="warn".'
+            )
+        log.warning("%s The results are incomplete.", told)
 
-    def _pages(self, list_call: Any) -> Iterator[list[Any]]:
-        pager: Pager[Any] = Pager(list_call)
-        while (call := pager.next_request()) is not None:
+    def _pages(self, list_request: Any) -> Iterator[list[Any]]:
+        pager: Pager[Any] = Pager(list_request)
+        while (request := pager.next_request()) is not None:
             self.requests += 1
-            yield pager.take(self._client.send(call))
+            yield pager.take(self._client.send(request))
 
     # Details
 
-    def _read_details(self, spool: Spool, agent_id: str | None) -> None:
+    def _read_details(self, staging: Staging, agent_id: str | None) -> None:
         waited, pause = 0.0, _FIRST_PAUSE
         with ThreadPoolExecutor(self._reading.threads, thread_name_prefix="truedy-results") as pool:
-            self._round(spool, agent_id, pool)
-            while (left := spool.wanted() + spool.wanted_transcripts()) and waited < self._reading.settle_seconds:
+            self._round(staging, agent_id, pool)
+            while (left := staging.wanted() + staging.wanted_transcripts()) and waited < self._reading.settle_seconds:
                 pause = min(pause, self._reading.settle_seconds - waited)
                 log.info("%d call details or transcripts are not there yet; asking again in %.0f s.", left, pause)
                 self._sleep(pause)
                 waited, pause = waited + pause, pause * 2
-                self._round(spool, agent_id, pool)
-        if left := spool.wanted():
+                self._round(staging, agent_id, pool)
+        if left := staging.wanted():
             log.warning("%d calls have no details after %.0f s; the next run asks for them again.", left, waited)
-        spool.give_up()
+        staging.give_up()
 
-    def _round(self, spool: Spool, agent_id: str | None, pool: ThreadPoolExecutor) -> None:
-        spool.start_round()
-        wanted = spool.wanted()
+    def _round(self, staging: Staging, agent_id: str | None, pool: ThreadPoolExecutor) -> None:
+        staging.start_round()
+        wanted = staging.wanted()
         if wanted:
             log.info("Reading the details of %d calls.", wanted)
         if wanted >= _WORTH_A_LIST:
-            self._from_list(spool, agent_id, wanted)
-        for call_ids in spool.unseen_calls():
+            self._from_list(staging, agent_id, wanted)
+        for call_ids in staging.unseen_calls():
             self.requests += len(call_ids)
             for call_id, call in zip(call_ids, pool.map(self._call, call_ids), strict=True):
-                spool.look(call_id)
+                staging.look(call_id)
                 if call is None:
-                    spool.miss_details(call_id)
+                    staging.miss_details(call_id)
                 else:
-                    self._keep(spool, call_id, call)
-        for call_ids in spool.calls_without_transcript():
+                    self._keep(staging, call_id, call)
+        for call_ids in staging.calls_without_transcript():
             self.requests += len(call_ids)
             for call_id, text in zip(call_ids, pool.map(self._transcript, call_ids), strict=True):
                 if text is not None:
-                    spool.set_transcript(call_id, text)
+                    staging.set_transcript(call_id, text)
                 else:
                     # Calls that ended a while ago have none (it can be turned off); only fresh ones are asked again.
                     fresh_since = self._now() - timedelta(seconds=self._reading.settle_seconds)
-                    spool.miss_transcript(call_id, fresh_since)
+                    staging.miss_transcript(call_id, fresh_since)
 
-    def _from_list(self, spool: Spool, agent_id: str | None, wanted: int) -> None:
+    def _from_list(self, staging: Staging, agent_id: str | None, wanted: int) -> None:
         """Walk the agent's calls while a page brings more than it costs."""
         found = 0
         # As long as a page finds a call or more, this never costs more than a request a call would.
         for pages, page in enumerate(self._pages(endpoints.list_calls(agent_id=agent_id)), 1):
             for call in page:
                 # A list that leaves the summaries out is no substitute for the calls themselves.
-                if "summary" in call.model_fields_set and spool.look(call.id):
+                if "summary" in call.model_fields_set and staging.look(call.id):
                     found += 1
-                    self._keep(spool, call.id, call)
+                    self._keep(staging, call.id, call)
             if found >= wanted or pages >= found + _PATIENCE:
                 return
 
-    def _keep(self, spool: Spool, call_id: str, call: Call) -> None:
-        if is_complete(call, self._now(), self._reading.settle_seconds):
-            spool.set_details(call_id, call_status(call.status), call)
-            embedded = (call.model_extra or {}).get("transcript")
-            if self._reading.transcripts and isinstance(embedded, list) and embedded:
-                spool.set_transcript(call_id, _as_text(embedded))
+    def _keep(self, staging: Staging, call_id: str, call: Call) -> None:
+        details = details_of(call, self._now(), self._reading.settle_seconds)
+        if details is Details.WANTED:
+            return
+        staging.set_details(call_id, call, details)
+        embedded = (call.model_extra or {}).get("transcript")
+        if self._reading.transcripts and isinstance(embedded, list) and embedded:
+            staging.set_transcript(call_id, _as_text(embedded))
 
     def _call(self, call_id: str) -> Call | None:
         try:

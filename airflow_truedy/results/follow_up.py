@@ -3,149 +3,128 @@
 from __future__ import annotations
 
 import csv
-import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.call_status import COMPLETED, UNCALLED, call_status
+from airflow_truedy.campaigns.call_status import IN_PROGRESS, call_status
 from airflow_truedy.contacts.contacts_file import ContactsFile, Manifest, line_of
 from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.rules import region_to_dict
 from airflow_truedy.files.paths import publish, sibling
+from airflow_truedy.files.writer import escaped
 from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number
 from airflow_truedy.results.columns import ResultsError
+from airflow_truedy.results.history import History
+from airflow_truedy.results.outcomes import is_refusal, was_reached
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from airflow_truedy.contacts.lists import ContactList
     from airflow_truedy.contacts.suppression import Suppressed
+    from airflow_truedy.results.history import Person
 
-#: Who is called again unless it is said otherwise: nobody was spoken to, and the number works.
+#: Outcomes that are called again by default: nobody was spoken to, and the number works.
 NOT_REACHED = ("no_answer", "busy", "voicemail")
 
 _ENDING = ".jsonl.gz"
+_REJECTS = ("row_number", "reason", "masked_number", "call_status", "contact_key")
 _ROWS_AT_ONCE = 500
 _CHUNK = 1_000
-
 
 Row = Mapping[str, Any]
 
 
-class Attempts(NamedTuple):
-    """How often somebody was called, and how often reached, over several campaigns."""
-
-    calls: int
-    reached: int
-
-
-#: Returns the attempts of those of the numbers that were ever called.
-AttemptsOf = Callable[[Sequence[str]], Mapping[str, Attempts]]
-
-
-class AttemptsBook:
+@dataclass(frozen=True)
+class FollowUpRules:
     """
-    Attempts counted from results files, on disk. A context manager.
+    Who of a campaign is called again. Checked when it is made.
 
-    A row of results counts as one attempt, unless it is pending or cancelled and has neither ``called_at`` nor a call:
-    how often the server itself tried again inside a campaign is not told by the API.
+    :param max_attempts: a person who was called so often is not called again.
+    :param outcomes: which ``call_status`` words are called again, one or several; every other one is not. A person who
+        was reached, is being called, or refused for ever cannot be among them.
+    :param since: calls before this instant do not count, see :class:`~airflow_truedy.results.history.History`.
+    :raises ResultsError: naming the rule that makes no sense.
     """
 
-    def __init__(self) -> None:
-        # An empty name is a temporary file that SQLite removes by itself.
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("BEGIN")
-        self._db.execute("CREATE TABLE attempt (number TEXT PRIMARY KEY, calls INTEGER, reached INTEGER)")
+    max_attempts: int
+    outcomes: Collection[str] | str = NOT_REACHED
+    since: datetime | None = None
 
-    def __enter__(self) -> AttemptsBook:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-
-    def count(self, rows: Iterable[Row], since: str | None = None) -> None:
-        """
-        Count the calls in these rows.
-
-        :param since: ISO 8601 instant in UTC with ``Z``; calls before it do not count. One without ``called_at`` does.
-        """
-        self._db.executemany(
-            "INSERT INTO attempt VALUES (?, 1, ?) "
-            "ON CONFLICT (number) DO UPDATE SET calls = calls + 1, reached = reached + excluded.reached",
-            (
-                (row["phone_number"], int(call_status(row["call_status"]) == COMPLETED))
-                for row in rows
-                if row.get("phone_number") and _is_attempt(row, since)
-            ),
-        )
-
-    def of(self, numbers: Sequence[str]) -> dict[str, Attempts]:
-        """Return the attempts of those of the numbers that were ever called."""
-        marks = ", ".join("?" * len(numbers))
-        query = f"SELECT number, calls, reached FROM attempt WHERE number IN ({marks})"  # noqa: S608 - only marks
-        return {number: Attempts(calls, reached) for number, calls, reached in self._db.execute(query, numbers)}
-
-
-def _is_attempt(row: Row, since: str | None) -> bool:
-    # A server may leave out when it called. Too few calls are better than too many: such a row counts.
-    if row.get("called_at"):
-        return since is None or row["called_at"] >= since
-    return bool(row.get("call_id")) or call_status(row["call_status"]) not in UNCALLED
+    def __post_init__(self) -> None:
+        if type(self.max_attempts) is not int or self.max_attempts < 1:
+            raise ResultsError(f"max_attempts={self.max_attempts!r} must be a whole number, 1 or more.")
+        words = (self.outcomes,) if isinstance(self.outcomes, str) else self.outcomes
+        if not isinstance(words, Collection) or not words or not all(isinstance(word, str) and word for word in words):
+            raise ResultsError("outcomes must be words such as no_answer, at least one.")
+        normal = frozenset(map(call_status, words))
+        if never := sorted(word for word in normal if was_reached(word) or is_refusal(word) or word == IN_PROGRESS):
+            raise ResultsError(f"outcomes={never} are people who were reached, are being called, or refused for ever.")
+        object.__setattr__(self, "outcomes", normal)
+        if self.since is not None and (not isinstance(self.since, datetime) or self.since.utcoffset() is None):
+            raise ResultsError(
+                "since must be a datetime with its zone, such as datetime(2026, 3, 1, tzinfo=timezone.utc) or "
+                "data_interval_start; without one each worker would read it on its own clock."
+            )
 
 
 def follow_up(
-    rows: Iterable[Row],
+    rows: Callable[[], Iterable[Row]],
     to: Any,
+    rules: FollowUpRules,
     *,
-    max_attempts: int,
-    attempts_of: AttemptsOf,
-    outcomes: Collection[str] = NOT_REACHED,
+    batch_call_id: str,
+    history: Iterable[Iterable[Row]] = (),
     contacts: ContactList | None = None,
+    taken: Iterable[ContactList] = (),
     suppressed: Suppressed | None = None,
+    is_over: bool = True,
     source: str = "results",
 ) -> Manifest:
     """
-    Write the contacts of the next campaign, and a rejects file that says why each of the others is not among them.
+    Write the contacts of the next campaign, and a rejects file that tells why each of the others is not among them.
 
     Reasons: ``outcome`` (the call ended in another way, e.g. reached, opted out, invalid number, or was not placed),
-    ``reached_before``, ``max_attempts``, ``suppressed``, ``no_number``, ``bad_number`` (the server does not
-    write it as E.164).
+    ``refused`` (in another row or campaign), ``reached_before``, ``open_elsewhere`` (may still be called by another
+    campaign), ``max_attempts``, ``called_later`` (by another campaign, whose follow-up has this person), ``taken``,
+    ``suppressed``, ``no_number``, ``bad_number`` (the server does not write it as E.164).
 
-    :param rows: results of the campaign.
+    :param rows: yields the results of the campaign, from the beginning each time it is called.
     :param to: where the contacts file goes, a path or ``ObjectStoragePath`` that ends in ``.jsonl.gz``.
-    :param max_attempts: whoever was called so often is not called again.
-    :param attempts_of: how often people were called, this campaign included.
-    :param outcomes: which ``call_status`` words are called again; every other one is not.
-    :param contacts: the list that the campaign was made from: last name, e-mail address and custom fields come from
-        there, because results have the first name alone.
+    :param history: results of other campaigns, in any order; those of this one may be among them.
+    :param contacts: the list that the campaign was made from: last name, e-mail address, custom fields and the
+        customer's own key come from there, because results have the first name alone.
+    :param taken: contacts of other follow-ups that no results tell of yet: their people are left out.
     :param suppressed: numbers that asked not to be called, maybe since the campaign.
-    :raises ResultsError: if somebody in the results is not in ``contacts``.
+    :param is_over: whether the campaign has ended.
+    :raises ResultsError: if a person in the results is not in ``contacts``.
     """
     if not to.name.endswith(_ENDING):
         raise ResultsError(f"The name of a contacts file ends in {_ENDING}; {to.name!r} does not.")
-    if max_attempts < 1:
-        raise ResultsError(f"max_attempts={max_attempts} must be 1 or more.")
     rejects_to = sibling(to, to.name[: -len(_ENDING)] + ".rejects.csv")
     counted: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="truedy-followup-") as folder:
-        spool, rejects_spool = Path(folder) / "contacts", Path(folder) / "rejects"
-        file = ContactsFile(spool)
-        with rejects_spool.open("w", encoding="utf-8", newline="") as rejects:
-            rule = _Rule(frozenset(map(call_status, outcomes)), max_attempts, attempts_of, suppressed)
-            chosen = _chosen(rows, rule, counted, rejects)
+    with (
+        tempfile.TemporaryDirectory(prefix="truedy-followup-") as folder,
+        History(batch_call_id, rules.since, is_over=is_over, people=_people_in(rows())) as known,
+    ):
+        known.add(rows())
+        for others in history:
+            known.add(others)
+        staged, staged_rejects = Path(folder) / "contacts", Path(folder) / "rejects"
+        file = ContactsFile(staged)
+        with staged_rejects.open("w", encoding="utf-8", errors="backslashreplace", newline="") as rejects:
+            selection = _Selection(rules, known, _numbers_in(taken), suppressed)
+            chosen = _chosen(rows(), selection, counted, rejects)
             for contact in _as_contacts(chosen) if contacts is None else _from_list(chosen, contacts):
                 file.add(line_of(contact))
         file.close()
-        publish(rejects_spool, rejects_to)
-        publish(spool, to)
+        publish(staged_rejects, rejects_to)
+        publish(staged, to)
     duplicates, held_back, rows_read = counted.pop("duplicate", 0), counted.pop("suppressed", 0), counted.pop("rows")
     return Manifest(
         uri=str(to),
@@ -165,19 +144,19 @@ def follow_up(
     )
 
 
-class _Rule(NamedTuple):
-    outcomes: frozenset[str]
-    max_attempts: int
-    attempts_of: AttemptsOf
+@dataclass(frozen=True)
+class _Selection:
+    rules: FollowUpRules
+    known: History
+    taken: NumberSet
     suppressed: Suppressed | None
 
     def reasons(self, rows: Sequence[Row]) -> Iterator[str | None]:
-        """Say of each row why it is not called again, ``None`` if it is."""
-        wanted = [row["phone_number"] for row in rows if row.get("phone_number") and self._by_outcome(row)]
-        attempts = self.attempts_of(wanted) if wanted else {}
+        """Yield for each row why it is not called again, ``None`` if it is."""
+        wanted = [row["phone_number"] for row in rows if _has_number(row) and self._by_outcome(row)]
+        people = self.known.of(wanted)
         for row in rows:
             number = row.get("phone_number")
-            before = attempts.get(number or "", Attempts(0, 0))
             if not number:
                 yield "no_number"
             elif not is_e164(number):
@@ -185,26 +164,58 @@ class _Rule(NamedTuple):
                 yield "bad_number"
             elif not self._by_outcome(row):
                 yield "outcome"
-            elif before.reached:
-                yield "reached_before"
-            elif before.calls >= self.max_attempts:
-                yield "max_attempts"
             else:
-                yield "suppressed" if self.suppressed and self.suppressed.holds(int(number[1:])) else None
+                yield self._by_history(people[number]) or self._by_lists(int(number[1:]))
 
     def _by_outcome(self, row: Row) -> bool:
-        return call_status(row["call_status"]) in self.outcomes
+        return call_status(row["call_status"]) in self.rules.outcomes
+
+    def _by_history(self, person: Person) -> str | None:
+        reasons = {
+            "refused": person.refused,
+            "reached_before": person.reached,
+            "open_elsewhere": person.open_elsewhere,
+            "max_attempts": person.attempts >= self.rules.max_attempts,
+            "called_later": person.called_later,
+        }
+        return next((reason for reason, applies in reasons.items() if applies), None)
+
+    def _by_lists(self, number: int) -> str | None:
+        if number in self.taken:
+            return "taken"
+        return "suppressed" if self.suppressed and self.suppressed.holds(number) else None
 
 
-def _chosen(rows: Iterable[Row], rule: _Rule, counted: Counter[str], rejects: Any) -> Iterator[Row]:
-    """Yield whom to call again, each number once; everybody else is counted and written down."""
+def _has_number(row: Row) -> bool:
+    return bool(row.get("phone_number")) and is_e164(row["phone_number"])
+
+
+def _people_in(rows: Iterable[Row]) -> NumberSet:
+    people = NumberSet()
+    for row in rows:
+        if _has_number(row):
+            people.add(int(row["phone_number"][1:]))
+    return people
+
+
+def _numbers_in(lists: Iterable[ContactList]) -> NumberSet:
+    numbers = NumberSet()
+    for each in lists:
+        for chunk in each.chunks(_CHUNK):
+            for contact in chunk:
+                numbers.add(int(contact["phone_number"][1:]))
+    return numbers
+
+
+def _chosen(rows: Iterable[Row], selection: _Selection, counted: Counter[str], rejects: Any) -> Iterator[Row]:
+    """Yield the people to call again, each number once; everybody else is counted and written down."""
     writer = csv.writer(rejects)
-    writer.writerow(["row_number", "reason", "masked_number", "call_status"])
+    writer.writerow(_REJECTS)
     taken = NumberSet()
     rows = iter(rows)
     row_number = 0
     while piece := list(islice(rows, _ROWS_AT_ONCE)):
-        for row, refused in zip(piece, rule.reasons(piece), strict=True):
+        for row, refused in zip(piece, selection.reasons(piece), strict=True):
             row_number += 1
             is_repeated = refused is None and not taken.add(int(row["phone_number"][1:]))
             reason = "duplicate" if is_repeated else refused
@@ -212,7 +223,8 @@ def _chosen(rows: Iterable[Row], rule: _Rule, counted: Counter[str], rejects: An
                 yield row
                 continue
             counted[reason] += 1
-            writer.writerow([row_number, reason, mask_number(row.get("phone_number") or ""), row["call_status"]])
+            number, key = mask_number(row.get("phone_number") or ""), escaped(str(row.get("contact_key") or ""))
+            writer.writerow([row_number, reason, number, row["call_status"], key])
     counted["rows"] = row_number
 
 

@@ -1,78 +1,92 @@
 """
 The results of one batch call while they are put together: a temporary SQLite file.
 
-Contacts are listed in one order and calls in another; joining them in memory would grow with the campaign.
+Contacts are listed in one order and calls in another; joining them in memory would grow with the campaign. Beside what
+is read now is what an earlier reading knew (from a table or a file), so that calls that are known whole are not read
+again, rows that did not change are not written again, and no status goes back.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING
-from airflow_truedy.formats import utc_text
-from airflow_truedy.results.columns import COLUMNS, Contacted, Details, outcome_group
+from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING, UNCALLED
+from airflow_truedy.results.columns import (
+    COLUMNS,
+    Contacted,
+    Details,
+    finite,
+    instant_text,
+    known_instant,
+    person_of,
+    readable,
+    with_digest,
+)
+from airflow_truedy.results.outcomes import outcome_group, rank, with_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from types import TracebackType
 
     from airflow_truedy.api.models import Call
 
+log = logging.getLogger(__name__)
+
 _ROWS_AT_ONCE = 1_000
 _ROW = COLUMNS[1:]
-_CREATE = """
+#: What decides whether a row is as it was; a transcript that was not read again is no change.
+_COMPARED = tuple(name for name in _ROW if name not in ("contact_id", "transcript"))
+_DETAILS = ("duration_seconds", "cost_credits", "summary", "transcript")
+_SAME_CALL = "known.contact_id = result.contact_id AND known.call_id = result.call_id"
+_MOST_WARNINGS = 10
+_CREATE = f"""
 CREATE TABLE result (
-    position INTEGER PRIMARY KEY, contact_id TEXT UNIQUE, phone_number TEXT, first_name TEXT, call_status TEXT,
-    call_id TEXT, called_at TEXT, duration_seconds NUMERIC, cost_credits NUMERIC, summary TEXT, transcript TEXT,
-    details TEXT, ended_at TEXT, transcript_wanted INTEGER DEFAULT 0, written INTEGER DEFAULT 0, seen INTEGER DEFAULT 0
-)
+    position INTEGER PRIMARY KEY, listed_id TEXT, person TEXT, ended_at TEXT, transcript_wanted INTEGER DEFAULT 0,
+    seen INTEGER DEFAULT 0, {", ".join(f"{name} {'NUMERIC' if name in _DETAILS[:2] else 'TEXT'}" for name in _ROW)},
+    UNIQUE (listed_id, person)
+);
+CREATE INDEX by_call ON result (call_id);
+CREATE INDEX by_id ON result (contact_id);
+CREATE INDEX by_person ON result (person);
+CREATE TABLE known (contact_id TEXT PRIMARY KEY, has_transcript INTEGER, {", ".join(_ROW[1:])});
 """
 
 
 @dataclass(frozen=True)
-class Known:
-    """
-    What an earlier reading had found out about a contact.
+class Totals:
+    """What the staged rows add up to."""
 
-    :param written: whether it stands where the results go, so that it need not be written again.
-    """
-
-    contact_id: str
-    call_status: str
-    call_id: str | None
-    duration_seconds: float | None
-    cost_credits: float | None
-    details: str
-    has_transcript: bool
-    summary: str | None = None
-    transcript: str | None = None
-    written: bool = False
-
-    def __repr__(self) -> str:
-        return f"<Known {self.call_status}>"
+    by_outcome: dict[str, int]
+    contacts: int
+    called: int
+    details_missing: int
+    duration_seconds: float
+    cost_credits: float
 
 
-class Spool:
-    """One row a contact, in the server's order. A context manager: the file is gone afterwards."""
+class Staging:
+    """One row for each contact, in the server's order. A context manager: the file is gone afterwards."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="truedy-results-")
         self._db = sqlite3.connect(Path(self._folder.name) / "results.sqlite", isolation_level=None)
+        self._db.create_function("status_rank", 1, rank, deterministic=True)
+        self._db.executescript(_CREATE)
         # Nothing here needs to outlive the process.
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute("PRAGMA cache_size = -8000")
         # One transaction to the end: a commit for every statement would cost more than all the rest.
         self._db.execute("BEGIN")
-        self._db.execute(_CREATE)
-        self._db.execute("CREATE INDEX by_call ON result (call_id)")
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> Staging:
         return self
 
     def __exit__(
@@ -81,25 +95,114 @@ class Spool:
         self._db.close()
         self._folder.cleanup()
 
+    # What is listed
+
     def add(self, contacts: Iterable[Contacted]) -> None:
         """Add contacts as listed; one that comes twice, because the list shifted, counts once, as it was last."""
         self._db.executemany(
-            "INSERT INTO result (contact_id, phone_number, first_name, call_status, call_id, called_at, details) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (contact_id) DO UPDATE SET call_status = excluded.call_status, "
-            "call_id = excluded.call_id, called_at = excluded.called_at",
+            "INSERT INTO result (listed_id, contact_id, person, phone_number, first_name, call_status, call_id, "
+            "called_at, cleaned, details) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'none') "
+            "ON CONFLICT (listed_id, person) DO UPDATE SET call_status = excluded.call_status, "
+            "call_id = excluded.call_id, called_at = excluded.called_at "
+            "WHERE status_rank(excluded.call_status) >= status_rank(result.call_status)",
             (
                 (
                     each.contact_id,
+                    person_of(each.phone_number) or "",
                     each.phone_number,
                     each.first_name,
                     each.status,
                     each.call_id,
-                    moment_text(each.called_at),
-                    Details.NONE.value,
+                    instant_text(each.called_at),
+                    each.cleaned,
                 )
                 for each in contacts
             ),
         )
+
+    def count(self) -> int:
+        """Return how many contacts are here."""
+        return self._count("1")
+
+    def tell_apart(self) -> None:
+        """Give people whom the server lists under one contact id ids of their own, the same in every reading."""
+        shared = self._db.execute(
+            "SELECT position, listed_id, person FROM result WHERE listed_id IN "
+            "(SELECT listed_id FROM result GROUP BY listed_id HAVING count(*) > 1)"
+        ).fetchall()
+        if shared:
+            log.warning("%d contacts share their contact_id with another one; each has a row of its own.", len(shared))
+        self._db.executemany(
+            "UPDATE result SET contact_id = ? WHERE position = ?",
+            ((with_digest(listed_id, person), position) for position, listed_id, person in shared),
+        )
+
+    def join_people(self, contacts: Iterable[Mapping[str, Any]]) -> int:
+        """
+        Put the customer's own key and the custom fields beside the people, by their numbers.
+
+        :param contacts: the list that the campaign was made from.
+        :return: how many rows found their person.
+        """
+        self._db.executemany(
+            "UPDATE result SET contact_key = ?, custom_fields = ? WHERE person = ?",
+            (
+                (
+                    each.get("contact_key"),
+                    json.dumps(each["custom_fields"], ensure_ascii=False) if each.get("custom_fields") else None,
+                    person_of(each["phone_number"]),
+                )
+                for each in contacts
+            ),
+        )
+        return self._count("contact_key IS NOT NULL OR custom_fields IS NOT NULL")
+
+    # What an earlier reading knew
+
+    def remember(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """
+        Keep what an earlier reading found out.
+
+        :param rows: results of this batch call; one may have ``has_transcript`` in place of the transcript itself.
+        """
+        names = ("has_transcript", *_ROW)
+        marks = ", ".join("?" * len(names))
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO known ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - own words
+            map(_as_known, rows),
+        )
+
+    def recall(self) -> None:
+        """
+        Take over what is known already: calls that are known whole, and rows that know more than the server tells now.
+        """
+        complete = f"{_SAME_CALL} AND known.details = 'complete'"
+        self._take_over(("details", *_DETAILS), complete, "result.details IN ('none', 'wanted')")
+        newer = (
+            "known.contact_id = result.contact_id "
+            "AND status_rank(known.call_status) > status_rank(result.call_status) AND known.details <> 'gone'"
+        )
+        self._take_over(("details", *_DETAILS, "call_status", "call_id", "called_at"), newer, "1")
+        self._take_over(("contact_key", "custom_fields"), "known.contact_id = result.contact_id", "1")
+
+    def _take_over(self, names: tuple[str, ...], condition: str, where: str) -> None:
+        has_none = f"(SELECT NOT known.has_transcript FROM known WHERE {condition})"  # noqa: S608 - own words
+        known = ", ".join(f"known.{name}" for name in names)
+        self._db.execute(
+            f"UPDATE result SET transcript_wanted = transcript_wanted AND {has_none}, "  # noqa: S608 - own words
+            f"({', '.join(names)}) = (SELECT {known} FROM known WHERE {condition}) "
+            f"WHERE {where} AND EXISTS (SELECT 1 FROM known WHERE {condition})"
+        )
+
+    def gone(self) -> list[str]:
+        """Return the ids of contacts that an earlier reading knew and the server does not list any more."""
+        query = (
+            "SELECT contact_id FROM known WHERE details IS NOT 'gone' "
+            "AND contact_id NOT IN (SELECT contact_id FROM result) ORDER BY contact_id"
+        )
+        return [row[0] for row in self._db.execute(query)]
+
+    # What is wanted of the calls
 
     def want_details(self, *, of_unended: bool) -> None:
         """
@@ -108,10 +211,7 @@ class Spool:
         :param of_unended: also calls that are going on, because the campaign is over and they must end soon.
         """
         unended = "" if of_unended else f"AND call_status NOT IN ('{PENDING}', '{IN_PROGRESS}')"
-        self._db.execute(
-            f"UPDATE result SET details = ? WHERE call_id IS NOT NULL {unended}",  # noqa: S608 - own words
-            (Details.WANTED.value,),
-        )
+        self._db.execute(f"UPDATE result SET details = 'wanted' WHERE call_id IS NOT NULL {unended}")  # noqa: S608
 
     def want_transcripts(self, call_status: str) -> None:
         """Mark every call with this status as one whose transcript is to be read."""
@@ -119,117 +219,142 @@ class Spool:
             "UPDATE result SET transcript_wanted = 1 WHERE call_id IS NOT NULL AND call_status = ?", (call_status,)
         )
 
-    def contact_ids(self) -> Iterator[list[str]]:
-        """All contact ids, in pieces, each to be looked up at once."""
-        for rows in self._pieces("contact_id", "1"):
-            yield [row[1] for row in rows]
-
-    def recall(self, known: Iterable[Known]) -> None:
-        """Take over what is known already, for each contact with the same call in the same state."""
-        self._db.executemany(
-            "UPDATE result SET details = :details, duration_seconds = :duration_seconds, cost_credits = :cost_credits, "
-            "summary = :summary, transcript = :transcript, written = :written, "
-            "transcript_wanted = transcript_wanted AND NOT :has_transcript "
-            "WHERE contact_id = :contact_id AND call_status = :call_status AND call_id IS :call_id "
-            # What was read without details is no help where they are wanted now.
-            "AND (:details = 'complete' OR (:details = 'none' AND details = 'none'))",
-            map(vars, known),
-        )
-
     def wanted(self) -> int:
-        """How many calls still want their details."""
-        return self._count("details = ?", Details.WANTED.value)
+        """Return how many calls still want their details."""
+        return self._count("details = 'wanted'")
 
     def wanted_transcripts(self) -> int:
-        """How many calls still want their transcript."""
+        """Return how many calls still want their transcript."""
         return self._count("transcript_wanted = 1")
 
     def start_round(self) -> None:
-        """Forget which calls were looked at."""
+        """Forget which calls were read."""
         self._db.execute("UPDATE result SET seen = 0")
 
     def look(self, call_id: str) -> bool:
-        """Note that a call was looked at in this round; whether it is one that wants its details."""
-        found = self._db.execute(
-            "UPDATE result SET seen = 1 WHERE call_id = ? AND details = ?", (call_id, Details.WANTED.value)
-        )
+        """Note that a call was read in this round; return whether it is one that wants its details."""
+        found = self._db.execute("UPDATE result SET seen = 1 WHERE call_id = ? AND details = 'wanted'", (call_id,))
         return found.rowcount > 0
 
     def unseen_calls(self) -> Iterator[list[str]]:
-        """Calls that want their details and were not looked at in this round, in pieces."""
-        for rows in self._pieces("call_id", f"details = '{Details.WANTED.value}' AND seen = 0"):
-            yield [row[1] for row in rows]
+        """Yield calls that want their details and were not read in this round, in pieces."""
+        for rows in self._pieces("call_id", "details = 'wanted' AND seen = 0"):
+            yield list(dict.fromkeys(row[1] for row in rows))
 
     def calls_without_transcript(self) -> Iterator[list[str]]:
-        """Calls whose details are there and whose transcript is wanted, in pieces."""
-        condition = f"transcript_wanted = 1 AND details = '{Details.COMPLETE.value}'"
-        for rows in self._pieces("call_id", condition):
-            yield [row[1] for row in rows]
+        """Yield calls whose details are there and whose transcript is wanted, in pieces."""
+        for rows in self._pieces("call_id", "transcript_wanted = 1 AND details IN ('complete', 'partial')"):
+            yield list(dict.fromkeys(row[1] for row in rows))
 
-    def set_details(self, call_id: str, status: str, call: Call) -> None:
-        """Keep the details of a call; ``status`` replaces that of a row whose call was still going on."""
-        self._db.execute(
-            "UPDATE result SET details = ?, duration_seconds = ?, cost_credits = ?, summary = ?, ended_at = ?, "
-            "written = 0, call_status = CASE WHEN call_status IN (?, ?) THEN ? ELSE call_status END WHERE call_id = ?",
-            (
-                Details.COMPLETE.value,
-                call.duration_seconds,
-                call.cost_credits,
-                call.summary,
-                moment_text(call.ended_at),
-                PENDING,
-                IN_PROGRESS,
-                status,
-                call_id,
-            ),
+    def set_details(self, call_id: str, call: Call, details: Details) -> None:
+        """Keep the details of a call, and its status where that knows more than the contact's row."""
+        summary, rows = (
+            readable(call.summary),
+            self._db.execute("SELECT position, call_status FROM result WHERE call_id = ?", (call_id,)),
         )
+        for position, status in rows.fetchall():
+            self._db.execute(
+                "UPDATE result SET details = ?, duration_seconds = ?, cost_credits = ?, summary = ?, ended_at = ?, "
+                "call_status = ?, called_at = coalesce(called_at, ?) WHERE position = ?",
+                (
+                    details.value,
+                    finite(call.duration_seconds, 3),
+                    finite(call.cost_credits, 4),
+                    summary,
+                    instant_text(call.ended_at),
+                    readable(with_call(status, call)),
+                    instant_text(call.started_at),
+                    position,
+                ),
+            )
+            if summary != call.summary:
+                self._mark(f"position = {position}", "summary")
 
     def miss_details(self, call_id: str) -> None:
         """Note that the server does not know this call."""
-        self._db.execute("UPDATE result SET details = ? WHERE call_id = ?", (Details.MISSING.value, call_id))
+        self._db.execute("UPDATE result SET details = 'missing' WHERE call_id = ?", (call_id,))
 
     def set_transcript(self, call_id: str, text: str) -> None:
         """Keep a transcript, as JSON text."""
         self._db.execute(
-            "UPDATE result SET transcript = ?, transcript_wanted = 0, written = 0 WHERE call_id = ?", (text, call_id)
+            "UPDATE result SET transcript = ?, transcript_wanted = 0 WHERE call_id = ?", (readable(text), call_id)
         )
 
     def miss_transcript(self, call_id: str, fresh_since: datetime) -> None:
         """Ask no more for the transcript of this call, unless it ended after ``fresh_since``."""
         self._db.execute(
             "UPDATE result SET transcript_wanted = 0 WHERE call_id = ? AND coalesce(ended_at, '') < ?",
-            (call_id, moment_text(fresh_since)),
+            (call_id, instant_text(fresh_since)),
         )
 
     def give_up(self) -> None:
-        """Mark what is still wanted as missing."""
+        """Mark what is still wanted as missing; what an earlier reading found out in part stays."""
+        partial = f"{_SAME_CALL} AND known.details = 'partial'"
+        self._take_over(("details", *_DETAILS), partial, "result.details IN ('wanted', 'missing')")
+        self._db.execute("UPDATE result SET details = 'missing' WHERE details = 'wanted'")
+
+    # What comes out
+
+    def fit(self, longest: Mapping[str, int], largest: Mapping[str, float]) -> None:
+        """
+        Cut texts, and leave numbers out, that the columns of a table cannot hold; the row is marked and named.
+
+        :param longest: column -> most characters.
+        :param largest: column -> a number that is too large for it.
+        """
+        for name, most in longest.items():
+            if name in ("custom_fields", "transcript"):  # JSON, which cannot be cut
+                self._change(name, f"length({name}) > {most}", "NULL", "was left out: the column cannot hold it")
+            else:
+                cut = f"substr({name}, 1, {most})"
+                self._change(name, f"length({name}) > {most}", cut, f"was cut to {most} characters")
+        for name, limit in largest.items():
+            self._change(name, f"abs({name}) >= {limit!r}", "NULL", "was left out: the column cannot hold it")
+
+    def _change(self, name: str, condition: str, value: str, what: str) -> None:
+        rows = self._db.execute(f"SELECT position FROM result WHERE {condition}").fetchall()  # noqa: S608 - own words
+        for (position,) in rows[:_MOST_WARNINGS]:
+            log.warning("Row %d of the results: %s %s.", position, name, what)
+        if len(rows) > _MOST_WARNINGS:
+            log.warning("So it was in %d more rows.", len(rows) - _MOST_WARNINGS)
+        self._mark(condition, name)
+        self._db.execute(f"UPDATE result SET {name} = {value} WHERE {condition}")  # noqa: S608 - own words
+
+    def _mark(self, condition: str, name: str) -> None:
         self._db.execute(
-            "UPDATE result SET details = ? WHERE details = ?", (Details.MISSING.value, Details.WANTED.value)
+            f"UPDATE result SET cleaned = coalesce(cleaned || ',', '') || ? WHERE {condition}",  # noqa: S608 - own words
+            (name,),
         )
 
-    def rows(self, *, unwritten_only: bool = False) -> Iterator[tuple[Any, ...]]:
-        """Yield rows in the server's order, without the batch call's id; see :data:`~.results.COLUMNS`."""
-        for rows in self._pieces(", ".join(_ROW), "written = 0" if unwritten_only else "1"):
+    def rows(self, *, changed_only: bool = False) -> Iterator[tuple[Any, ...]]:
+        """Yield rows in the server's order, without the batch call's id; see :data:`~.columns.COLUMNS`."""
+        same = " AND ".join(f"known.{name} IS result.{name}" for name in _COMPARED)
+        unchanged = (
+            f"EXISTS (SELECT 1 FROM known WHERE known.contact_id = result.contact_id AND {same} "  # noqa: S608
+            "AND (result.transcript IS NULL OR result.transcript IS known.transcript))"
+        )
+        names = ", ".join(_ROW)
+        for rows in self._pieces(names, f"NOT {unchanged}" if changed_only else "1"):
             for row in rows:
                 yield row[1:]
 
-    def counts(self) -> Counts:
-        """Count what is here."""
+    def totals(self) -> Totals:
+        """Add up what is here."""
         by_outcome: dict[str, int] = {}
         query = "SELECT call_status, count(*) FROM result GROUP BY call_status ORDER BY call_status"
         for status, count in self._db.execute(query):
             group = outcome_group(status)
             by_outcome[group] = by_outcome.get(group, 0) + count
+        uncalled = ", ".join(f"'{word}'" for word in UNCALLED)
         sums = self._db.execute(
-            "SELECT count(*), count(called_at), coalesce(sum(details = ?), 0), coalesce(sum(duration_seconds), 0), "
-            "coalesce(sum(cost_credits), 0), coalesce(sum(written = 0), 0) FROM result",
-            (Details.MISSING.value,),
+            "SELECT count(*), coalesce(sum(called_at IS NOT NULL OR call_id IS NOT NULL "  # noqa: S608 - own words
+            f"OR call_status NOT IN ({uncalled})), 0), coalesce(sum(details = 'missing'), 0), "
+            "coalesce(sum(duration_seconds), 0), coalesce(sum(cost_credits), 0) FROM result"
         ).fetchone()
-        return Counts(by_outcome, *sums)
+        return Totals(by_outcome, *sums)
 
-    def _count(self, condition: str, *values: Any) -> int:
-        query = f"SELECT count(*) FROM result WHERE {condition}"  # noqa: S608 - own words
-        found: int = self._db.execute(query, values).fetchone()[0]
+    def _count(self, condition: str) -> int:
+        found: int = self._db.execute(f"SELECT count(*) FROM result WHERE {condition}").fetchone()[0]  # noqa: S608
         return found
 
     def _pieces(self, columns: str, condition: str) -> Iterator[list[tuple[Any, ...]]]:
@@ -244,19 +369,13 @@ class Spool:
             yield rows
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What the rows of a spool add up to."""
-
-    by_outcome: dict[str, int]
-    contacts: int
-    called: int
-    details_missing: int
-    duration_seconds: float
-    cost_credits: float
-    unwritten: int
-
-
-def moment_text(moment: datetime | None) -> str | None:
-    """Write an instant as results hold it: ISO 8601 in UTC."""
-    return None if moment is None else utc_text(moment, fraction=True)
+def _as_known(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    values = dict(row)
+    values["called_at"] = instant_text(known_instant(values.get("called_at")))
+    for name in ("transcript", "custom_fields"):
+        if values.get(name) is not None and not isinstance(values[name], str):
+            values[name] = json.dumps(values[name], ensure_ascii=False)
+    for name in ("duration_seconds", "cost_credits"):
+        values[name] = None if values.get(name) is None else float(values[name])
+    has_transcript = bool(values.get("has_transcript") or values.get("transcript") is not None)
+    return (has_transcript, *(values.get(name) for name in _ROW))

@@ -17,12 +17,13 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.databases import hook_of
-from airflow_truedy.operators.follow_up import HistoryError, failed_contacts
-from airflow_truedy.operators.results import BatchCallResultsOperator
-from airflow_truedy.operators.results_table import ResultsTable, ResultsTableError
-from airflow_truedy.results.columns import Contacted, ResultsError
-from airflow_truedy.results.result_files import read_results
-from airflow_truedy.results.staging import Spool
+from airflow_truedy.operators.follow_up import failed_contacts
+from airflow_truedy.operators.results import BatchCallResultsOperator, table_of
+from airflow_truedy.results.columns import Contacted
+from airflow_truedy.results.files import read_results
+from airflow_truedy.results.history import History
+from airflow_truedy.results.staging import Staging
+from airflow_truedy.results.table import ResultsTableError, create_statement
 from tests import services
 from tests.operators.contexts import context_of
 
@@ -135,14 +136,13 @@ def test_a_refusal_of_the_database_shows_nobody(
     batch_call_id: str, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     from airflow_truedy.operators.databases import hook_of
-    from airflow_truedy.operators.results_table import DDL
 
     caplog.set_level(logging.DEBUG)
-    with pytest.raises(ResultsTableError, match="Could not read the table"):
+    with pytest.raises(AirflowFailException, match="There is no table call_results"):
         into_table(batch_call_id, create_table=False)
-    narrow = DDL.replace("phone_number VARCHAR(32)", "phone_number VARCHAR(32) CHECK (length(phone_number) < 3)")
+    narrow = create_statement(TABLE).replace("VARCHAR(32)", "VARCHAR(32) CHECK (length(phone_number) < 3)")
     with closing(hook_of("warehouse").get_conn()) as connection:
-        connection.cursor().execute(narrow.format(table=TABLE))
+        connection.cursor().execute(narrow)
         connection.commit()
     with pytest.raises(ResultsTableError, match="Could not write the table") as caught:
         into_table(batch_call_id)
@@ -155,12 +155,11 @@ def test_a_refusal_of_the_database_shows_nobody(
 def test_a_refusal_names_the_constraint_and_no_value(
     batch_call_id: str, postgres_database: services.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_truedy.operators.results_table import DDL
 
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", postgres_database.airflow_uri)
-    wrong = DDL.replace("phone_number VARCHAR(32)", "phone_number TEXT CONSTRAINT short CHECK (phone_number = '')")
+    wrong = create_statement(TABLE).replace("VARCHAR(32)", "TEXT CONSTRAINT short CHECK (phone_number = '')")
     with closing(postgres_database.connect()) as connection:
-        connection.cursor().execute(wrong.format(table=TABLE))
+        connection.cursor().execute(wrong)
     with pytest.raises(ResultsTableError, match=r"\w+ 23514, table \w+, constraint short$") as caught:
         into_table(batch_call_id)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
@@ -171,7 +170,7 @@ def test_a_table_with_an_impossible_name_is_refused(
     batch_call_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", sqlite(tmp_path))
-    with pytest.raises(AirflowFailException, match="no name of a table"):
+    with pytest.raises(AirflowFailException, match="not a name of a table"):
         into_table(batch_call_id, table=table)
 
 
@@ -242,28 +241,33 @@ def test_the_unanswered_of_a_table_are_the_contacts_of_the_next_campaign(
     later = datetime(2030, 1, 1, tzinfo=timezone.utc)
     fresh = failed_contacts(manifest, str(tmp_path / "fresh.jsonl.gz"), max_attempts=1, since=later)
     assert fresh["contacts"] == len(unanswered)
-    with pytest.raises(HistoryError, match="leave history out"):
+    with pytest.raises(AirflowFailException, match="leave history out"):
         failed_contacts(manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2, history=[])
 
 
-@pytest.mark.parametrize("since", [None, "2026-05-01T00:00:00Z"])
-def test_a_table_counts_attempts_that_do_not_say_when_they_were(database: str, since: str | None) -> None:
-    table = ResultsTable(hook_of("warehouse"), TABLE)
+@pytest.mark.parametrize("since", [None, datetime(2026, 5, 1, tzinfo=timezone.utc)])
+def test_a_table_counts_attempts_that_do_not_tell_when_they_were(database: str, since: datetime | None) -> None:
+    table = table_of({"conn_id": "warehouse", "table": TABLE})
     table.create()
     words = [("no_answer", None), ("completed", None), ("cancelled", "call_1"), ("cancelled", None), ("pending", None)]
-    with Spool() as spool:
-        spool.add(
+    with Staging() as staging:
+        staging.add(
             Contacted(f"cnt_{i}", f"+1212555010{i}", None, status, call_id, None)
             for i, (status, call_id) in enumerate(words)
         )
-        table.write(spool, "batch_1")
-    attempts = table.attempts([f"+1212555010{i}" for i in range(len(words))], since)
-    assert sorted(attempts) == [("+12125550100", 1, 0), ("+12125550101", 1, 1), ("+12125550102", 1, 0)]
+        table.write(staging, "batch_1")
+    with History("batch_2", since) as history:
+        history.add(table.history())
+        people = history.of([f"+1212555010{i}" for i in range(len(words))]).values()
+    assert [(person.attempts, person.reached) for person in people] == [
+        *[(1, False), (1, True), (1, False), (0, False), (0, False)],
+    ]
+    assert [person.open_elsewhere for person in people] == [False, False, False, False, True]
 
 
 def test_a_moment_without_zone_says_not_since_when(batch_call_id: str, tmp_path: Path) -> None:
     manifest = results(batch_call_id, to=str(tmp_path / "results.csv"))
-    with pytest.raises(HistoryError, match="has no zone"):
+    with pytest.raises(AirflowFailException, match="datetime with its zone"):
         failed_contacts(
             manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2, history=[], since=datetime(2026, 5, 1)
         )
@@ -273,12 +277,12 @@ def test_the_history_of_files_must_be_stated(sandbox: SandboxProcess, batch_call
     sandbox.advance(86_400)
     manifest = results(batch_call_id, to=str(tmp_path / "results.csv"))
     to = str(tmp_path / "next.jsonl.gz")
-    with pytest.raises(HistoryError, match="Give history"):
+    with pytest.raises(AirflowFailException, match="Give history"):
         failed_contacts(manifest, to, max_attempts=2)
     first = failed_contacts(manifest, to, max_attempts=2, history=[])
     assert first["contacts"] > 0
     assert failed_contacts(manifest, to, max_attempts=2, history=[manifest])["contacts"] == first["contacts"]
-    with pytest.raises(ResultsError, match="no manifest of results"):
+    with pytest.raises(AirflowFailException, match="not a manifest of results"):
         failed_contacts({"uri": "x"}, to, max_attempts=2, history=[])
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from airflow_truedy.api.models import BatchCallContact
 from airflow_truedy.campaigns.call_status import call_status
-from airflow_truedy.results.columns import COLUMNS, Contacted, outcome_group
+from airflow_truedy.results.columns import COLUMNS, Contacted
 from airflow_truedy.results.fetch import Reading, ResultsReader
-from airflow_truedy.results.result_files import known_of
-from airflow_truedy.results.staging import Spool
+from airflow_truedy.results.outcomes import outcome_group
+from airflow_truedy.results.staging import Staging
 from tests.campaigns.ground import Ground, Send
 from tests.campaigns.plans import plan_of
 
@@ -22,17 +22,18 @@ A_WEEK = 7 * 86_400.0
 class Taken:
     """One reading: its rows, how long it waited, what it asked."""
 
-    def __init__(self, ground: Ground, recall: Any = None, **reading: Any) -> None:
+    def __init__(self, ground: Ground, known: Any = (), **reading: Any) -> None:
         self.pauses: list[float] = []
         before = len(ground.app.state.log.all)
-        with Spool() as spool:
+        with Staging() as staging:
             self.reader = ResultsReader(
                 ground.client, Reading(threads=1, **reading), sleep=lambda s: self._sleep(ground, s), now=ground.now
             )
-            self.reader.read(ground.only.id, spool, recall)
-            self.rows = [dict(zip(COLUMNS[1:], row, strict=True)) for row in spool.rows()]
-            self.counts = spool.counts()
-            self.unwritten = len(list(spool.rows(unwritten_only=True)))
+            staging.remember(known)
+            self.reader.read(ground.only.id, staging)
+            self.rows = [dict(zip(COLUMNS[1:], row, strict=True)) for row in staging.rows()]
+            self.counts = staging.totals()
+            self.unwritten = len(list(staging.rows(changed_only=True)))
         self.asked = Counter(_kind(each.path) for each in list(ground.app.state.log.all)[before:])
 
     def _sleep(self, ground: Ground, seconds: float) -> None:
@@ -152,7 +153,7 @@ def test_details_that_are_late_are_waited_for_and_only_they_are_read_again(campa
     assert (late.asked["calls/{id}"], late.counts.details_missing) == (12, 4)
     assert {row["details"] for row in late.rows} == {"missing"}
     ground.advance(A_WEEK * 2)
-    in_time = Taken(ground, recall=lambda spool: spool.recall(known_of(_with_id(late.rows))))
+    in_time = Taken(ground, known=_with_id(late.rows))
     assert (in_time.pauses, in_time.counts.details_missing) == ([], 0)
 
 
@@ -216,8 +217,8 @@ def test_what_an_earlier_reading_knew_is_not_read_again(campaign: Callable[..., 
     done = sum(row["details"] == "complete" for row in first.rows)
     assert 0 < done < 30
     ground.advance(A_WEEK)
-    second = Taken(ground, recall=lambda spool: spool.recall(known_of(_with_id(first.rows))))
-    third = Taken(ground, recall=lambda spool: spool.recall(known_of(_with_id(second.rows))))
+    second = Taken(ground, known=_with_id(first.rows))
+    third = Taken(ground, known=_with_id(second.rows))
     assert second.rows == Taken(ground).rows
     assert third.asked == {"batch-calls/{id}": 1, "batch-calls/{id}/contacts": 1}
     assert third.rows == second.rows
@@ -226,7 +227,7 @@ def test_what_an_earlier_reading_knew_is_not_read_again(campaign: Callable[..., 
 def test_rows_that_were_read_without_details_are_read_with_them_later(campaign: Callable[..., Ground]) -> None:
     ground = campaign(people=5)
     bare = Taken(ground, details=False)
-    full = Taken(ground, recall=lambda spool: spool.recall(known_of(_with_id(bare.rows))))
+    full = Taken(ground, known=_with_id(bare.rows))
     assert full.counts.details_missing == 0
     assert {row["details"] for row in full.rows} == {"complete"}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
 from airflow_truedy.results.columns import ResultsError
-from airflow_truedy.results.follow_up import AttemptsBook, follow_up
+from airflow_truedy.results.follow_up import FollowUpRules, follow_up
 
+MAY = datetime(2026, 5, 1, tzinfo=timezone.utc)
 WORDS = ["completed", "no_answer", "busy", "voicemail", "failed", "opted_out", "pending", "no_answer"]
 
 
@@ -31,13 +33,12 @@ def results(batch: str = "batch_1", words: list[str] | None = None) -> list[dict
     ]
 
 
-def followed(tmp_path: Path, history: list[Any] | None = None, since: str | None = None, **options: Any) -> Any:
-    fixed = {"max_attempts": 3, **options}
-    rows = fixed.pop("rows", results())
-    with AttemptsBook() as book:
-        for each in (rows, *(history or ())):
-            book.count(each, since)
-        return follow_up(rows, tmp_path / "next.jsonl.gz", attempts_of=book.of, **fixed)
+def followed(tmp_path: Path, history: list[Any] | None = None, **options: Any) -> Any:
+    rules = {"max_attempts": 3}
+    rules.update({name: options.pop(name) for name in ("max_attempts", "outcomes", "since") if name in options})
+    rows = options.pop("rows", results())
+    given = {"batch_call_id": "batch_1", "history": history or [], **options}
+    return follow_up(lambda: iter(rows), tmp_path / "next.jsonl.gz", FollowUpRules(**rules), **given)
 
 
 def numbers(manifest: Any) -> list[str]:
@@ -78,28 +79,34 @@ def test_attempts_are_counted_over_campaigns(tmp_path: Path) -> None:
 def test_attempts_before_a_moment_do_not_count(tmp_path: Path) -> None:
     earlier = [{**row, "called_at": "2026-01-01T00:00:00Z"} for row in results("batch_0", ["no_answer"] * 3)]
     assert number(1) not in numbers(followed(tmp_path, [earlier], max_attempts=2))
-    assert number(1) in numbers(followed(tmp_path, [earlier], since="2026-05-01T00:00:00Z", max_attempts=2))
+    assert number(1) in numbers(followed(tmp_path, [earlier], since=MAY, max_attempts=2))
 
 
-@pytest.mark.parametrize("since", [None, "2026-05-01T00:00:00Z"])
+@pytest.mark.parametrize("since", [None, MAY])
 @pytest.mark.parametrize(
     ("earlier", "counts"),
     [
         ({"call_status": "no_answer"}, True),
         ({"call_status": "No-Answer"}, True),
         ({"call_status": "skipped"}, True),
-        ({"call_status": "in_progress"}, True),
         ({"call_status": "cancelled", "call_id": "call_1"}, True),
         ({"call_status": "cancelled", "call_id": ""}, False),
-        ({"call_status": "pending"}, False),
     ],
 )
 def test_an_attempt_counts_although_nobody_says_when_it_was(
-    tmp_path: Path, earlier: dict[str, Any], counts: bool, since: str | None
+    tmp_path: Path, earlier: dict[str, Any], counts: bool, since: datetime | None
 ) -> None:
     before = [{**results("batch_0", ["busy"])[0], "called_at": None, **earlier}]
     manifest = followed(tmp_path, [before], since=since, rows=results(words=["no_answer"]), max_attempts=2)
     assert manifest.rejected_by_reason == ({"max_attempts": 1} if counts else {})
+
+
+@pytest.mark.parametrize("status", ["pending", "scheduled", "in_progress", "Ringing"])
+def test_a_person_whom_another_campaign_may_still_call_is_left_to_it(tmp_path: Path, status: str) -> None:
+    other = [{**results("batch_0", ["busy"])[0], "called_at": None, "call_status": status}]
+    assert followed(tmp_path, [other], rows=results(words=["busy"])).rejected_by_reason == {"open_elsewhere": 1}
+    gone = [{**other[0], "details": "gone"}]
+    assert followed(tmp_path, [gone], rows=results(words=["busy"])).contacts == 1
 
 
 def test_who_was_reached_nobody_knows_when_is_left_alone(tmp_path: Path) -> None:
@@ -137,7 +144,7 @@ def test_a_row_without_a_number_is_told(tmp_path: Path) -> None:
 
 def test_a_wrong_name_or_cap_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"\.jsonl\.gz"):
-        follow_up([], tmp_path / "next.csv", max_attempts=3, attempts_of=lambda _: {})
+        follow_up(list, tmp_path / "next.csv", FollowUpRules(3), batch_call_id="batch_1")
     with pytest.raises(ResultsError, match="1 or more"):
         followed(tmp_path, max_attempts=0)
 
@@ -152,7 +159,12 @@ def test_who_opted_out_meanwhile_is_not_called_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["12125550100", "212-555-0100", "+1 212-555-0100", "+", "+0125550100"])
 def test_a_number_that_no_do_not_call_list_would_know_is_not_called(tmp_path: Path, written: str) -> None:
-    row = {"phone_number": written, "call_status": "no_answer", "called_at": "2026-06-01T13:15:00Z"}
+    row = {
+        "batch_call_id": "batch_1",
+        "phone_number": written,
+        "call_status": "no_answer",
+        "called_at": "2026-06-01T13:15:00Z",
+    }
     manifest = followed(tmp_path, rows=[row])
     assert (manifest.contacts, manifest.rejected_by_reason) == (0, {"bad_number": 1})
     assert "5550100" not in (tmp_path / "next.rejects.csv").read_text()

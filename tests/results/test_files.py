@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from airflow_truedy.campaigns.schedule import instant_of
-from airflow_truedy.results.columns import COLUMNS, Contacted, ResultsError
-from airflow_truedy.results.result_files import format_of, read_results, write_results
-from airflow_truedy.results.staging import Spool
+from airflow_truedy.results.columns import COLUMNS, Contacted, Details, ResultsError
+from airflow_truedy.results.files import check_name, read_results, write_results
+from airflow_truedy.results.staging import Staging
 
 NAMES = ["results.jsonl", "results.jsonl.gz", "results.csv", "results.csv.gz", "results.parquet"]
 
 
 @pytest.fixture
-def spool() -> Any:
-    with Spool() as made:
+def staging() -> Any:
+    with Staging() as made:
         made.add(
             Contacted(
                 f"ctc_{i}",
@@ -32,7 +32,7 @@ def spool() -> Any:
         made.want_details(of_unended=False)
         made.want_transcripts("completed")
         for i in range(1, 12):
-            made.set_details(f"call_{i}", "completed", _call(f"call_{i}", i))
+            made.set_details(f"call_{i}", _call(f"call_{i}", i), Details.COMPLETE)
             made.set_transcript(
                 f"call_{i}", json.dumps([{"speaker": "agent", "text": "Hello,\nÅnn", "timestamp": 1.0}])
             )
@@ -47,8 +47,8 @@ def _call(call_id: str, seconds: int) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_come_back_as_they_were_written(spool: Spool, tmp_path: Path, name: str) -> None:
-    write_results(spool, "batch_1", tmp_path / name)
+def test_rows_come_back_as_they_were_written(staging: Staging, tmp_path: Path, name: str) -> None:
+    write_results(staging, "batch_1", tmp_path / name)
     rows = list(read_results(tmp_path / name))
     assert list(rows[0]) == list(COLUMNS)
     assert (rows[0]["call_id"], rows[0]["first_name"], rows[0]["transcript"]) == (None, None, None)
@@ -61,29 +61,29 @@ def test_rows_come_back_as_they_were_written(spool: Spool, tmp_path: Path, name:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_rows_give_the_same_bytes_and_their_digest(spool: Spool, tmp_path: Path, name: str) -> None:
+def test_the_same_rows_give_the_same_bytes_and_their_digest(staging: Staging, tmp_path: Path, name: str) -> None:
     import hashlib
 
-    first = write_results(spool, "batch_1", tmp_path / name)
+    first = write_results(staging, "batch_1", tmp_path / name)
     content = (tmp_path / name).read_bytes()
-    assert write_results(spool, "batch_1", tmp_path / name) == first
+    assert write_results(staging, "batch_1", tmp_path / name) == first
     assert (first["sha256"], first["size"]) == (hashlib.sha256(content).hexdigest(), len(content))
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_earlier_one(
-    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = tmp_path / "results.jsonl"
-    write_results(spool, "batch_1", to)
+    write_results(staging, "batch_1", to)
     before = to.read_bytes()
 
     def broken(**_: Any) -> Any:
-        yield from list(Spool.rows(spool))[:3]
+        yield from list(Staging.rows(staging))[:3]
         raise OSError("disk full")
 
-    monkeypatch.setattr(spool, "rows", broken)
+    monkeypatch.setattr(staging, "rows", broken)
     with pytest.raises(OSError, match="disk full"):
-        write_results(spool, "batch_1", to)
+        write_results(staging, "batch_1", to)
     assert to.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["results.jsonl"]
 
@@ -91,14 +91,16 @@ def test_a_file_that_cannot_be_finished_leaves_the_earlier_one(
 @pytest.mark.parametrize("name", ["results.txt", "results", "results.parquet.gz"])
 def test_a_name_that_says_no_format_is_refused(name: str) -> None:
     with pytest.raises(ResultsError, match=r"\.jsonl, \.csv"):
-        format_of(name)
+        check_name(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_long_talk_comes_back_and_no_other_reader_of_csv_is_changed(spool: Spool, tmp_path: Path, name: str) -> None:
+def test_a_long_talk_comes_back_and_no_other_reader_of_csv_is_changed(
+    staging: Staging, tmp_path: Path, name: str
+) -> None:
     talk = json.dumps([{"speaker": "agent", "text": "word " * 40_000}])
-    spool.set_transcript("call_3", talk)
-    write_results(spool, "batch_1", tmp_path / name)
+    staging.set_transcript("call_3", talk)
+    write_results(staging, "batch_1", tmp_path / name)
     limit = csv.field_size_limit()
     rows = read_results(tmp_path / name)
     first = next(rows)
@@ -110,7 +112,7 @@ def test_a_long_talk_comes_back_and_no_other_reader_of_csv_is_changed(spool: Spo
 
 def test_a_file_of_something_else_is_no_results(tmp_path: Path) -> None:
     (tmp_path / "other.jsonl").write_text('{"phone_number": "+12125550100"}\n')
-    with pytest.raises(ResultsError, match="no results file") as caught:
+    with pytest.raises(ResultsError, match="not a results file") as caught:
         list(read_results(tmp_path / "other.jsonl"))
     assert "5550100" not in str(caught.value)
     with pytest.raises(ResultsError, match="not there"):

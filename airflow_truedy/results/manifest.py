@@ -1,0 +1,98 @@
+"""
+What goes into XCom about results: where they are and what they add up to. Under 2 KB, nobody's number in it.
+
+And the way back: the rows of results that a manifest, a path or an address names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.campaigns.status import State
+from airflow_truedy.files.paths import digest_of
+from airflow_truedy.results.columns import ResultsError
+from airflow_truedy.results.files import read_results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.results.staging import Totals
+    from airflow_truedy.results.table import ResultsTable
+
+KIND = "truedy.results"
+VERSION = 1
+
+#: Opens a path or address, e.g. as ``ObjectStoragePath``.
+OpenPath = Callable[[str], Any]
+#: Opens the table that a manifest names.
+OpenTable = Callable[[Mapping[str, Any]], "ResultsTable"]
+
+
+def manifest_of(
+    batch: BatchCall, totals: Totals, where: Mapping[str, Any], *, requests: int, missing: int
+) -> dict[str, Any]:
+    """
+    Return the manifest of results.
+
+    :param where: ``uri``, ``format``, ``sha256`` and ``size`` of a file, or ``conn_id``, ``table`` and counts of rows.
+    :param missing: how many contacts the server did not list.
+    """
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        "batch_call_id": batch.id,
+        "name": batch.name,
+        "status": State.of(batch.status).value,
+        "contacts": totals.contacts,
+        "contacts_missing": missing,
+        "called": totals.called,
+        "by_outcome": totals.by_outcome,
+        "details_missing": totals.details_missing,
+        "duration_seconds": totals.duration_seconds,
+        "cost_credits": totals.cost_credits,
+        "requests": requests,
+        **where,
+    }
+
+
+def checked_manifest(value: Any) -> dict[str, Any]:
+    """
+    Return a manifest as it came out of XCom.
+
+    :raises ResultsError: if it is something else, or of a version that cannot be read.
+    """
+    if not isinstance(value, Mapping) or value.get("kind") != KIND or not isinstance(value.get("batch_call_id"), str):
+        raise ResultsError(f'This is not a manifest of results: its "kind" is not "{KIND}".')
+    if value.get("version") != VERSION:
+        raise ResultsError(f"This manifest has version {value.get('version')!r}; this package reads {VERSION}.")
+    place = ("conn_id", "table") if value.get("table") else ("uri", "sha256")
+    if not all(isinstance(value.get(name), str) for name in place):
+        raise ResultsError(f"This manifest of results is not complete: it lacks {' or '.join(place)}.")
+    return dict(value)
+
+
+def has_ended(manifest: Mapping[str, Any]) -> bool:
+    """Whether the campaign had ended when its results were read."""
+    return State.of(manifest.get("status")).is_terminal
+
+
+def rows_of(source: Any, open_path: OpenPath, open_table: OpenTable) -> Iterator[dict[str, Any]]:
+    """
+    Yield the rows of earlier results.
+
+    :param source: the manifest that ``BatchCallResultsOperator`` returned, or the path or URI of its file.
+    :raises ResultsError: if there are no results, or the file is not the one that the manifest describes.
+    """
+    if isinstance(source, Mapping):
+        manifest = checked_manifest(source)
+        if manifest.get("table"):
+            return open_table(manifest).rows(manifest["batch_call_id"])
+        path = open_path(manifest["uri"])
+        if not path.exists() or digest_of(path).sha256 != manifest["sha256"]:
+            raise ResultsError(f"The results file {path} is gone or not the one that its manifest describes.")
+        return read_results(path)
+    if not isinstance(source, str) and not hasattr(source, "open"):
+        raise ResultsError(f"Results are named by a manifest, a path or a URI, not by {type(source).__name__}.")
+    return read_results(open_path(str(source)))

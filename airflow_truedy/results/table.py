@@ -1,0 +1,378 @@
+"""
+The table of results, through SQLAlchemy Core: PostgreSQL, MariaDB and MySQL, SQLite, and what else has a dialect.
+
+A row is written with the database's own upsert, which knows the columns of a result only, so columns of the user's own
+survive. Whatever is written, a status never goes back (see :mod:`airflow_truedy.results.outcomes`) and details that are
+known stay; that also holds for two tasks that write at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import datetime, timezone
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
+
+from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING
+from airflow_truedy.files.queries import told_of
+from airflow_truedy.results.columns import COLUMNS, Details, ResultsError, instant_text, known_instant
+from airflow_truedy.results.outcomes import REACHED, REFUSALS, rank
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from airflow_truedy.results.staging import Staging
+
+log = logging.getLogger(__name__)
+
+_KEY = ("batch_call_id", "contact_id")
+#: What follow-ups need of each row; texts that may be long stay where they are.
+_HISTORY = ("batch_call_id", "contact_id", "phone_number", "call_status", "call_id", "called_at", "details")
+#: Kept where a row is written again without them, as long as it is about the same call.
+_DETAILS = ("called_at", "duration_seconds", "cost_credits", "summary", "transcript")
+_MYSQL = ("mysql", "mariadb")
+#: Characters that MySQL's kinds of text hold, at four bytes each.
+_MYSQL_TEXTS = {"TINYTEXT": 63, "TEXT": 16_383, "MEDIUMTEXT": 4_194_303}
+_ROWS_AT_ONCE = 1_000
+_TRIES = 5
+_NAME = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+")){0,2}')
+_PART = re.compile(r'[A-Za-z_][\w$]*|"[^"]+"')
+_DETAILS_RANKS = {Details.NONE: 0, Details.MISSING: 1, Details.PARTIAL: 2, Details.COMPLETE: 3}
+_LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql").with_variant(mysql.LONGTEXT(), "mariadb")
+
+
+class ResultsTableError(ResultsError):
+    """The database refused; trying again may help."""
+
+    retryable: ClassVar[bool] = True
+
+
+class WrongTableError(ResultsError):
+    """The table is missing, or is not one of results; trying again does not help."""
+
+
+class _Instant(sa.types.TypeDecorator[Any]):
+    """An instant in UTC, in columns with or without a time zone, and in columns of text."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def __init__(self, kept_as: str = "aware") -> None:
+        super().__init__()
+        self.kept_as = kept_as
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        if self.kept_as == "text":
+            return dialect.type_descriptor(sa.Text())
+        kind = mysql.DATETIME(fsp=6) if dialect.name in _MYSQL else sa.DateTime(timezone=self.kept_as == "aware")
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        moment = known_instant(value)
+        if moment is None or self.kept_as == "text":
+            return instant_text(moment)
+        in_utc = moment.astimezone(timezone.utc)
+        has_zones = self.kept_as == "aware" and dialect.name not in (*_MYSQL, "sqlite")
+        return in_utc if has_zones else in_utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        return known_instant(value)
+
+
+def _key_text() -> Any:
+    # Compared byte by byte: two ids that differ in case are two contacts.
+    exact = mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin")
+    return sa.String(255).with_variant(exact, "mysql").with_variant(exact, "mariadb")
+
+
+def results_table(name: str = "results", schema: str | None = None, called_at: _Instant | None = None) -> sa.Table:
+    """Return the table of results as SQLAlchemy describes it; :func:`create_statement` writes it down."""
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("batch_call_id", _key_text(), primary_key=True),
+        sa.Column("contact_id", _key_text(), primary_key=True),
+        sa.Column("contact_key", sa.String(255)),
+        sa.Column("phone_number", sa.String(32)),
+        sa.Column("first_name", sa.String(255)),
+        sa.Column("custom_fields", _LONG_TEXT),
+        sa.Column("call_status", sa.String(64), nullable=False),
+        sa.Column("call_id", sa.String(255)),
+        sa.Column("called_at", called_at or _Instant()),
+        sa.Column("duration_seconds", sa.Numeric(12, 3, asdecimal=False)),
+        sa.Column("cost_credits", sa.Numeric(16, 4, asdecimal=False)),
+        sa.Column("summary", _LONG_TEXT),
+        sa.Column("transcript", _LONG_TEXT),
+        sa.Column("details", sa.String(16), nullable=False),
+        sa.Column("cleaned", sa.String(255)),
+        schema=schema,
+        mysql_charset="utf8mb4",
+        mariadb_charset="utf8mb4",
+    )
+
+
+def create_statement(table: str = "results", dialect: str = "postgresql") -> str:
+    """
+    Return the ``CREATE TABLE`` statement that ``create_table=True`` runs.
+
+    :param dialect: as SQLAlchemy names it: ``postgresql``, ``mysql``, ``sqlite`` ...
+    """
+    spoken = sa.create_mock_engine(f"{dialect}://", lambda *_: None).dialect
+    name, schema = _named(table, spoken.name)
+    return str(CreateTable(results_table(name, schema)).compile(dialect=spoken)).strip()
+
+
+class ResultsTable:
+    """
+    A table with the columns of :data:`~airflow_truedy.results.columns.COLUMNS`, one row a batch call and contact.
+
+    :param engine: SQLAlchemy's way to the database.
+    :param name: the table's name, with a schema or not.
+    :raises WrongTableError: if this cannot be a name.
+    """
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise WrongTableError(f"table={name!r} is not a name of a table.")
+        self._engine = engine
+        self._shown = name
+        self._name, self._schema = _named(name, engine.dialect.name)
+        self._table = results_table(self._name, self._schema)
+        self._columns: dict[str, Any] | None = None
+
+    def create(self) -> None:
+        """Create the table if it is not there."""
+        try:
+            self._do("create", lambda connection: self._table.create(connection, checkfirst=True))
+        except ResultsTableError:
+            # Another task may have created it in the same moment.
+            if not self._do("read", lambda connection: sa.inspect(connection).has_table(self._name, self._schema)):
+                raise
+
+    def check(self) -> None:
+        """
+        Learn what the table's columns can hold.
+
+        :raises WrongTableError: if the table is not there, lacks a column, or has not the key that upserts need.
+        """
+        if self._columns is None:
+            self._columns = self._do("read", self._inspect)
+            self._table = results_table(self._name, self._schema, _Instant(_kept_as(self._columns["called_at"])))
+
+    def _inspect(self, connection: Connection) -> dict[str, Any]:
+        inspector = sa.inspect(connection)
+        where = {"table_name": self._name, "schema": self._schema}
+        if not inspector.has_table(self._name, self._schema):
+            raise WrongTableError(f"There is no table {self._shown}. Let create_table=True make it, or run its DDL.")
+        columns = {column["name"].lower(): column["type"] for column in inspector.get_columns(**where)}
+        if lacking := [name for name in COLUMNS if name not in columns]:
+            raise WrongTableError(f"The table {self._shown} lacks the columns {', '.join(lacking)}.")
+        keys: list[Any] = [inspector.get_pk_constraint(**where).get("constrained_columns") or []]
+        keys += [index["column_names"] for index in inspector.get_indexes(**where) if index.get("unique")]
+        keys += [unique["column_names"] for unique in inspector.get_unique_constraints(**where)]
+        if not any({str(name).lower() for name in key} == set(_KEY) for key in keys):
+            raise WrongTableError(
+                f"The table {self._shown} has no primary or unique key of batch_call_id and contact_id: rows would be "
+                "doubled."
+            )
+        return columns
+
+    def limits(self) -> tuple[dict[str, int], dict[str, float]]:
+        """Return the most characters, and the number that is too large, for each column that has a limit."""
+        self.check()
+        columns = self._columns or {}
+        longest = {name: most for name in COLUMNS if (most := _most_characters(columns[name]))}
+        precise = {name: columns[name] for name in ("duration_seconds", "cost_credits")}
+        largest = {
+            name: 10.0 ** (kind.precision - (kind.scale or 0))
+            for name, kind in precise.items()
+            if isinstance(kind, sa.Numeric) and kind.precision and not isinstance(kind, sa.Float)
+        }
+        for name in (*_KEY, "call_status", "call_id", "details", "called_at"):
+            longest.pop(name, None)
+        return longest, largest
+
+    def known(self, batch_call_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of one batch call for the staging: with ``has_transcript`` in place of the transcript."""
+        has_transcript = self._table.c.transcript.is_not(None).label("has_transcript")
+        columns = [self._table.c[name] for name in COLUMNS if name != "transcript"]
+        return self._select(sa.select(*columns, has_transcript).where(self._table.c.batch_call_id == batch_call_id))
+
+    def rows(self, batch_call_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of one batch call, in the order of contact ids, without what was spoken in the calls."""
+        columns = [self._table.c[name] for name in COLUMNS if name not in ("summary", "transcript")]
+        of_batch = self._table.c.batch_call_id == batch_call_id
+        return self._select(sa.select(*columns).where(of_batch).order_by(self._table.c.contact_id))
+
+    def history(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of all batch calls, as far as follow-ups need them."""
+        return self._select(sa.select(*(self._table.c[name] for name in _HISTORY)))
+
+    def write(self, staging: Staging, batch_call_id: str) -> int:
+        """
+        Insert or update every row that is new or changed, a thousand to a transaction.
+
+        :return: how many.
+        """
+        self.check()
+        rows = (dict(zip(COLUMNS, (batch_call_id, *row), strict=True)) for row in staging.rows(changed_only=True))
+        written = 0
+        while piece := list(islice(rows, _ROWS_AT_ONCE)):
+            # One order for all tasks that write at once: they wait for each other instead of locking each other out.
+            piece.sort(key=lambda row: str(row["contact_id"]))
+            self._do("write", lambda connection, piece=piece: self._upsert(connection, piece))  # type: ignore[misc]
+            written += len(piece)
+        log.info("Wrote %d rows of batch call %s into %s.", written, batch_call_id, self._shown)
+        return written
+
+    def mark_gone(self, batch_call_id: str, contact_ids: Sequence[str]) -> None:
+        """Mark rows of contacts that the server no longer lists; what became of them stays."""
+        columns = self._table.c
+        statement = (
+            sa.update(self._table)
+            .where(columns.batch_call_id == batch_call_id, columns.contact_id == sa.bindparam("gone"))
+            .values(details=Details.GONE.value)
+        )
+        if contact_ids:
+            self._do(
+                "write", lambda connection: connection.execute(statement, [{"gone": each} for each in contact_ids])
+            )
+            log.warning("%d contacts are gone on the server; their rows stay, marked as gone.", len(contact_ids))
+
+    def _upsert(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        name = connection.dialect.name
+        if name == "postgresql" or name == "sqlite":
+            insert: Any = postgresql.insert(self._table) if name == "postgresql" else sqlite.insert(self._table)
+            changes = _merged(self._table.c, insert.excluded)
+            connection.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=dict(changes)), rows)
+        elif name in _MYSQL:
+            into: Any = mysql.insert(self._table)
+            # In order: MySQL lets an assignment see those before it.
+            connection.execute(into.on_duplicate_key_update(_merged(self._table.c, into.inserted)), rows)
+        else:
+            self._update_or_insert(connection, rows)
+
+    def _update_or_insert(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        """Write rows where the database has no upsert that SQLAlchemy knows."""
+        columns = self._table.c
+        given = {name: sa.bindparam(f"new_{name}", type_=columns[name].type) for name in COLUMNS}
+        key = sa.and_(*(columns[name] == given[name] for name in _KEY))
+        update = sa.update(self._table).where(key).values(dict(_merged(columns, given)))
+        new = []
+        for row in rows:
+            renamed = {f"new_{name}": value for name, value in row.items()}
+            if not connection.execute(update, renamed).rowcount:
+                new.append(row)
+        if new:
+            connection.execute(sa.insert(self._table), new)
+
+    def _do(self, doing: str, what: Callable[[Connection], Any]) -> Any:
+        """Do it in one transaction, again where two tasks stood in each other's way."""
+        for attempt in range(_TRIES):
+            try:
+                with self._engine.begin() as connection:
+                    return what(connection)
+            except ResultsError:
+                raise
+            except Exception as error:
+                told = _told(error)
+                if attempt + 1 < _TRIES and _is_conflict(error):
+                    continue
+            break
+        # Not inside the except: what the driver tells of an error may show a row, and would come along as the context.
+        raise ResultsTableError(f"Could not {doing} the table {self._shown}: {told}")
+
+    def _select(self, query: Any) -> Iterator[dict[str, Any]]:
+        self.check()
+        told = ""
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execution_options(stream_results=True).execute(query)
+                for piece in found.mappings().partitions(_ROWS_AT_ONCE):
+                    yield from map(dict, piece)
+        except SQLAlchemyError as error:
+            told = _told(error)
+        if told:
+            raise ResultsTableError(f"Could not read the table {self._shown}: {told}")
+
+def _told(error: Exception) -> str:
+    return told_of(getattr(error, "orig", None) or error)
+
+
+def _merged(old: Any, new: Any) -> list[tuple[str, Any]]:
+    """
+    Return what each column of a row becomes that is there already and is written again, status and call last.
+
+    :param old: the columns of the table.
+    :param new: the values to write.
+    """
+    is_newer = _rank(new["call_status"]) >= _rank(old["call_status"])
+    same_call = sa.or_(old["call_id"] == new["call_id"], sa.and_(old["call_id"].is_(None), new["call_id"].is_(None)))
+    knows_more = sa.and_(same_call, _details_rank(old["details"]) > _details_rank(new["details"]))
+    changes: dict[str, Any] = {name: new[name] for name in COLUMNS if name not in _KEY}
+    for name in _DETAILS:
+        changes[name] = sa.case((same_call, sa.func.coalesce(new[name], old[name])), else_=new[name])
+    for name in ("contact_key", "custom_fields"):
+        changes[name] = sa.func.coalesce(new[name], old[name])
+    changes["details"] = sa.case((knows_more, old["details"]), else_=new["details"])
+    # Every other column looks at these two as they were.
+    for name in ("call_id", "call_status"):
+        changes[name] = changes.pop(name)
+    return [(name, sa.case((is_newer, value), else_=old[name])) for name, value in changes.items()]
+
+
+def _rank(status: Any) -> Any:
+    """Return the rank of a status as the database computes it, by the one rule of ``outcomes.rank``."""
+    refused = sa.or_(*(status.like(_constant(f"%{part.replace('_', '/_')}%"), escape="/") for part in REFUSALS))
+    words = [(status == _constant(word), _constant(rank(word))) for word in (PENDING, IN_PROGRESS, *REACHED)]
+    return sa.case((refused, _constant(rank(REFUSALS[0]))), *words, else_=_constant(rank("no_answer")))
+
+
+def _constant(value: int | str) -> Any:
+    """Return one of our own words or numbers as a part of the statement: drivers repeat parameters for every row."""
+    return sa.literal_column(repr(value), sa.Integer() if isinstance(value, int) else sa.String())
+
+
+def _details_rank(details: Any) -> Any:
+    ranks = [(details == _constant(word.value), _constant(place)) for word, place in _DETAILS_RANKS.items()]
+    return sa.case(*ranks, else_=_constant(0))
+
+
+def _most_characters(kind: Any) -> int | None:
+    """Return how many characters a column holds, ``None`` for any number."""
+    if type(kind).__module__.startswith(mysql.__name__) and type(kind).__name__ in _MYSQL_TEXTS:
+        return _MYSQL_TEXTS[type(kind).__name__]
+    return kind.length if isinstance(kind, sa.String) else None
+
+
+def _kept_as(kind: Any) -> str:
+    if isinstance(kind, sa.DateTime):
+        return "aware" if kind.timezone else "naive"
+    return "text" if isinstance(kind, sa.String) else "naive"
+
+
+def _named(table: str, dialect: str) -> tuple[Any, str | None]:
+    """Split a name into table and schema. What is not quoted has no case, except in MySQL, where files have it."""
+    parts = [
+        sa.sql.quoted_name(part.strip('"'), quote=True)
+        if part.startswith('"')
+        else (part if dialect in _MYSQL else part.lower())
+        for part in _PART.findall(table)
+    ]
+    return parts[-1], ".".join(parts[:-1]) or None
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether two transactions stood in each other's way, and one of them was rolled back."""
+    driver: Any = getattr(error, "orig", None)
+    code = getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None)
+    first = next(iter(getattr(driver, "args", ())), None)
+    return code in ("40P01", "40001") or first in (1020, 1205, 1213) or "database is locked" in str(driver)
