@@ -131,7 +131,7 @@ class SuccessRules:
         problems = [
             (name, repr(getattr(self, name)), "a whole number, or a share from 0.0 to 1.0")
             for name in ("min_called", "max_failed")
-            if not _is_limit(getattr(self, name))
+            if not is_limit(getattr(self, name))
         ]
         if self.on_partial not in ("fail", "warn"):
             problems.append(("on_partial", repr(self.on_partial), "fail or warn"))
@@ -153,7 +153,8 @@ class SuccessRules:
         return broken
 
 
-def _is_limit(value: object) -> bool:
+def is_limit(value: object) -> bool:
+    """Whether a value is a whole number, or a share from 0.0 to 1.0, or nothing."""
     if value is None:
         return True
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:

@@ -4,28 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.operators.batch_call_ids import batch_call_id_of
-from airflow_truedy.operators.templating import is_template, number, restored, restored_text, truth
+from airflow_truedy.operators.parameters import (
+    Parameter,
+    Parameters,
+    anything,
+    batch_call,
+    contacts,
+    mapping,
+    number,
+    one_of,
+    text,
+    truth,
+    whole,
+)
+from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
+from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_truedy.results.fetch import Reading, ResultsReader
+    from airflow_truedy.results.fetch import ResultsReader
     from airflow_truedy.results.staging import Staging
     from airflow_truedy.results.table import ResultsTable
 
-_SWITCHES = ("create_table", "details", "transcripts")
-_CHECKED = (*_SWITCHES, "settle_time", "threads", "on_incomplete")
-_ON_INCOMPLETE = ("fail", "warn")
 _CHUNK = 1_000
+_PARAMETERS = Parameters(
+    Parameter("batch_call_id", batch_call),
+    Parameter("to", anything, may_vanish=False),
+    Parameter("to_conn_id", text),
+    Parameter("table", text, may_vanish=False),
+    Parameter("conn_id", text, may_vanish=False),
+    Parameter("create_table", truth),
+    Parameter("hook_params", mapping),
+    Parameter("previous", anything),
+    Parameter("contacts", contacts),
+    Parameter("details", truth),
+    Parameter("transcripts", truth),
+    Parameter("settle_time", number(0)),
+    Parameter("on_incomplete", one_of("fail", "warn")),
+    Parameter("threads", whole(1)),
+    Parameter("truedy_conn_id", text),
+)
 
 
-class BatchCallResultsOperator(BaseOperator):
+class BatchCallResultsOperator(PrivateFieldsOperator):
     """
     Write what became of each contact of a batch call into a file or a table, one row a contact.
 
@@ -69,23 +94,8 @@ class BatchCallResultsOperator(BaseOperator):
     :raises IncompleteResultsError: if contacts are missing.
     """
 
-    template_fields: Sequence[str] = (
-        "batch_call_id",
-        "to",
-        "to_conn_id",
-        "table",
-        "conn_id",
-        "create_table",
-        "hook_params",
-        "previous",
-        "contacts",
-        "details",
-        "transcripts",
-        "settle_time",
-        "on_incomplete",
-        "threads",
-        "truedy_conn_id",
-    )
+    contacts = PrivateField(holds_people)
+    template_fields: Sequence[str] = _PARAMETERS.template_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"previous": "json", "hook_params": "json"}
     ui_color = "#e6f4ea"
 
@@ -127,8 +137,7 @@ class BatchCallResultsOperator(BaseOperator):
         self.truedy_conn_id = truedy_conn_id
         self._manifest: dict[str, Any] | None = None
         self._check_where()
-        if not any(is_template(getattr(self, name)) for name in _CHECKED):
-            self._checked_switches()
+        self._stated = _PARAMETERS.check(self)
 
     def _check_where(self) -> None:
         """Refuse while the Dag is parsed results that would go nowhere, or nobody knows where."""
@@ -142,19 +151,6 @@ class BatchCallResultsOperator(BaseOperator):
         if rule:
             raise InvalidPayloadError("invalid parameter", problems=[("to, table", "", rule)])
 
-    def _checked_switches(self) -> dict[str, bool]:
-        """
-        Read the rendered switches, and check the numbers beside them.
-
-        :raises InvalidPayloadError: naming a parameter and its rule.
-        """
-        number("settle_time", self.settle_time, at_least=0)
-        number("threads", self.threads, at_least=1, whole=True)
-        if self.on_incomplete not in _ON_INCOMPLETE:
-            rule = f"one of {', '.join(_ON_INCOMPLETE)}"
-            raise InvalidPayloadError("invalid parameter", problems=[("on_incomplete", repr(self.on_incomplete), rule)])
-        return {name: truth(name, getattr(self, name)) for name in _SWITCHES}
-
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Read and write the results.
@@ -165,77 +161,65 @@ class BatchCallResultsOperator(BaseOperator):
         """
         from airflow_truedy.assets import record_outlets
         from airflow_truedy.hooks.truedy import TruedyHook
-        from airflow_truedy.results.fetch import ResultsReader
+        from airflow_truedy.results.fetch import Reading, ResultsReader
         from airflow_truedy.results.staging import Staging
 
         with failing_fast(), Staging() as staging, TruedyHook(self.truedy_conn_id) as hook:
-            switches, batch_call_id = self._checked_switches(), batch_call_id_of(self.batch_call_id)
-            reader = ResultsReader(hook.client, self._reading(switches))
-            if self.table is not None:
-                manifest = self._into_table(reader, staging, batch_call_id, create=switches["create_table"])
-            else:
-                manifest = self._into_file(reader, staging, batch_call_id, context)
+            given = _PARAMETERS.read(self, self._stated)
+            reading = Reading(
+                details=given["details"],
+                transcripts=given["transcripts"],
+                settle_seconds=given["settle_time"],
+                threads=given["threads"],
+                may_be_incomplete=given["on_incomplete"] == "warn",
+            )
+            write = self._into_file if self.table is None else self._into_table
+            manifest = write(ResultsReader(hook.client, reading), staging, given, context)
         self._manifest = manifest
-        self.log.info("Results of batch call %s: %s", batch_call_id, manifest["by_outcome"])
+        self.log.info("Results of batch call %s: %s", manifest["batch_call_id"], manifest["by_outcome"])
         record_outlets(context, self.outlets, manifest)
         return manifest
 
-    def _reading(self, switches: Mapping[str, bool]) -> Reading:
-        from airflow_truedy.results.fetch import Reading
-
-        return Reading(
-            details=switches["details"],
-            transcripts=switches["transcripts"],
-            settle_seconds=float(restored(self.settle_time)),
-            threads=int(restored(self.threads)),
-            may_be_incomplete=self.on_incomplete == "warn",
-        )
-
     def _into_table(
-        self, reader: ResultsReader, staging: Staging, batch_call_id: str, *, create: bool
+        self, reader: ResultsReader, staging: Staging, given: dict[str, Any], context: Context
     ) -> dict[str, Any]:
         from airflow_truedy.results.manifest import manifest_of
 
-        where = {"conn_id": self.conn_id, "table": self.table, "hook_params": restored(self.hook_params)}
+        batch_call_id = given["batch_call_id"]
+        where = {"conn_id": given["conn_id"], "table": given["table"] or ""}
+        if given["hook_params"]:
+            where["hook_params"] = given["hook_params"]
         table = table_of(where)
-        if create:
+        if given["create_table"]:
             table.create()
         staging.remember(table.known(batch_call_id))
-        people = self._people()
+        people = _people_of(given["contacts"])
         batch = reader.read(batch_call_id, staging)
         staging.join_people(people)
         staging.fit(*table.limits())
         totals, written = staging.totals(), table.write(staging, batch_call_id)
         if reader.is_complete:
             table.mark_gone(batch_call_id, staging.gone())
-        rows = {"rows_written": written, "rows_unchanged": totals.contacts - written}
-        place = {name: value for name, value in where.items() if value}
-        return manifest_of(batch, totals, {**place, **rows}, requests=reader.requests, missing=reader.missing)
+        place = {**where, "rows_written": written, "rows_unchanged": totals.contacts - written}
+        return manifest_of(batch, totals, place, requests=reader.requests, missing=reader.missing)
 
     def _into_file(
-        self, reader: ResultsReader, staging: Staging, batch_call_id: str, context: Context
+        self, reader: ResultsReader, staging: Staging, given: dict[str, Any], context: Context
     ) -> dict[str, Any]:
         from airflow_truedy.results.files import check_name, write_results
         from airflow_truedy.results.manifest import manifest_of, rows_of
 
-        open_path = path_opener(restored_text(self.to_conn_id))
-        path = open_path(_own_name(str(self.to), context))
+        batch_call_id, open_path = given["batch_call_id"], path_opener(given["to_conn_id"])
+        path = open_path(_own_name(str(given["to"]), context))
         check_name(path.name)
-        if (previous := restored(self.previous)) is not None:
-            rows = rows_of(previous, open_path, table_of)
+        if given["previous"] is not None:
+            rows = rows_of(_source(given["previous"]), open_path, table_of)
             staging.remember(row for row in rows if row["batch_call_id"] == batch_call_id)
-        people = self._people()
+        people = _people_of(given["contacts"])
         batch = reader.read(batch_call_id, staging)
         staging.join_people(people)
         where = write_results(staging, batch_call_id, path)
         return manifest_of(batch, staging.totals(), where, requests=reader.requests, missing=reader.missing)
-
-    def _people(self) -> Any:
-        """Yield the contacts that the campaign was made from; opened and checked before anything is read."""
-        from airflow_truedy.operators.contact_source import contact_list_of
-
-        found = contact_list_of(self.contacts)
-        return () if found is None else (each for chunk in found.chunks(_CHUNK) for each in chunk)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Batch call in, results out. Called by the OpenLineage provider, where it is installed."""
@@ -244,8 +228,21 @@ class BatchCallResultsOperator(BaseOperator):
 
         if self._manifest is None:
             return None
-        hook = hook_of(str(self.conn_id), restored(self.hook_params)) if self.conn_id else None
+        hook = hook_of(str(self.conn_id), mapping(self.hook_params)) if self.conn_id else None
         return results_lineage(self._manifest, hook)
+
+
+def _people_of(value: Any) -> Any:
+    """Return the contacts that the campaign was made from; they are opened and checked before anything is read."""
+    from airflow_truedy.operators.contact_source import contact_list_of
+
+    found = contact_list_of(value)
+    return () if found is None else (each for chunk in found.chunks(_CHUNK) for each in chunk)
+
+
+def _source(previous: Any) -> Any:
+    """Return a manifest as a mapping, also one that rendered as text, and a path or URI as it is."""
+    return mapping(previous) if isinstance(previous, str) and previous.lstrip().startswith("{") else previous
 
 
 def path_opener(conn_id: str | None) -> Callable[[str], Any]:

@@ -10,13 +10,29 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_truedy.api.errors import InvalidPayloadError, NotFoundError, TruedyError
+from airflow_truedy.api.errors import NotFoundError, TruedyError
 from airflow_truedy.assets import record_outlets
 from airflow_truedy.compat import triggers_hear_of_kills
 from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.monitoring.monitor import DEFAULT_INTERVAL, CampaignMonitor, MonitorSettings, MonitorState
-from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, SuccessRules, Verdict, WaitInterruptedError
-from airflow_truedy.operators.templating import is_template, restored, truth
+from airflow_truedy.monitoring.outcome import (
+    Outcome,
+    OutcomeReason,
+    SuccessRules,
+    Verdict,
+    WaitInterruptedError,
+    is_limit,
+)
+from airflow_truedy.operators.parameters import (
+    NotOfKindError,
+    Parameter,
+    Parameters,
+    number,
+    one_of,
+    optional,
+    seconds,
+    truth,
+)
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -32,20 +48,39 @@ if TYPE_CHECKING:
     from airflow_truedy.hooks.truedy import TruedyHook
     from airflow_truedy.monitoring.monitor import Poll
 
-_CHOICES = {"on_partial": ("fail", "warn"), "on_timeout": ("fail", "pause"), "on_kill_action": ("pause", "leave")}
 
-WAITING_FIELDS = (
-    "wait_for_completion",
-    "poll_interval",
-    "min_called",
-    "max_failed",
-    "on_partial",
-    "max_paused",
-    "stall_after",
-    "timeout",
-    "on_timeout",
-    "on_kill_action",
+def _interval(value: Any) -> float:
+    """A duration that is longer than 0 seconds."""
+    if not (found := seconds(value)):
+        raise NotOfKindError("must be more than 0 seconds, or a timedelta")
+    return found
+
+
+def _limit(value: Any) -> Any:
+    """A whole number of contacts, or a share of them, or nothing."""
+    found = optional(number(0))(value)
+    if not is_limit(found):
+        raise NotOfKindError("must be a whole number, or a share from 0.0 to 1.0")
+    return found
+
+
+#: When a wait ends well, and what it bears; the same for operator and sensor.
+RULES = Parameters(
+    Parameter("min_called", _limit),
+    Parameter("max_failed", _limit),
+    Parameter("on_partial", one_of("fail", "warn")),
+    Parameter("max_paused", seconds),
+    Parameter("stall_after", seconds),
 )
+_WAITING = Parameters(
+    Parameter("wait_for_completion", truth),
+    Parameter("poll_interval", _interval),
+    RULES,
+    Parameter("timeout", seconds),
+    Parameter("on_timeout", one_of("fail", "pause")),
+    Parameter("on_kill_action", one_of("pause", "leave")),
+)
+WAITING_FIELDS = _WAITING.template_fields
 STATE_KEY = "truedy_waiting"
 # Airflow's own timeouts come after ours, which end cleanly and can pause the campaign.
 BACKSTOP = timedelta(minutes=15)
@@ -114,43 +149,20 @@ class WaitingOperator(BaseOperator):
         self._summary: dict[str, Any] | None = None
         # For the kill handler, which must not ask Airflow for anything.
         self._to_pause: tuple[ClientSettings, CampaignKey] | None = None
-        if not any(is_template(getattr(self, field)) for field in WAITING_FIELDS):
-            self._checked_waiting()
-
-    def _checked_waiting(self) -> MonitorSettings:
-        """
-        Read the rendered parameters, before anything is launched.
-
-        :raises InvalidPayloadError: naming the parameter and its rule.
-        """
-        problems = [
-            (field, repr(getattr(self, field)), f"one of {', '.join(words)}")
-            for field, words in _CHOICES.items()
-            if getattr(self, field) not in words
-        ]
-        interval = seconds("poll_interval", self.poll_interval)
-        if not interval:
-            problems.append(("poll_interval", repr(self.poll_interval), "more than 0 seconds"))
-        if problems:
-            raise InvalidPayloadError("invalid parameter", problems=problems)
-        if restored(self.wait_for_completion) is not None:
-            truth("wait_for_completion", self.wait_for_completion)
-        seconds("timeout", self.timeout)
-        return MonitorSettings(
-            batch_call_id="",
-            interval=interval or DEFAULT_INTERVAL,
-            max_paused=seconds("max_paused", self.max_paused),
-            stall_after=seconds("stall_after", self.stall_after),
-            rules=rules_of(self.min_called, self.max_failed, self.on_partial),
-        )
+        self._stated_waiting = _WAITING.check(self)
 
     @property
     def _waits(self) -> bool:
-        return bool(restored(self.wait_for_completion))
+        return truth(self.wait_for_completion)
 
     def _prepare_waiting(self, hook: TruedyHook, plan: CampaignPlan) -> MonitorSettings:
-        """Do whatever could fail, before anything is launched."""
-        settings = dataclasses.replace(self._checked_waiting(), window=plan.window, key=plan.key)
+        """
+        Do whatever could fail, before anything is launched.
+
+        :raises InvalidPayloadError: naming a rendered parameter and its rule.
+        """
+        given = _WAITING.read(self, self._stated_waiting)
+        settings = MonitorSettings("", given["poll_interval"], window=plan.window, key=plan.key, **borne(given))
         if self._waits and self.on_kill_action == "pause":
             connection = hook.get_connection(hook.truedy_conn_id)
             self._to_pause = (ClientSettings.read(connection, connection.extra_dejson), plan.key)
@@ -170,7 +182,7 @@ class WaitingOperator(BaseOperator):
             raise WaitInterruptedError(f"The task was killed; it does not wait for batch call {batch.id}.")
         now = time.time()
         since = _waiting_since(context, batch.id, now)
-        deadline = deadline_of(since, seconds("timeout", self.timeout), self.execution_timeout, now)
+        deadline = deadline_of(since, seconds(self.timeout), self.execution_timeout, now)
         settings = dataclasses.replace(settings, batch_call_id=batch.id, deadline=deadline)
         monitor = CampaignMonitor(settings, MonitorState(since=since, due=now), now=now)
         poll = monitor.take(batch, now)
@@ -273,28 +285,10 @@ class KillFlag:
     is_set: bool = False
 
 
-def seconds(field: str, value: Any) -> float | None:
-    """
-    Read a rendered duration.
-
-    :param value: a number of seconds, a timedelta, either as text, or nothing.
-    :raises InvalidPayloadError: if it is none of these, or negative.
-    """
-    given = restored(value)
-    if given is None:
-        return None
-    if isinstance(given, timedelta):
-        given = given.total_seconds()
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
-        raise InvalidPayloadError(
-            "invalid parameter", problems=[(field, repr(value), "seconds (0 or more) or a timedelta")]
-        )
-    return float(given)
-
-
-def rules_of(min_called: Any, max_failed: Any, on_partial: Any) -> SuccessRules:
-    """Read the rendered success rules."""
-    return SuccessRules(restored(min_called), restored(max_failed), on_partial)
+def borne(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the read :data:`RULES` as fields of :class:`MonitorSettings`."""
+    rules = SuccessRules(given["min_called"], given["max_failed"], given["on_partial"])
+    return {"rules": rules, "max_paused": given["max_paused"], "stall_after": given["stall_after"]}
 
 
 def deadline_of(since: float, timeout: float | None, execution_timeout: timedelta | None, now: float) -> float | None:

@@ -303,6 +303,7 @@ class ResultsTable:
         if told:
             raise ResultsTableError(f"Could not read the table {self._shown}: {told}")
 
+
 def _told(error: Exception) -> str:
     return told_of(getattr(error, "orig", None) or error)
 

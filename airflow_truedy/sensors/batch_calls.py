@@ -17,31 +17,44 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.schedule import check_window_is_possible, zone_of
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState, window_from_json
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
-from airflow_truedy.operators.batch_call_ids import batch_call_id_of
-from airflow_truedy.operators.templating import is_template, restored, restored_text
+from airflow_truedy.operators.parameters import (
+    Parameter,
+    Parameters,
+    batch_call,
+    is_template,
+    items,
+    naming_task,
+    text,
+)
 from airflow_truedy.operators.waiting import (
+    RULES,
     backstop,
+    borne,
     deadline_of,
     forget,
     log_notes,
     poll_once,
     remember,
     remembered,
-    rules_of,
-    seconds,
 )
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from airflow.sdk import Context
 
+    from airflow_truedy.campaigns.schedule import CallingWindow
     from airflow_truedy.monitoring.monitor import Poll
 
-_RULE_FIELDS = ("min_called", "max_failed", "on_partial", "max_paused", "stall_after")
-_WINDOW_FIELDS = ("timezone", "start_time", "end_time", "working_days")
+_WINDOW = Parameters(
+    Parameter("timezone", text),
+    Parameter("start_time", text),
+    Parameter("end_time", text),
+    Parameter("working_days", items),
+)
+_PARAMETERS = Parameters(Parameter("batch_call_id", batch_call), Parameter("truedy_conn_id", text), RULES, _WINDOW)
 
 
 class BatchCallSensor(BaseSensorOperator):
@@ -73,7 +86,7 @@ class BatchCallSensor(BaseSensorOperator):
     :raises AirflowSensorTimeout: if it did not end in time.
     """
 
-    template_fields: Sequence[str] = ("batch_call_id", "truedy_conn_id", *_RULE_FIELDS, *_WINDOW_FIELDS)
+    template_fields: Sequence[str] = _PARAMETERS.template_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"working_days": "json"}
     ui_color = "#e8f0fe"
 
@@ -108,31 +121,21 @@ class BatchCallSensor(BaseSensorOperator):
         self.deferrable = deferrable
         self.truedy_conn_id = truedy_conn_id
         self._monitor: CampaignMonitor | None = None
-        if not any(is_template(getattr(self, field)) for field in (*_RULE_FIELDS, *_WINDOW_FIELDS)):
-            self._settings("")
+        self._stated = _PARAMETERS.check(self)
+        if not any(is_template(each.value_in(self)) for each in _WINDOW):
+            with naming_task(self):
+                _window({each.name: each.value_in(self) for each in _WINDOW})
 
-    def _settings(self, batch_call_id: str, deadline: float | None = None) -> MonitorSettings:
+    def _settings(self, deadline: float | None = None) -> MonitorSettings:
         """
         Read the rendered parameters.
 
         :raises InvalidPayloadError: naming a parameter and its rule.
         :raises TimingError: for a zone that does not exist.
         """
-        window = {
-            "zone": restored_text(self.timezone),
-            "opens": restored_text(self.start_time),
-            "closes": restored_text(self.end_time),
-            "days": restored(self.working_days),
-        }
-        _check_window(window)
+        given = _PARAMETERS.read(self, self._stated)
         return MonitorSettings(
-            batch_call_id=batch_call_id,
-            interval=self.poke_interval or 1.0,
-            deadline=deadline,
-            max_paused=seconds("max_paused", self.max_paused),
-            stall_after=seconds("stall_after", self.stall_after),
-            rules=rules_of(self.min_called, self.max_failed, self.on_partial),
-            window=window_from_json(window),
+            given["batch_call_id"], self.poke_interval or 1.0, deadline, window=_window(given), **borne(given)
         )
 
     def execute(self, context: Context) -> Any:
@@ -147,7 +150,7 @@ class BatchCallSensor(BaseSensorOperator):
         with failing_fast():
             now = time.time()
             deadline = deadline_of(now, self.timeout, self.execution_timeout, now)
-            monitor = CampaignMonitor(self._settings(batch_call_id_of(self.batch_call_id), deadline), now=now)
+            monitor = CampaignMonitor(self._settings(deadline), now=now)
             poll = self._poll(monitor)
             if poll.outcome is None:
                 self._defer(monitor)
@@ -165,7 +168,7 @@ class BatchCallSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: Any = None, **_newer: Any) -> dict[str, Any]:
         """Go on after the trigger has seen the batch call's end."""
         with failing_fast():
-            return self._finish(context, Outcome.from_event(event, batch_call_id_of(self.batch_call_id)))
+            return self._finish(context, Outcome.from_event(event, batch_call(self.batch_call_id)))
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Read once, unless nothing can have happened since the last poll."""
@@ -213,25 +216,28 @@ class BatchCallSensor(BaseSensorOperator):
 
     def _remembered(self, context: Context) -> CampaignMonitor:
         """Go on with the monitor of the last poke: a rescheduled sensor is a new process each time."""
-        batch_call_id = batch_call_id_of(self.batch_call_id)
-        kept = remembered(context, batch_call_id) if self.reschedule else {}
+        settings = self._settings()
+        kept = remembered(context, settings.batch_call_id) if self.reschedule else {}
         state = MonitorState.from_json(kept["state"]) if "state" in kept else None
-        return CampaignMonitor(self._settings(batch_call_id), state, now=time.time())
+        return CampaignMonitor(settings, state, now=time.time())
 
 
-def _check_window(window: dict[str, Any]) -> None:
-    """Refuse hours and days that cannot be, and hours on a clock that is not stated."""
-    zone, hours, days = window["zone"], (window["opens"], window["closes"]), window["days"]
+def _window(given: Mapping[str, Any]) -> CallingWindow:
+    """
+    Return the calling window.
+
+    :raises InvalidPayloadError: for hours and days that cannot be, and hours on a clock that is not stated.
+    :raises TimingError: for a zone that does not exist.
+    """
+    zone, opens, closes = (text(given[name]) for name in ("timezone", "start_time", "end_time"))
+    days = items(given["working_days"])
     rule = None
-    if (hours[0] is None) != (hours[1] is None):
+    if (opens is None) != (closes is None):
         rule = "start_time and end_time need each other"
-    elif zone is None and (hours[0] is not None or days is not None):
+    elif zone is None and (opens is not None or days is not None):
         rule = "hours and days are wall time: state timezone, the IANA zone of their clock"
-    elif days is not None and not isinstance(days, (list, tuple, set)):
-        rule = "working_days is a list of days from 1 (Monday) to 7 (Sunday)"
-    elif not all(text is None or isinstance(text, str) for text in (zone, *hours)):
-        rule = "timezone is an IANA zone, start_time and end_time are text as HH:MM"
     if rule:
-        raise InvalidPayloadError("invalid parameter", problems=[("timezone, start_time, end_time", "", rule)])
+        raise InvalidPayloadError("invalid parameter", problems=[("start_time, end_time, working_days", "", rule)])
     zone_of(zone or "UTC")
-    check_window_is_possible(*hours, days)
+    check_window_is_possible(opens, closes, days)
+    return window_from_json({"zone": zone, "opens": opens, "closes": closes, "days": days})

@@ -43,6 +43,7 @@ FORMS: dict[str, dict[str, Any]] = {
 # Of the parameters that have no default, those for which any text will do need not stand here.
 NEEDED: dict[str, dict[str, Any]] = {
     "ImportContactsOperator": {"folder": "spring"},
+    "BatchCallResultsOperator": {"to": "results.jsonl", "settle_time": 0},
     "CreateBatchCallOperator": {"schedule_type": "immediate"},
 }
 

@@ -26,7 +26,8 @@ from airflow_truedy.campaigns.errors import LaunchInterruptedError, WindowClosed
 from airflow_truedy.campaigns.launch import Launch
 from airflow_truedy.monitoring.outcome import StoppedEarlyError, WaitInterruptedError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
-from airflow_truedy.operators.waiting import deadline_of, seconds
+from airflow_truedy.operators.parameters import seconds
+from airflow_truedy.operators.waiting import deadline_of
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.monitoring.watched import batch
 from tests.operators.waiting_world import Store, answer, context, resumed, through_the_trigger
@@ -87,7 +88,7 @@ def test_a_draft_cannot_be_waited_for() -> None:
     ("value", "expected"), [(90, 90.0), ("90", 90.0), (timedelta(minutes=2), 120.0), (None, None), ("", None)]
 )
 def test_durations_are_seconds_or_timedeltas(value: Any, expected: float | None) -> None:
-    assert seconds("timeout", value) == expected
+    assert seconds(value) == expected
 
 
 def test_without_waiting_the_summary_is_that_of_the_launch(monkeypatch: pytest.MonkeyPatch) -> None:
