@@ -7,7 +7,7 @@ from airflow.sdk import Asset, AssetAlias
 
 from airflow_truedy.assets import convert_asset_to_openlineage, create_asset, record_outlets, sanitize_uri
 from airflow_truedy.operators.steering import PauseBatchCallOperator
-from tests.operators.contexts import context_of
+from tests.support.contexts import context_of
 
 
 def test_an_address_names_account_and_campaign() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.campaigns.ground import Ground
+from tests.support.ground import Ground
 
 
 @pytest.fixture

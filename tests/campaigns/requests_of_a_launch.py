@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from tests.campaigns.ground import Ground
-from tests.campaigns.plans import people
+from tests.support.ground import Ground
+from tests.support.plans import people
 
 LOOK = "GET /batch-calls"
 READ = "GET /batch-calls/{id}"

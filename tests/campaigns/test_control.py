@@ -20,8 +20,8 @@ from airflow_truedy.campaigns.errors import (
     UnsettledError,
     WrongStateError,
 )
-from tests.campaigns.ground import Ground, Rule, refused
-from tests.campaigns.plans import START, STARTS_AT, plan_of
+from tests.support.ground import Ground, Rule, refused
+from tests.support.plans import START, STARTS_AT, plan_of
 
 NEW_YORK = "America/New_York"
 TUESDAY = Start(START, NEW_YORK)

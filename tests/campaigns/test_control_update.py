@@ -11,8 +11,8 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.control import Updated, update
 from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, WrongStateError
 from airflow_truedy.campaigns.lookup import find
-from tests.campaigns.ground import Ground, Rule, Send
-from tests.campaigns.plans import START, STARTS_AT, plan_of
+from tests.support.ground import Ground, Rule, Send
+from tests.support.plans import START, STARTS_AT, plan_of
 
 NEW_YORK = "America/New_York"
 

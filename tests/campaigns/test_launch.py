@@ -12,9 +12,10 @@ from airflow_truedy.campaigns.errors import (
     CampaignError,
     CountMismatchError,
 )
-from tests.campaigns.ground import Ground, Memory, Send
-from tests.campaigns.plans import STARTS_AT, people, plan_of
 from tests.campaigns.requests_of_a_launch import A_WEEK, ADD, CREATE, LOOK, NOW, READ, SCHEDULE, MakeGround, numbers
+from tests.support.ground import Ground, Send
+from tests.support.plans import STARTS_AT, people, plan_of
+from tests.support.stores import Memory
 
 
 class TestHappyPaths:

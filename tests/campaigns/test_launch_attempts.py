@@ -11,9 +11,10 @@ from airflow_truedy.campaigns.errors import (
     LaunchInterruptedError,
     UnsettledError,
 )
-from tests.campaigns.ground import Ground, Memory, Send
-from tests.campaigns.plans import plan_of
 from tests.campaigns.requests_of_a_launch import ADD, CONTACTS, LOOK, READ, SCHEDULE, MakeGround, numbers
+from tests.support.ground import Ground, Send
+from tests.support.plans import plan_of
+from tests.support.stores import Memory
 
 
 class TestInterrupt:

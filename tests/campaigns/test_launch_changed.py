@@ -10,9 +10,10 @@ from airflow_truedy.campaigns.errors import (
     PayloadChangedError,
     UnsettledError,
 )
-from tests.campaigns.ground import Ground, Memory, Send
-from tests.campaigns.plans import people, plan_of
 from tests.campaigns.requests_of_a_launch import numbers
+from tests.support.ground import Ground, Send
+from tests.support.plans import people, plan_of
+from tests.support.stores import Memory
 
 
 class TestOnChange:

@@ -8,9 +8,10 @@ import pytest
 from airflow_truedy.campaigns.errors import (
     CountMismatchError,
 )
-from tests.campaigns.ground import Ground, Memory
-from tests.campaigns.plans import people, plan_of
 from tests.campaigns.requests_of_a_launch import MakeGround, numbers
+from tests.support.ground import Ground
+from tests.support.plans import people, plan_of
+from tests.support.stores import Memory
 
 
 class TestCounts:

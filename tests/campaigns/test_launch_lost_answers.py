@@ -8,8 +8,6 @@ from airflow_truedy.api.errors import AuthenticationError, ServerError
 from airflow_truedy.campaigns.errors import (
     UnsettledError,
 )
-from tests.campaigns.ground import Ground, Memory, refused
-from tests.campaigns.plans import STARTS_AT, plan_of
 from tests.campaigns.requests_of_a_launch import (
     ADD,
     CREATE,
@@ -21,6 +19,9 @@ from tests.campaigns.requests_of_a_launch import (
     empty_list,
     numbers,
 )
+from tests.support.ground import Ground, refused
+from tests.support.plans import STARTS_AT, plan_of
+from tests.support.stores import Memory
 
 
 class TestLostAnswers:

@@ -9,8 +9,9 @@ import pytest
 
 from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, WindowClosedError
 from airflow_truedy.campaigns.pausing import pause_for_kill
-from tests.campaigns.ground import Ground, Memory
-from tests.campaigns.plans import UTC, plan_of
+from tests.support.ground import Ground
+from tests.support.plans import UTC, plan_of
+from tests.support.stores import Memory
 
 IMMEDIATE: dict[str, Any] = {"scheduled_at": None, "schedule_type": "immediate"}
 RESUME = "POST /batch-calls/{id}/resume"

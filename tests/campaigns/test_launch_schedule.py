@@ -17,9 +17,10 @@ from airflow_truedy.campaigns.errors import (
     TimingError,
     UnsettledError,
 )
-from tests.campaigns.ground import Ground, Memory, Send, refused
-from tests.campaigns.plans import MONDAY, people, plan_of
 from tests.campaigns.requests_of_a_launch import A_WEEK, NOW, MakeGround
+from tests.support.ground import Ground, Send, refused
+from tests.support.plans import MONDAY, people, plan_of
+from tests.support.stores import Memory
 
 
 class TestReadBack:

@@ -11,8 +11,6 @@ from airflow_truedy.api.errors import AuthenticationError
 from airflow_truedy.campaigns.errors import (
     NotPausedError,
 )
-from tests.campaigns.ground import Ground, Memory, Send, refused
-from tests.campaigns.plans import plan_of
 from tests.campaigns.requests_of_a_launch import (
     ADD,
     CREATE,
@@ -24,6 +22,9 @@ from tests.campaigns.requests_of_a_launch import (
     empty_list,
     numbers,
 )
+from tests.support.ground import Ground, Send, refused
+from tests.support.plans import plan_of
+from tests.support.stores import Memory
 
 
 class TestDialectThatStartsAtTheCreate:

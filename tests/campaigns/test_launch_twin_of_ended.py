@@ -12,8 +12,9 @@ import pytest
 from airflow_truedy.api import endpoints
 from airflow_truedy.campaigns.errors import CampaignEndedError
 from airflow_truedy.campaigns.plan import CampaignPlan
-from tests.campaigns.ground import Ground, Memory, Send
-from tests.campaigns.plans import UTC, plan_of
+from tests.support.ground import Ground, Send
+from tests.support.plans import UTC, plan_of
+from tests.support.stores import Memory
 
 MakeGround = Callable[..., Ground]
 IMMEDIATE: dict[str, Any] = {"scheduled_at": None, "schedule_type": "immediate"}

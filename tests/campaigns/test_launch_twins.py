@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from tests.campaigns.ground import Ground, Send
-from tests.campaigns.plans import STARTS_AT, plan_of
 from tests.campaigns.requests_of_a_launch import MakeGround, empty_list, numbers
+from tests.support.ground import Ground, Send
+from tests.support.plans import STARTS_AT, plan_of
 
 
 class TestTwins:

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 
 from airflow_truedy.campaigns.lookup import find
-from tests.campaigns.ground import Ground
-from tests.campaigns.plans import plan_of
+from tests.support.ground import Ground
+from tests.support.plans import plan_of
 
 
 def row(batch_id: str, status: str, name: str, created_at: str | None = None) -> dict[str, Any]:

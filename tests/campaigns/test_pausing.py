@@ -8,8 +8,8 @@ import pytest
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns import pausing
 from airflow_truedy.campaigns.errors import NotPausedError
-from tests.campaigns.ground import Ground, Send, refused
-from tests.campaigns.plans import plan_of
+from tests.support.ground import Ground, Send, refused
+from tests.support.plans import plan_of
 
 PLAN = plan_of(3)
 MARK = "paused by Airflow"

@@ -10,8 +10,8 @@ from airflow_truedy.api.models.answer import Envelope
 from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
 from airflow_truedy.campaigns.launch import Launch
 from airflow_truedy.campaigns.pausing import verify_start
-from tests.campaigns.ground import Ground
-from tests.campaigns.plans import MONDAY, STARTS_AT, plan_of
+from tests.support.ground import Ground
+from tests.support.plans import MONDAY, STARTS_AT, plan_of
 
 PLAN = plan_of(3)
 

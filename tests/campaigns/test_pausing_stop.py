@@ -5,8 +5,9 @@ import pytest
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import NotPausedError, ReadBackError
 from airflow_truedy.campaigns.pausing import pause_and_raise, pause_for_good, pause_for_kill
-from tests.campaigns.ground import Ground, Memory, refused
-from tests.campaigns.plans import plan_of
+from tests.support.ground import Ground, refused
+from tests.support.plans import plan_of
+from tests.support.stores import Memory
 
 PLAN = plan_of(3)
 MARK = "paused by Airflow"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError
 from airflow_truedy.campaigns.plan import check_timing_is_stated
-from tests.campaigns.plans import MONDAY, START, STARTS_AT, WINDOW, people, plan_of
+from tests.support.plans import MONDAY, START, STARTS_AT, WINDOW, people, plan_of
 
 UTC = timezone.utc
 NOTHING: dict[str, Any] = {
@@ -238,7 +238,7 @@ class TestFingerprint:
 
     def test_it_is_the_same_in_every_process_also_for_values_without_an_order(self) -> None:
         program = (
-            "from tests.campaigns.plans import plan_of; "
+            "from tests.support.plans import plan_of; "
             "p = plan_of(phone_number_ids={'num_1', 'num_2', 'num_3', 'num_4'}); "
             "print(p.fingerprint, p.request([{'phone_number': '+12125550100'}], None).to_json())"
         )

@@ -7,8 +7,9 @@ import pytest
 from airflow_truedy.campaigns.errors import CampaignEndedError, PastStartError, PayloadChangedError
 from airflow_truedy.campaigns.plan import CampaignPlan
 from airflow_truedy.campaigns.preview import preview
-from tests.campaigns.ground import Ground, Memory
-from tests.campaigns.plans import AGENT, WINDOW, plan_of
+from tests.support.ground import Ground
+from tests.support.plans import AGENT, WINDOW, plan_of
+from tests.support.stores import Memory
 
 
 def test_it_tells_what_would_be_sent_and_writes_nothing(ground: Ground) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_truedy.campaigns.server_check import CONTACTS, ServerCheck
-from tests.campaigns.ground import Ground
+from tests.support.ground import Ground
 
 AGENT = "agt_f9447372"
 NAMES = {"A long name keeps the tag", "A short name keeps the tag and the pause marker"}

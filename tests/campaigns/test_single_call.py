@@ -17,8 +17,9 @@ from airflow_truedy.campaigns.errors import (
 )
 from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.campaigns.single_call import SingleCall, wait_until_ended
-from tests.campaigns.ground import Ground, Memory, Send
-from tests.campaigns.plans import AGENT, MONDAY, UTC
+from tests.support.ground import Ground, Send
+from tests.support.plans import AGENT, MONDAY, UTC
+from tests.support.stores import Memory
 
 NUMBER = "+12125550100"
 

@@ -9,8 +9,8 @@ from airflow_truedy.api.errors import InvalidRequestError
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import UnsettledError
-from tests.campaigns.ground import Ground, Send, refused
-from tests.campaigns.plans import STARTS_AT, plan_of
+from tests.support.ground import Ground, Send, refused
+from tests.support.plans import STARTS_AT, plan_of
 
 
 @pytest.fixture

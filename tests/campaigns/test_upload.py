@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_truedy.campaigns.errors import CountMismatchError, UnsettledError
-from tests.campaigns.ground import Ground, Memory, Send
-from tests.campaigns.plans import people, plan_of
+from tests.support.ground import Ground, Send
+from tests.support.plans import people, plan_of
+from tests.support.stores import Memory
 
 ADD = "POST /batch-calls/{id}/contacts"
 MakeGround = Callable[..., Ground]

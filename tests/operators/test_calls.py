@@ -15,22 +15,10 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.campaigns.errors import LaunchInterruptedError
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.calls import CreateCallOperator
-from tests.operators.contexts import context_of
+from tests.support.contexts import context_of
+from tests.support.stores import StateStore
 
 NUMBER = "+12125550100"
-
-
-class Kept:
-    """Airflow's task state store."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-
-    def get(self, key: str) -> Any:
-        return json.loads(self.texts[key]) if key in self.texts else None
-
-    def set(self, key: str, value: Any) -> None:
-        self.texts[key] = json.dumps(value)
 
 
 @pytest.fixture
@@ -51,7 +39,7 @@ def placed() -> int:
 
 
 def test_a_call_is_placed_once_however_often_the_task_runs(sandbox: SandboxProcess) -> None:
-    operator, store = operator_of(), Kept()
+    operator, store = operator_of(), StateStore()
     first = operator.execute(context_of(operator, store=store))
     second = operator.execute(context_of(operator, store=store, try_number=2))
     assert (first["attached"], second["attached"]) == (False, True)
@@ -82,7 +70,7 @@ def test_a_run_calls_a_number_once_whichever_tasks_ask_for_it(sandbox: SandboxPr
     summaries = []
     for options in ({}, other):
         operator = operator_of(**options)
-        summaries.append(operator.execute(context_of(operator, store=Kept())))
+        summaries.append(operator.execute(context_of(operator, store=StateStore())))
     assert [summary["attached"] for summary in summaries] == [False, True]
     assert summaries[0]["call_id"] == summaries[1]["call_id"]
     assert placed() == 1
@@ -119,20 +107,20 @@ def test_a_number_twice_in_a_mapped_list_rings_once(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", server.connection())
         for i in range(10):
             operator = operator_of(variables={"row": str(i)})
-            context = context_of(operator, store=Kept())
+            context = context_of(operator, store=StateStore())
             context["ti"].map_index = i
             assert operator.execute(context)["attached"] is (i > 0)
         assert placed() == 1
 
 
 def test_a_mapped_list_that_changed_rings_nobody_twice(sandbox: SandboxProcess) -> None:
-    stores: dict[int, Kept] = {}
+    stores: dict[int, StateStore] = {}
 
     def run(*people: str) -> list[bool]:
         attached = []
         for i, person in enumerate(people):
             operator = operator_of(phone_number=f"{NUMBER}{person}")
-            context = context_of(operator, store=stores.setdefault(i, Kept()))
+            context = context_of(operator, store=stores.setdefault(i, StateStore()))
             context["ti"].map_index = i
             attached.append(operator.execute(context)["attached"])
         return attached
@@ -153,11 +141,11 @@ def test_nobodys_number_is_shown(sandbox: SandboxProcess, caplog: pytest.LogCapt
     caplog.set_level(logging.DEBUG)
     with DAG("dag"):
         operator = operator_of(phone_number="{{ params.who }}", call_settings={"greeting": "Hello Ann"})
-    context = {**context_of(operator, store=Kept()), "params": {"who": NUMBER}}
+    context = {**context_of(operator, store=StateStore()), "params": {"who": NUMBER}}
     operator.render_template_fields(context)
     shown = {field: str(getattr(operator, field)) for field in operator.template_fields}
     summary = operator.execute(context)
-    for text in (str(shown), json.dumps(summary), caplog.text, str(context["task_state_store"].texts)):
+    for text in (str(shown), json.dumps(summary), caplog.text, str(context["task_state_store"])):
         assert "5550100" not in text
         assert "Ann" not in text
     with TruedyHook() as hook:

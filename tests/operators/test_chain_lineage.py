@@ -14,7 +14,7 @@ from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.contacts import FileToContactsOperator, SqlToContactsOperator
-from tests.operators.contexts import context_of
+from tests.support.contexts import context_of
 
 ASSET = Asset("truedy://sales/renewals")
 

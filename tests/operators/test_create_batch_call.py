@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pendulum
@@ -23,8 +22,10 @@ from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, Ser
 from airflow_truedy.campaigns.errors import TimingError, UnsettledError
 from airflow_truedy.links.batch_calls import XCOM_KEY
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
-from tests.campaigns.ground import Ground, refused
-from tests.campaigns.plans import AGENT, people
+from tests.support.contexts import context_of
+from tests.support.ground import Ground, refused
+from tests.support.plans import AGENT, people
+from tests.support.stores import StateStore
 
 UTC = timezone.utc
 # Far ahead of the real clock, by which the operator goes.
@@ -33,13 +34,6 @@ START = SOON.strftime("%Y-%m-%dT10:00")
 WINDOW = {"timezone": "Etc/GMT+5", "start_time": "09:00", "end_time": "17:30"}
 SCHEDULED: dict[str, Any] = {"scheduled_at": START, **WINDOW}
 NOW: dict[str, Any] = {"schedule_type": "immediate"}
-
-
-class Kept(dict[str, Any]):
-    """Airflow's task state store, which keeps JSON."""
-
-    def set(self, key: str, value: Any) -> None:
-        self[key] = json.loads(json.dumps(value))
 
 
 def operator(**parameters: Any) -> CreateBatchCallOperator:
@@ -72,21 +66,10 @@ def make_ground() -> Iterator[Callable[..., Ground]]:
         each.__exit__()
 
 
-def execute(task: CreateBatchCallOperator, store: Kept | None = None, **ti: Any) -> Any:
+def execute(task: CreateBatchCallOperator, store: StateStore | None = None, **ti: Any) -> Any:
     """Render and run it as a task of Airflow does; ``pushed`` holds its XComs."""
-    pushed: dict[str, Any] = {}
-    execute.pushed = pushed  # type: ignore[attr-defined]
-    values = {"dag_id": "d", "task_id": task.task_id, "run_id": "r", "map_index": -1, "try_number": 1, **ti}
-    instance = SimpleNamespace(**values, xcom_push=lambda key, value: pushed.update({key: value}))
-    context: Any = {
-        "ti": instance,
-        "task": task,
-        "run_id": values["run_id"],
-        "ds": "2026-06-01",
-        "dag_run": SimpleNamespace(conf={}),
-    }
-    if store is not None:
-        context["task_state_store"] = store
+    context = context_of(task, store, ds="2026-06-01", **ti)
+    execute.pushed = context["ti"].pushed  # type: ignore[attr-defined]
     task.render_template_fields(context)
     return task.execute(context)
 
@@ -270,7 +253,7 @@ class TestExecute:
         assert len(ground.batches) == 1
 
     def test_progress_is_kept_in_the_task_state_store(self, ground: Ground) -> None:
-        store = Kept()
+        store = StateStore()
         execute(operator(), store)
         ((key, kept),) = store.items()
         assert key == "truedy_campaign"
@@ -281,7 +264,7 @@ class TestExecute:
         assert len(ground.requests) - before == 1
 
     def test_without_durable_the_store_is_not_touched(self, ground: Ground) -> None:
-        store = Kept()
+        store = StateStore()
         execute(operator(durable=False), store)
         assert store == {}
 

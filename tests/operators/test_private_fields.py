@@ -21,7 +21,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 import airflow_truedy
 from airflow_truedy.operators.private_fields import PrivateFieldsOperator, reveal
-from tests.operators.contexts import context_of
+from tests.support.contexts import context_of
 
 PEOPLE = [{"phone_number": "+12125550100", "first_name": "Zebulon", "email": "zeb@example.com"}]
 SECRETS = ("5550100", "Zebulon", "zeb@")

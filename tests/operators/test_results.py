@@ -25,7 +25,7 @@ from airflow_truedy.results.history import History
 from airflow_truedy.results.staging import Staging
 from airflow_truedy.results.table import ResultsTableError, create_statement
 from tests import services
-from tests.operators.contexts import context_of
+from tests.support.contexts import context_of
 
 PEOPLE = 130
 TABLE = "call_results"

@@ -21,7 +21,7 @@ from airflow_truedy.operators.steering import (
     ScheduleBatchCallOperator,
     UpdateBatchCallOperator,
 )
-from tests.operators.contexts import context_of
+from tests.support.contexts import context_of
 
 MONDAY = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)
 WEDNESDAY = {"scheduled_at": "2026-06-03T10:00", "timezone": "America/New_York"}

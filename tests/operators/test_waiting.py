@@ -30,7 +30,8 @@ from airflow_truedy.operators.parameters import seconds
 from airflow_truedy.operators.waiting import deadline_of
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.monitoring.watched import batch
-from tests.operators.waiting_world import Store, answer, context, resumed, through_the_trigger
+from tests.operators.waiting_world import answer, context, resumed, through_the_trigger
+from tests.support.stores import StateStore
 
 AGENT = "agt_f9447372"
 
@@ -184,11 +185,11 @@ def test_the_earlier_of_both_timeouts_counts() -> None:
 def test_the_timeout_is_one_for_all_tries_where_airflow_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("active"))
     with time_machine.travel(MONDAY, tick=False):
-        store = Store({"truedy_waiting": {"batch_call_id": "batch_1", "since": time.time() - 500}})
+        store = StateStore({"truedy_waiting": {"batch_call_id": "batch_1", "since": time.time() - 500}})
         with pytest.raises(AirflowFailException, match="did not end within the 500 s"):
             operator(timeout=400).execute(context(store))
         with pytest.raises(TaskDeferred) as deferral:
-            operator(timeout=400, deferrable=True).execute(context(Store()))
+            operator(timeout=400, deferrable=True).execute(context(StateStore()))
         assert deferral.value.trigger.serialize()[1]["settings"]["deadline"] == time.time() + 400
 
 
@@ -244,13 +245,13 @@ def the_campaign(sandbox: Any) -> BatchCall:
     return campaign
 
 
-def launched_and_deferred(task: CreateBatchCallOperator, store: Store) -> TaskDeferred:
+def launched_and_deferred(task: CreateBatchCallOperator, store: StateStore) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as deferral:
         task.execute(context(store))
     return deferral.value
 
 
-def to_the_end(task: CreateBatchCallOperator, store: Store) -> Any:
+def to_the_end(task: CreateBatchCallOperator, store: StateStore) -> Any:
     try:
         return task.execute(context(store))
     except TaskDeferred as deferral:
@@ -262,7 +263,7 @@ def killed_in_the_triggerer(deferred: TaskDeferred) -> None:
 
 
 def test_a_task_killed_while_deferred_pauses_its_campaign_and_the_next_try_resumes_it(sandbox: Any) -> None:
-    store = Store()
+    store = StateStore()
     deferred = launched_and_deferred(operator(deferrable=True), store)
     killed_in_the_triggerer(deferred)
     assert the_campaign(sandbox).status == "paused"
@@ -271,7 +272,7 @@ def test_a_task_killed_while_deferred_pauses_its_campaign_and_the_next_try_resum
 
 
 def test_a_person_who_pauses_a_campaign_that_we_had_resumed_is_obeyed(sandbox: Any) -> None:
-    store = Store()
+    store = StateStore()
     killed_in_the_triggerer(launched_and_deferred(operator(deferrable=True), store))
     launched_and_deferred(operator(deferrable=True), store)
     with client_of(sandbox) as client:
@@ -281,13 +282,13 @@ def test_a_person_who_pauses_a_campaign_that_we_had_resumed_is_obeyed(sandbox: A
 
 
 def test_the_campaign_is_left_going_if_so_wished(sandbox: Any) -> None:
-    deferred = launched_and_deferred(operator(deferrable=True, on_kill_action="leave"), Store())
+    deferred = launched_and_deferred(operator(deferrable=True, on_kill_action="leave"), StateStore())
     killed_in_the_triggerer(deferred)
     assert the_campaign(sandbox).status == "active"
 
 
 def test_a_pause_of_a_person_stays_one_after_a_kill_and_a_retry(sandbox: Any) -> None:
-    store = Store()
+    store = StateStore()
     deferred = launched_and_deferred(operator(deferrable=True), store)
     with client_of(sandbox) as client:
         client.send(endpoints.pause_batch_call(the_campaign(sandbox).id))
@@ -299,7 +300,7 @@ def test_a_pause_of_a_person_stays_one_after_a_kill_and_a_retry(sandbox: Any) ->
 def test_a_kill_while_the_server_is_away_says_so_and_ends_in_time(
     sandbox: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deferred = launched_and_deferred(operator(deferrable=True), Store())
+    deferred = launched_and_deferred(operator(deferrable=True), StateStore())
     gone = {"conn_type": "truedy", "host": "http://127.0.0.1:9", "password": "key_1234"}
     monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", json.dumps(gone))
     killed_in_the_triggerer(deferred)
@@ -307,7 +308,7 @@ def test_a_kill_while_the_server_is_away_says_so_and_ends_in_time(
 
 
 def test_a_task_cleared_while_deferred_is_resumed_even_if_the_kill_comes_after_the_next_launch(sandbox: Any) -> None:
-    store = Store()
+    store = StateStore()
     first = launched_and_deferred(operator(deferrable=True), store)
     task = operator(deferrable=True)
     second = launched_and_deferred(task, store)
@@ -322,7 +323,7 @@ def test_a_task_cleared_while_deferred_is_resumed_even_if_the_kill_comes_after_t
 
 
 def test_a_worker_that_is_evicted_pauses_the_campaign_and_stops(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, task = Store(), operator()
+    store, task = StateStore(), operator()
     naps = []
 
     def killed_in_the_third_nap(seconds: float) -> None:
@@ -348,7 +349,7 @@ def test_a_kill_in_the_middle_of_the_launch_leaves_a_draft(sandbox: Any, monkeyp
 
     monkeypatch.setattr(TruedyClient, "send", killed_after_the_create)
     with pytest.raises(LaunchInterruptedError):
-        task.execute(context(Store()))
+        task.execute(context(StateStore()))
     assert the_campaign(sandbox).status == "draft"
 
 
@@ -356,7 +357,7 @@ def test_a_kill_in_the_middle_of_the_launch_leaves_a_draft(sandbox: Any, monkeyp
 def test_a_kill_in_the_very_schedule_step_pauses_what_it_started(
     sandbox: Any, monkeypatch: pytest.MonkeyPatch, deferrable: bool
 ) -> None:
-    task, store = operator(deferrable=deferrable), Store()
+    task, store = operator(deferrable=deferrable), StateStore()
     sending = TruedyClient.send
 
     def killed_before_the_schedule(self: TruedyClient, call: Any) -> Any:
@@ -378,7 +379,7 @@ def test_a_kill_in_the_very_schedule_step_pauses_what_it_started(
 def test_a_timeout_fails_for_good_and_may_pause_for_good(
     sandbox: Any, on_timeout: str, status: str, deferrable: bool
 ) -> None:
-    store, task = Store(), operator(timeout=0.2, on_timeout=on_timeout, deferrable=deferrable)
+    store, task = StateStore(), operator(timeout=0.2, on_timeout=on_timeout, deferrable=deferrable)
     told = "is paused; to let it go on" if status == "paused" else "may call on: pause it"
     with pytest.raises(AirflowFailException, match=f"did not end within .*{told}"):
         to_the_end(task, store)
@@ -389,7 +390,7 @@ def test_a_timeout_fails_for_good_and_may_pause_for_good(
 
 
 def test_a_task_cleared_after_a_timeout_waits_anew_and_leaves_a_resumed_campaign_alone(sandbox: Any) -> None:
-    store, task = Store(), operator(timeout=0.2, on_timeout="pause", deferrable=True)
+    store, task = StateStore(), operator(timeout=0.2, on_timeout="pause", deferrable=True)
     with pytest.raises(AirflowFailException, match="did not end within"):
         to_the_end(task, store)
     with client_of(sandbox) as client:
@@ -400,7 +401,7 @@ def test_a_task_cleared_after_a_timeout_waits_anew_and_leaves_a_resumed_campaign
 
 
 def test_a_campaign_deleted_while_waited_for_is_not_made_again(sandbox: Any) -> None:
-    store, task = Store(), operator(deferrable=True)
+    store, task = StateStore(), operator(deferrable=True)
     deferred = launched_and_deferred(task, store)
     world = sandbox.app.state.world
     world.do("delete_batches", {"ids": [the_campaign(sandbox).id], "by_force": True})
@@ -413,7 +414,7 @@ def test_a_campaign_deleted_while_waited_for_is_not_made_again(sandbox: Any) -> 
 
 
 def test_a_worker_killed_while_waiting_goes_on_waiting_for_the_same_campaign(sandbox: Any) -> None:
-    launched_and_deferred(operator(deferrable=True), Store())
+    launched_and_deferred(operator(deferrable=True), StateStore())
     sandbox.app.state.world.clock.change(speed=100_000)
     # SIGKILL: no handler ran, and this Airflow keeps no state.
     assert operator().execute(context())["outcome"] == "success"

@@ -16,6 +16,8 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.hooks.truedy import TruedyAsyncHook, TruedyHook
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
+from tests.support.contexts import context_of
+from tests.support.stores import StateStore
 
 
 class Answers:
@@ -49,23 +51,9 @@ class AsyncAnswers:
         pass
 
 
-class Store(dict[str, Any]):
-    """Airflow's task state store."""
-
-    def set(self, key: str, value: Any) -> None:
-        self[key] = json.loads(json.dumps(value))
-
-    def delete(self, key: str) -> None:
-        del self[key]
-
-
-def context(store: Store | None = None) -> Any:
-    pushed: dict[str, Any] = {}
-    ti = SimpleNamespace(
-        dag_id="d", task_id="t", run_id="r", map_index=-1, xcom_push=lambda key, value: pushed.update({key: value})
-    )
-    made: dict[str, Any] = {"ti": ti, "pushed": pushed}
-    return made if store is None else {**made, "task_state_store": store}
+def context(store: StateStore | None = None) -> Any:
+    made = context_of(SimpleNamespace(task_id="t", get_dag=lambda: None), store)
+    return {**made, "pushed": made["ti"].pushed}
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *readings: Any, launched: Any = None) -> Answers:
@@ -105,7 +93,7 @@ def deferring() -> Iterator[list[TaskDeferred]]:
         caught.append(deferred)
 
 
-def resumed(operator: Any, deferred: TaskDeferred, store: Store | None = None) -> Any:
+def resumed(operator: Any, deferred: TaskDeferred, store: StateStore | None = None) -> Any:
     """Resume a deferred task with what its trigger found."""
     kwargs = json.loads(json.dumps(deferred.kwargs or {}))
     return getattr(operator, deferred.method_name)(context(store), event=through_the_trigger(deferred), **kwargs)

@@ -13,8 +13,8 @@ from airflow_truedy.results.columns import COLUMNS, Contacted
 from airflow_truedy.results.fetch import Reading, ResultsReader
 from airflow_truedy.results.outcomes import outcome_group
 from airflow_truedy.results.staging import Staging
-from tests.campaigns.ground import Ground, Send
-from tests.campaigns.plans import plan_of
+from tests.support.ground import Ground, Send
+from tests.support.plans import plan_of
 
 A_WEEK = 7 * 86_400.0
 

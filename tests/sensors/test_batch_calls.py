@@ -16,7 +16,8 @@ from airflow_truedy.api.errors import AuthenticationError, InvalidPayloadError, 
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.sensors.batch_calls import BatchCallSensor
 from tests.monitoring.watched import batch
-from tests.operators.waiting_world import Store, answer, context, resumed
+from tests.operators.waiting_world import answer, context, resumed
+from tests.support.stores import StateStore
 
 
 def sensor(**parameters: Any) -> BatchCallSensor:
@@ -75,7 +76,7 @@ def test_a_poke_asks_nothing_while_nothing_can_have_happened(monkeypatch: pytest
 
 def test_a_rescheduled_sensor_remembers_a_pause_over_its_pokes(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("paused"))
-    store = Store()
+    store = StateStore()
     parameters = {"mode": "reschedule", "max_paused": timedelta(hours=1)}
     assert sensor(**parameters).poke(context(store)) is False
     kept = store["truedy_waiting"]
@@ -108,7 +109,7 @@ def test_a_rescheduled_sensor_without_a_memory_reads_lagging_counters_again(monk
 
 def test_what_was_remembered_ends_with_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("active"), batch("failed", 3))
-    store = Store()
+    store = StateStore()
     waiting = sensor(mode="reschedule")
     assert waiting.poke(context(store)) is False
     time.sleep(0.005)
@@ -119,7 +120,9 @@ def test_what_was_remembered_ends_with_the_verdict(monkeypatch: pytest.MonkeyPat
 
 def test_what_is_remembered_of_another_batch_call_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("completed", 100))
-    store = Store({"truedy_waiting": {"batch_call_id": "batch_0", "state": {"since": 0, "due": time.time() + 900}}})
+    store = StateStore(
+        {"truedy_waiting": {"batch_call_id": "batch_0", "state": {"since": 0, "due": time.time() + 900}}}
+    )
     assert sensor(mode="reschedule").poke(context(store))
 
 

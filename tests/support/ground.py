@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -20,24 +19,11 @@ from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.campaigns.plan import CampaignPlan
 from airflow_truedy.campaigns.progress import Store
-from tests.campaigns.plans import MONDAY, UTC
+from tests.support.plans import MONDAY, UTC
 
 Send = Callable[[], httpx.Response]
 Rule = Callable[[httpx.Request, Send], httpx.Response]
 _PREFIX = "/api/public/v1"
-
-
-class Memory:
-    """A store that keeps JSON text, as Airflow's does."""
-
-    def __init__(self) -> None:
-        self.text: str | None = None
-
-    def get(self) -> dict[str, Any] | None:
-        return json.loads(self.text) if self.text else None
-
-    def set(self, value: dict[str, Any]) -> None:
-        self.text = json.dumps(value)
 
 
 class Ground:
