@@ -160,13 +160,13 @@ class ServerCheck:
             first = next((self._draft(each) for each in self._ours()), None)
         if first is None:
             raise _Stop(f"no draft appeared; should {self._token!r} show up in the dashboard, delete it")
-        self._id = first.id
+        self._id, since = first.id, self.clock()
         again = self._create(create)
         same = again.id == first.id if again else None
         found = "its answer was lost" if same is None else "the same draft" if same else "a second draft"
         self._tell("An idempotency key is honoured", same, found)
         self._check_name("A long name keeps the tag", name, first.name)
-        self._watch({"a new draft is read": self._read, "a new draft is listed": self._listed})
+        self._watch({"a new draft is read": self._read, "a new draft is listed": self._listed}, since)
         self._tell("A create makes a draft", True, "status draft")
 
     def _create(self, create: Request[models.BatchCall]) -> models.BatchCall | None:
@@ -291,15 +291,18 @@ class ServerCheck:
         """Return the batch calls that this check made, whatever became of their tag."""
         return [each for each in self._all_listed() if self._token in (each.name or "").lower()]
 
-    def _watch(self, looks: dict[str, Callable[[], object]]) -> None:
-        """Look with growing pauses; note after how many seconds each look was true and stayed so."""
-        began, pause, hits = self.clock(), 0.1, dict.fromkeys(looks, 0)
+    def _watch(self, looks: dict[str, Callable[[], object]], since: float | None = None) -> None:
+        """Look with growing pauses; note after how many seconds each look was true for good, 0 for always."""
+        began, pause, hits = self.clock() if since is None else since, 0.1, dict.fromkeys(looks, 0)
+        self.lags |= dict.fromkeys(looks, 0.0)
         while True:
             for what, look in looks.items():
                 at = self.clock() - began
                 hits[what] = hits[what] + 1 if look() else 0
-                if hits[what] < 2:
-                    self.lags[what] = at if hits[what] else None
+                if not hits[what]:
+                    self.lags[what] = None
+                elif self.lags[what] is None:
+                    self.lags[what] = round(at, 1)
             passed = self.clock() - began
             if passed >= _LONGEST_WATCH or (passed >= _SHORTEST_WATCH and min(hits.values()) >= 3):
                 return
