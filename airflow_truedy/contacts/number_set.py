@@ -8,11 +8,24 @@ from bisect import bisect_left
 from pyroaring import BitMap64
 
 _BUCKETS = 8  # bits
+#: In Argentina a mobile is +54 9 and ten digits from abroad, and mostly +54 and ten digits too. Nobody else has either.
+_ARGENTINE_MOBILES = range(549_0000000000, 550_0000000000)
+_ARGENTINE_OTHERS = range(54_0000000000, 55_0000000000)
+_ARGENTINE_NINE = _ARGENTINE_MOBILES.start - _ARGENTINE_OTHERS.start
+
+
+def writings_of(number: int) -> tuple[int, ...]:
+    """Return all numbers, as digits, that ring the same telephone as this one: itself and, maybe, another."""
+    if number in _ARGENTINE_MOBILES:
+        return number, number - _ARGENTINE_NINE
+    if number in _ARGENTINE_OTHERS:
+        return number, number + _ARGENTINE_NINE
+    return (number,)
 
 
 class NumberSet:
     """
-    Phone numbers, each as the digits of its E.164 form.
+    Phone numbers, each as the digits of its E.164 form. Two that ring the same telephone are one.
 
     A compressed bitmap: 1,000,000 numbers of two countries take 2 to 14 MB, 5,000,000 take 30 MB.
     """
@@ -27,7 +40,7 @@ class NumberSet:
         return f"<NumberSet of {len(self)}>"
 
     def __contains__(self, number: int) -> bool:
-        return number in self._numbers
+        return (number if number not in _ARGENTINE_MOBILES else number - _ARGENTINE_NINE) in self._numbers
 
     def add(self, number: int) -> bool:
         """
@@ -35,6 +48,8 @@ class NumberSet:
 
         :return: whether it was new.
         """
+        if number in _ARGENTINE_MOBILES:
+            number -= _ARGENTINE_NINE
         if number in self._numbers:
             return False
         self._numbers.add(number)

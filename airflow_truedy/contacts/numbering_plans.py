@@ -96,12 +96,13 @@ def _national(digits: str, home: _Region) -> str | None:
     if home.has_idd(digits):
         return None
     code = home.country_code
+    prefix = home.has_prefix(digits)
     if digits.startswith(code):
+        # Two readings, unless the country code is what is dialled inside the country too, as the 1 of North America.
         rest = digits[len(code) :]
         if home.is_general(digits) or not home.is_general(rest) or home.has_prefix(rest):
             return None
-        return rest
-    prefix = home.has_prefix(digits)
+        return rest if not prefix or prefix[0] == code else None
     if not prefix:
         return digits
     if home.replaces_prefix or home.is_general(digits):

@@ -1,14 +1,13 @@
 """
 One phone number as it stands in a cell -> E.164, or the reason why not.
 
-libphonenumber decides what a number is. Around it stands what it lets pass: damage by spreadsheets, whose
-digits still parse into somebody else's number, letters read as keypad digits, and kinds nobody wants to ring.
+libphonenumber decides what a number is. Around it stands what it lets pass: digits that can be read as two people's
+numbers, damage by spreadsheets, letters read as keypad digits, and kinds of numbers that nobody wants to ring.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,24 @@ from phonenumbers import (
     PhoneNumberFormat,
     PhoneNumberType,
     ValidationResult,
+    country_code_for_region,
+    is_valid_number,
+    normalize_digits_only,
 )
 
+from airflow_truedy.contacts.cell_text import (
+    LEAST_DIGITS_OF_A_NUMBER,
+    WRAPPING,
+    before_brackets,
+    cleaned,
+    damage,
+    digits_in,
+    letters_inside,
+    number_and_words,
+)
 from airflow_truedy.contacts.numbering_plans import shortcut
 from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.contacts.values import is_nothing
+from airflow_truedy.contacts.values import is_nothing, is_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +47,18 @@ Verdict = str | Reason
 _E164_MAX_LENGTH = 16
 #: Most cells look like this, and nothing but libphonenumber needs to look at them.
 #: Not those that may begin with the number of a label, ``2) 030`` or ``(2) 030``, or end in one, ``030 (2)``.
-_is_plain = re.compile(r"\s*[+\uff0b]?(?:\((?!\d\))\d|\d(?!\d?\)))[\d \t\xa0()\-]*\d[ \t\xa0]*").fullmatch
+_is_plain = re.compile(r"\s*[+\uff0b]?(?:\(\d{2,6}\)|\d(?!\d?\)))[\d \t\xa0()\-]*\d[ \t\xa0]*").fullmatch
 #: Groups of digits between dots; one dot alone may be a decimal point.
 _is_dotted = re.compile(r"[+]?\d{1,4}(\.\d{2,4}){2,}").fullmatch
 _WITHOUT_PUNCTUATION = str.maketrans("\uff0b", "+", " \t\xa0()-.")
 _find_letter = re.compile(r"[^\W\d_]").search
+_find_trunk_zero = re.compile(r"[(\[]\s*0\s*[)\]]").search
+_trunk_zero = re.compile(
+    r"[^\d+]*(?P<plus>\+|00)?\s*(?P<code>\d{1,3})[\s.\-/]*[(\[]\s*0\s*[)\]](?P<rest>.*\d.*)"
+).fullmatch
+#: Below this a float holds every integer, so no digit was lost; less for the narrow floats of numpy.
+_EXACT_BELOW = 1 << 53
+_EXACT_BELOW_BY_BYTES = {4: 1 << 24, 2: 1 << 11}
 _PEOPLE = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -76,25 +95,6 @@ _PARSE_ERRORS = {
     NumberParseException.TOO_LONG: Reason.TOO_LONG,
 }
 
-_DAMAGE = (
-    (Reason.EXPONENT, re.compile(r"[+-]?\d+([.,]\d+)?\s*[eE]\s*[+-]?\s*\d+")),
-    (Reason.THOUSANDS_SEPARATORS, re.compile(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?")),
-    (Reason.DECIMAL_TAIL, re.compile(r"[+-]?(\d+[.,]0{1,2}|\d{7,}[.,]\d{1,2})")),
-    (Reason.SPREADSHEET_ERROR, re.compile(r"#(#+|[A-Z/0]+[!?]?|N/A.*)")),
-)
-#: Quotes, the = of ="0123", marks of writing direction and the byte order mark around a number.
-_WRAPPING = (
-    " \t\r\n='\"`\u00b4\u2018\u2019\u02bc\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
-_BETWEEN_NUMBERS = re.compile(r"[;,/|&\n\r]|\s(?:or|and|und|oder|ou|et|y|o)\s", re.IGNORECASE)
-#: 1234567/8 means 1234567 or 1234568.
-_OTHER_LAST_DIGITS = re.compile(r"\d{5}\s*/\s*\d{1,2}$")
-_LEAST_DIGITS_OF_A_NUMBER = 7
-_LONGEST_CELL = 250  # libphonenumber's own limit; the patterns below would take seconds for a long text
-#: A negative number: an export went wrong, or the digits are no phone number.
-_is_negative = re.compile(r"[-\u2212]\d").match
-#: Digits behind a number that are none of its own: ``030 1234567 [5]``, ``030 1234567 * 5``.
-_find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
 #: What may be a label with a digit of its own before a number: ``Tel2 030 ...``, ``2. 030 ...``
 _label = re.compile(r"(?P<words>\D*)(?P<digits>[1-9]\d?)(?P<marks>\D+)(?=\d)").match
 _find_label = re.compile(r"[^\W\d_]|#").search
@@ -118,14 +118,14 @@ def normaliser(allowed: frozenset[Reason] = frozenset()) -> Callable[[Any, str |
         text = raw if type(raw) is str else _text_of(raw)
         if isinstance(text, Reason):
             return text
-        if _is_plain(text) or _is_dotted(text):
+        if (_is_plain(text) and not ("(" in text and _find_trunk_zero(text))) or _is_dotted(text):
             text = text.translate(_WITHOUT_PUNCTUATION)
             ordinary = shortcut(text, region) if text.isascii() else None
             if ordinary:
                 return ordinary
             number = _parse(text, region)
         else:
-            number = _parse_other(text, region)
+            number = _parse_other(text, region, allowed)
         if isinstance(number, Reason):
             return number
         kind = number_type(number)
@@ -139,59 +139,132 @@ def normaliser(allowed: frozenset[Reason] = frozenset()) -> Callable[[Any, str |
     return verdict_of
 
 
-def _parse_other(text: str, region: str | None) -> PhoneNumber | Reason:
-    text = text.strip().strip(_WRAPPING)
-    if len(text) > _LONGEST_CELL:
-        return Reason.TOO_LONG
-    text = unicodedata.normalize("NFKC", text).strip(_WRAPPING)
-    damage = _damage(text)
-    if damage:
-        return damage
-    number = _parse(text, region)
-    if _find_letter(text) and _letters_between_digits(text, number):
-        return Reason.LETTERS
-    if isinstance(number, PhoneNumber) and _holds_digit_of_a_label(text, number, region):
+def _parse_other(text: str, region: str | None, allowed: frozenset[Reason]) -> PhoneNumber | Reason:
+    """Read a cell that holds more than digits and their usual punctuation."""
+    clean = cleaned(text)
+    if isinstance(clean, Reason):
+        return clean
+    damaged = damage(clean)
+    if damaged:
+        return damaged
+    body, words = number_and_words(clean)
+    number = _with_trunk_zero(body, region) or _parse(body, region)
+    head = before_brackets(clean)
+    if isinstance(number, PhoneNumber):
+        if _holds_digit_of_a_label(clean, number, region):
+            return Reason.SEVERAL_NUMBERS
+        head = None if number.extension else head
+    if head and _is_valid(_parse(head, region)):
         return Reason.SEVERAL_NUMBERS
-    return number
+    if isinstance(number, Reason) or not is_valid_number(number):
+        return _without_valid_number(clean, number, region)
+    if letters_inside(body, number.extension):
+        return Reason.LETTERS
+    return Reason.NOTE if words and Reason.NOTE not in allowed else number
+
+
+def _without_valid_number(text: str, number: PhoneNumber | Reason, region: str | None) -> PhoneNumber | Reason:
+    """Say why a cell holds no valid number; letters may be the reason."""
+    if not _find_letter(text):
+        return number
+    whole = _parse(text, region)
+    if isinstance(whole, PhoneNumber):
+        # libphonenumber reads letters as the digits on their keys.
+        return Reason.LETTERS if letters_inside(text[_first_digit_of(text) :], whole.extension) else whole
+    has_digits = digits_in(text) >= LEAST_DIGITS_OF_A_NUMBER
+    return Reason.LETTERS if whole is Reason.NOT_A_NUMBER and has_digits else whole
+
+
+def _first_digit_of(text: str) -> int:
+    return next((at for at, character in enumerate(text) if character.isdigit() or character == "+"), 0)
 
 
 def _parse(text: str, region: str | None) -> PhoneNumber | Reason:
+    """Read a number as libphonenumber does, but refuse one that means another number with its own country code."""
     # A + says that a country code follows. With a region at hand libphonenumber would pass over a wrong one.
+    has_code = "+" in text
     try:
-        return phonenumbers.parse(text, None if "+" in text else region)
+        number = phonenumbers.parse(text, None if has_code else region)
     except NumberParseException as error:
         return _why_not_parsed(text, error)
+    if has_code or region is None:
+        return number
+    digits = normalize_digits_only(text)
+    if number.extension:
+        digits = digits.removesuffix(number.extension)
+    code = str(country_code_for_region(region))
+    if digits.startswith(code):
+        return _only_valid([f"+{digits}", f"+{code}{digits}"], number)
+    if digits.startswith("00") and is_valid_number(number):
+        return _only_valid([f"+{digits[2:]}", number], number)
+    return number
+
+
+def _with_trunk_zero(text: str, region: str | None) -> PhoneNumber | Reason | None:
+    """
+    Read ``49 (0) 30 1234567``: the brackets say that a country code stands before them, and a zero that is dialled from
+    inside the country behind it. In some countries, as Italy, the zero is a part of the number.
+
+    :return: ``None`` if it is not written so.
+    """
+    found = _trunk_zero(text)
+    if not found:
+        return None
+    code, rest = found["code"], found["rest"]
+    number = _parse(text, region)
+    if not found["plus"] and (region is None or code != str(country_code_for_region(region))):
+        return Reason.AMBIGUOUS if _is_valid(number) else number
+    return _only_valid([f"+{code} {rest}", f"+{code} 0{rest}"], number)
+
+
+def _only_valid(readings: list[str | PhoneNumber], otherwise: PhoneNumber | Reason) -> PhoneNumber | Reason:
+    """
+    Return the one valid number among several readings, :data:`Reason.AMBIGUOUS` if there are two, and what is given if
+    there is none.
+    """
+    extension = otherwise.extension if isinstance(otherwise, PhoneNumber) else None
+    valid: dict[str, PhoneNumber] = {}
+    for reading in readings:
+        number = _read(reading) if isinstance(reading, str) else reading
+        if isinstance(number, PhoneNumber) and is_valid_number(number):
+            valid[phonenumbers.format_number(number, PhoneNumberFormat.E164)] = number
+    if len(valid) > 1:
+        return Reason.AMBIGUOUS
+    for number in valid.values():
+        number.extension = number.extension or extension
+        return number
+    return otherwise
+
+
+def _read(text: str) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, None)
+    except NumberParseException:
+        return None
+
+
+def _is_valid(number: PhoneNumber | Reason) -> bool:
+    # What is ambiguous is two valid numbers.
+    return number is Reason.AMBIGUOUS or (isinstance(number, PhoneNumber) and is_valid_number(number))
 
 
 def _text_of(raw: Any) -> str | Reason:
     if is_nothing(raw):
         return Reason.EMPTY
+    exact = _EXACT_BELOW
+    if is_numpy(raw):
+        exact = _EXACT_BELOW_BY_BYTES.get(raw.dtype.itemsize, exact)
+        raw = raw.item()
     if isinstance(raw, str):
         return str(raw)
     if isinstance(raw, float):
-        return Reason.DECIMAL_TAIL
+        return str(int(raw)) if raw.is_integer() and abs(raw) < exact else Reason.DECIMAL_TAIL
     if isinstance(raw, bool) or not isinstance(raw, (int, Decimal)):
         return Reason.NOT_A_NUMBER
     try:
         return str(raw)
     except ValueError:  # thousands of digits
         return Reason.TOO_LONG
-
-
-def _damage(text: str) -> Reason | None:
-    for reason, pattern in _DAMAGE:
-        if pattern.fullmatch(text):
-            return reason
-    if _is_negative(text):
-        return Reason.NOT_A_NUMBER
-    return Reason.SEVERAL_NUMBERS if _holds_several(text) or _find_digits_behind(text) else None
-
-
-def _holds_several(text: str) -> bool:
-    if text.count("+") > 1 or _OTHER_LAST_DIGITS.search(text):
-        return True
-    parts = _BETWEEN_NUMBERS.split(text)
-    return len(parts) > 1 and sum(sum(map(str.isdigit, part)) >= _LEAST_DIGITS_OF_A_NUMBER for part in parts) > 1
 
 
 def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) -> bool:
@@ -209,31 +282,17 @@ def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) 
     if not begins_anew and not is_label:
         return False
     other = _parse(rest, region)
-    if isinstance(other, Reason) or not phonenumbers.is_valid_number(other):
-        return False
+    if not isinstance(other, PhoneNumber) or not is_valid_number(other):
+        return other is Reason.AMBIGUOUS
     return (other.country_code, other.national_number) != (number.country_code, number.national_number)
 
 
 def _why_not_parsed(text: str, error: NumberParseException) -> Reason:
-    if not text.strip(_WRAPPING + "()-"):
+    if not text.strip(WRAPPING + "()-"):
         return Reason.EMPTY
     if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
         return Reason.UNKNOWN_COUNTRY_CODE if "+" in text else Reason.NO_COUNTRY_CODE
     return _PARSE_ERRORS[error.error_type]
-
-
-def _letters_between_digits(text: str, number: PhoneNumber | Reason) -> bool:
-    """
-    Whether letters were read as digits or passed over (``212555O1OO``); a label and an extension may be.
-    """
-    first_digit = re.search(r"[+\d]", text)
-    body = text[first_digit.start() :] if first_digit else text
-    if isinstance(number, Reason):
-        enough = sum(map(str.isdigit, body)) >= _LEAST_DIGITS_OF_A_NUMBER
-        return number is Reason.NOT_A_NUMBER and enough and any(map(str.isalpha, body))
-    if number.extension:
-        body = re.sub(r"\D*$", "", body[: body.rfind(number.extension)])
-    return any(map(str.isalpha, body))
 
 
 def _refused_kind(number: PhoneNumber, kind: int, allowed: frozenset[Reason]) -> Reason | None:

@@ -16,7 +16,9 @@ class Reason(str, Enum):
     THOUSANDS_SEPARATORS = "thousands_separators"
     SPREADSHEET_ERROR = "spreadsheet_error"
     LETTERS = "letters"
+    NOTE = "note"
     SEVERAL_NUMBERS = "several_numbers"
+    AMBIGUOUS = "ambiguous"
     # In which region it was read
     NO_COUNTRY_CODE = "no_country_code"
     REGION_MISSING = "region_missing"
@@ -73,7 +75,9 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.THOUSANDS_SEPARATORS: "a spreadsheet wrote the number with thousands separators",
     Reason.SPREADSHEET_ERROR: "a spreadsheet error such as #N/A or ######",
     Reason.LETTERS: "letters stand between the digits",
-    Reason.SEVERAL_NUMBERS: "more than one number stands in the cell, or a digit that may belong to a label",
+    Reason.NOTE: "words beside the number that a person has to read, such as a name or 'do not call'",
+    Reason.SEVERAL_NUMBERS: "more than one number in the cell, or digits that may belong to a label, an hour or a year",
+    Reason.AMBIGUOUS: "two people's numbers: with and without its country code (or a zero); write it with a +",
     Reason.NO_COUNTRY_CODE: "no + and country code, and no region was stated to read it in",
     Reason.REGION_MISSING: "no + and country code, and the region column is empty",
     Reason.REGION_UNKNOWN: "no + and country code, and the region column holds no ISO 3166 code",

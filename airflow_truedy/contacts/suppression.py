@@ -19,7 +19,7 @@ from airflow_truedy.contacts.errors import (
     StaleSuppressionError,
     UnreadableSuppressionError,
 )
-from airflow_truedy.contacts.number_set import DigestSet, NumberSet
+from airflow_truedy.contacts.number_set import DigestSet, NumberSet, writings_of
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 from airflow_truedy.contacts.rules import check_list_region, require_known
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
@@ -118,11 +118,13 @@ class Suppressed:
                 yield outcome
 
     def holds(self, number: int) -> bool:
-        """Whether the number, given by its digits, is on a list."""
+        """Tell whether the number, given by its digits, is on a list."""
         if number in self.plain:
             return True
         return any(
-            hashlib.sha256(f"{salt}+{number}".encode()).digest() in digests for salt, digests in self.hashed.items()
+            hashlib.sha256(f"{salt}+{writing}".encode()).digest() in digests
+            for salt, digests in self.hashed.items()
+            for writing in writings_of(number)
         )
 
 
@@ -194,8 +196,8 @@ def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
     region = entry.region
     if region is not None:
         require_known(region)
-    # Every kind is taken: an entry that is refused would be a called person.
-    verdict_of = normaliser(ALLOWABLE)
+    # Every kind is taken, and notes are passed over: an entry that is refused would be a called person.
+    verdict_of = normaliser(ALLOWABLE | {Reason.NOTE})
     found = _Found()
     for cell in entry.entries:
         verdict = verdict_of(cell, region)

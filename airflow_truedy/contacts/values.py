@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
@@ -17,21 +16,27 @@ class UnreadableTextError(ValueError):
 
 def is_nothing(value: Any) -> bool:
     """
-    Whether a value stands for no value: ``None``, NaN, and the NaT and NA of pandas.
+    Tell whether a value stands for no value: ``None``, NaN, and the NaT and NA of numpy and pandas.
 
     :param value: what a database or a file gives.
     """
-    if isinstance(value, float):
-        return math.isnan(value)
     if isinstance(value, Decimal):
         return value.is_nan()
-    return value is None or type(value).__name__ in ("NaTType", "NAType")
+    if value is None or type(value).__name__ in ("NaTType", "NAType"):
+        return True
+    # NaN, and the NaT of numpy, differ from themselves.
+    return (isinstance(value, float) or is_numpy(value)) and bool(value != value)
+
+
+def is_numpy(value: Any) -> bool:
+    """Tell whether a value is a scalar of numpy, which is not imported for it."""
+    return type(value).__module__ == "numpy" and hasattr(value, "dtype") and not getattr(value, "shape", ())
 
 
 def text_of(value: Any) -> str:
     """
-    A value as the text that is sent: no blanks around it, ``true``/``false``, ISO dates, numbers without exponent,
-    JSON for lists and objects; nothing for what stands for no value.
+    Return a value as the text that is sent: no blanks around it, ``true``/``false``, ISO dates, numbers without
+    exponent, JSON for lists and objects; nothing for what stands for no value.
 
     :param value: what a database or a file gives.
     :raises UnreadableTextError: bytes, or what cannot be written down: keys that are no text, thousands of digits,
@@ -41,6 +46,8 @@ def text_of(value: Any) -> str:
         return value.strip()
     if value is None or is_nothing(value):
         return ""
+    if is_numpy(value):
+        value = str(value) if value.dtype.kind in "mM" else value.item()
     try:
         return _written(value)
     except (TypeError, ValueError, RecursionError):

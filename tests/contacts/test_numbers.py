@@ -88,8 +88,11 @@ def test_any_text_gets_a_verdict_that_stays(cell: str, region: str | None) -> No
         (Decimal("2015550123"), "+12015550123"),
         (Decimal("2015550123.0"), "decimal_tail"),
         (Decimal("2.01E+9"), "exponent"),
-        (2015550123.0, "decimal_tail"),
-        (2.01e9, "decimal_tail"),
+        (2015550123.0, "+12015550123"),
+        (2.01e9, "not_valid"),
+        (2015550123.5, "decimal_tail"),
+        (float(2**53), "decimal_tail"),
+        (float("inf"), "decimal_tail"),
         (float("nan"), "empty"),
         (Decimal("NaN"), "empty"),
         (Decimal("sNaN"), "empty"),
@@ -169,7 +172,7 @@ def test_ordinary_notations_are_taken(cell: str, region: str | None, expected: s
 @pytest.mark.parametrize("cell", ["1" * 100_000, "1 2" * 50_000, "x1" * 50_000, "\u0301" * 100_000])
 def test_a_cell_longer_than_any_number_is_not_looked_at(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(numbers, "_damage", looked.append)
+    monkeypatch.setattr(numbers, "damage", looked.append)
     assert verdict(cell, "US") == "too_long"
     assert looked == []
     monkeypatch.undo()

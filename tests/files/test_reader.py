@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_truedy.contacts.values import text_of
 from airflow_truedy.files.errors import MissingFileError, RowsFileError
 from airflow_truedy.files.reader import read_rows
 from airflow_truedy.files.rows import BrokenRow
@@ -202,9 +203,12 @@ def test_a_value_that_python_cannot_hold_costs_its_parquet_row_at_most(tmp_path:
     parquet.write_table(pyarrow.table(columns), file)
     fine, finer, broken = read_rows(file)
     assert fine["at"] == datetime(1970, 1, 1, microsecond=1)
-    assert finer["at"] == "1970-01-01T00:00:00.000001001"
-    assert isinstance(broken, BrokenRow)
-    assert broken == {"id": 3, "at": None}
+    assert text_of(finer["at"]) == "1970-01-01T00:00:00.000001001"
+    # With pandas, pyarrow has something that holds a nanosecond.
+    if isinstance(broken, BrokenRow):
+        assert broken == {"id": 3, "at": None}
+    else:
+        assert broken["took"].nanoseconds == 1
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,128 @@
+"""What stands in a cell around a phone number: damage by spreadsheets, several numbers, labels and notes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+from airflow_truedy.contacts.reasons import Reason
+
+LEAST_DIGITS_OF_A_NUMBER = 7
+#: libphonenumber's own limit; the patterns below would take seconds for a long text.
+LONGEST_CELL = 250
+
+_DAMAGE = (
+    (Reason.EXPONENT, re.compile(r"[+-]?\d+([.,]\d+)?\s*[eE]\s*[+-]?\s*\d+")),
+    (Reason.THOUSANDS_SEPARATORS, re.compile(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?")),
+    (Reason.DECIMAL_TAIL, re.compile(r"[+-]?(\d+[.,]0+|\d{7,}[.,]\d{1,2})")),
+    (Reason.SPREADSHEET_ERROR, re.compile(r"#(#+|[A-Z/0]+[!?]?|N/A.*)")),
+)
+#: Quotes, the = of ="0123", marks of writing direction and the byte order mark around a number.
+WRAPPING = (
+    " \t\r\n='\"`\u00b4\u2018\u2019\u02bc\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+)
+#: Marks that are not seen, without those that turn the order of what follows.
+_UNSEEN = dict.fromkeys(
+    map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u202d\u2060\u2066\u2068\u2069\ufeff")
+)
+#: Japanese hands write the mark of a long vowel for a hyphen.
+_LONG_VOWEL_MARK = re.compile(r"(?<=\d)\s*\u30fc\s*(?=\d)")
+_BETWEEN_NUMBERS = re.compile(r"[;,/|&\n\r]|\s(?:or|and|und|oder|ou|et|y|o)\s", re.IGNORECASE)
+#: ``030 23 12 50 42 / 43`` and ``12345-67/-68`` mean two numbers, which differ in their last digits.
+_other_last_digits = re.compile(r"(?P<head>.*\d)\s*[/\\|;&]\s*[-\u2013]?\s*\d{1,4}\s*").fullmatch
+#: A negative number: an export went wrong, or the digits are no phone number.
+_is_negative = re.compile(r"[-\u2212]\d").match
+#: Digits behind a number that are none of its own: ``030 1234567 [5]``, ``030 1234567 * 5``.
+_find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
+#: ``(9-17) 030 1234567``, ``[8:00-12:00] ...``
+_hours_before = re.compile(r"[^\d+]*[(\[{]\s*\d{1,2}([:.h]\d\d)?\s*[-\u2013]\s*\d{1,2}").match
+#: Digits in brackets at the end: hours, a year, or the last part of the number.
+_brackets_behind = re.compile(r"(?P<head>.*\d.*?)[(\[{](?P<inside>[^()\[\]{}]*\d[^()\[\]{}]*)[)\]}]\s*").fullmatch
+_find_letters = re.compile(r"[^\W\d_]").search
+_find_words = re.compile(r"[^\W\d_]+").findall
+_first_digit = re.compile(r"[+\d]").search
+
+
+def cleaned(text: str) -> str | Reason:
+    """
+    Return the text of a cell in plain characters, without quotes and unseen marks around and inside.
+
+    :return: or :data:`Reason.TOO_LONG`.
+    """
+    text = text.strip().strip(WRAPPING)
+    if len(text) > LONGEST_CELL:
+        return Reason.TOO_LONG
+    text = unicodedata.normalize("NFKC", text).translate(_UNSEEN).strip(WRAPPING)
+    return _LONG_VOWEL_MARK.sub("-", text)
+
+
+def damage(text: str) -> Reason | None:
+    """Return what is wrong with a cell whatever the region, ``None`` if nothing is."""
+    for reason, pattern in _DAMAGE:
+        if pattern.fullmatch(text):
+            return reason
+    if _is_negative(text):
+        return Reason.NOT_A_NUMBER
+    several = _holds_several(text) or _find_digits_behind(text) or _hours_before(text)
+    return Reason.SEVERAL_NUMBERS if several else None
+
+
+def _holds_several(text: str) -> bool:
+    if text.count("+") > 1:
+        return True
+    tail = _other_last_digits(text)
+    if tail and digits_in(tail["head"]) >= LEAST_DIGITS_OF_A_NUMBER:
+        return True
+    parts = _BETWEEN_NUMBERS.split(text)
+    return len(parts) > 1 and sum(digits_in(part) >= LEAST_DIGITS_OF_A_NUMBER for part in parts) > 1
+
+
+def digits_in(text: str) -> int:
+    """Return how many digits a text has."""
+    return sum(map(str.isdigit, text))
+
+
+def before_brackets(text: str) -> str | None:
+    """Return what stands before digits in brackets at the end, ``None`` if there are none."""
+    found = _brackets_behind(text)
+    return found["head"] if found else None
+
+
+def number_and_words(text: str) -> tuple[str, list[str]]:
+    """
+    Return the part of a cell from its first digit or ``+`` to its last digit, and the words on both sides that are not
+    labels. Without digits or words it is the whole text.
+    """
+    first = _first_digit(text)
+    if first is None or not _find_letters(text):
+        return text, []
+    last = max(at for at, character in enumerate(text) if character.isdigit() or character == "+")
+    words = [word.casefold() for word in _find_words(f"{text[: first.start()]} {text[last + 1 :]}")]
+    labels, words_for_number = _known_words()
+    notes = [word for word in words if word not in labels]
+    if len(notes) < len(words):
+        notes = [word for word in notes if word not in words_for_number]
+    return text[first.start() : last + 1], notes
+
+
+@cache
+def _known_words() -> tuple[frozenset[str], frozenset[str]]:
+    """The labels of all languages, and the words for "number"."""
+    lines = (Path(__file__).with_name("labels.txt")).read_text(encoding="utf-8").splitlines()
+    words = [(language, word) for language, *found in map(str.split, lines) if language != "#" for word in found]
+    for_number = {word for language, word in words if language == "number"}
+    return frozenset(word for language, word in words if language != "number"), frozenset(for_number)
+
+
+def letters_inside(body: str, extension: str | None) -> bool:
+    """
+    Tell whether letters stand between the digits (``212555O1OO``); those of an extension may.
+
+    :param body: from the first digit to the last.
+    :param extension: the digits that libphonenumber took for an extension.
+    """
+    if extension:
+        body = re.sub(r"\D*$", "", body[: body.rfind(extension)])
+    return bool(_find_letters(body))

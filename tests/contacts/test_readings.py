@@ -1,0 +1,339 @@
+"""Cells that may be read as somebody else's number: each is taken as the one it means, or refused."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+import pytest
+
+from airflow_truedy.contacts.errors import UnreadableSuppressionError
+from airflow_truedy.contacts.numbers import normaliser
+from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
+from tests.contacts.prepared import prepared
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+def verdict(cell: object, region: str | None) -> str:
+    result = normaliser()(cell, region)
+    return result.value if isinstance(result, Reason) else result
+
+
+def is_held_back(cell: object, region: str | None, number: str) -> bool | str:
+    """Whether a list with only this cell holds a number back, or why the list is refused."""
+    try:
+        suppressed = suppressed_numbers(Suppression([cell], region=region))
+    except UnreadableSuppressionError as error:
+        return str(error)
+    assert suppressed is not None
+    return suppressed.holds(int(number[1:]))
+
+
+# The own country code without plus
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "4917604069042",
+        4917604069042,
+        Decimal("4917604069042"),
+        4917604069042.0,
+        " 49 176 04069042",
+        "49-176-04069042",
+        "(49) 176 04069042",
+        "Tel. 49 176 04069042",
+        "49 (176) 04069042",
+        "49176/04069042",
+    ],
+)
+def test_a_number_with_and_without_its_country_code_is_nobodys(cell: object) -> None:
+    assert verdict(cell, "DE") == "ambiguous"
+    assert "'ambiguous': 1" in str(is_held_back(cell, "DE", "+4917604069042"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "expected"),
+    [
+        ("436641234567", "AT", "+436641234567"),
+        ("3931234567", "IT", "+393931234567"),
+        ("390612345678", "IT", "+390612345678"),
+        ("33612345678", "FR", "+33612345678"),
+        ("447911123456", "GB", "+447911123456"),
+        ("12125550100", "US", "+12125550100"),
+        ("79161234567", "RU", "+79161234567"),
+        ("917604069042", "IN", "+917604069042"),
+        ("4604069042", "DE", "+494604069042"),
+        ("+4917604069042", "DE", "+4917604069042"),
+        ("004917604069042", "DE", "+4917604069042"),
+        ("04917604069042", "DE", "+494917604069042"),
+    ],
+)
+def test_where_only_one_reading_is_a_number_it_is_taken(cell: str, region: str, expected: str) -> None:
+    assert verdict(cell, region) == expected
+    assert is_held_back(cell, region, expected) is True
+
+
+# The zero in brackets
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "expected"),
+    [
+        ("49 (0) 30 1234567", "DE", "+49301234567"),
+        ("49(0)30 1234567", "DE", "+49301234567"),
+        ("49 [0] 30 1234567", "DE", "+49301234567"),
+        ("Tel. 49 (0)30-1234567", "DE", "+49301234567"),
+        ("+49 ( 0 ) 30 1234567", None, "+49301234567"),
+        ("0049 (0) 30 1234567", "DE", "+49301234567"),
+        ("44 (0) 20 7946 0018", "GB", "+442079460018"),
+        ("+1 (0) 212 555 0100", "US", "+12125550100"),
+        ("+39 (0) 6 12345678", None, "+390612345678"),
+        ("39 (0) 6 12345678", "IT", "+390612345678"),
+        ("39 (0) 312 3456789", "IT", "ambiguous"),
+        ("+39 (0) 312 3456789", None, "ambiguous"),
+        ("49 (0) 30 1234567", None, "no_country_code"),
+        ("49 (0) 30 1234567", "FI", "several_numbers"),
+    ],
+)
+def test_a_zero_in_brackets_stands_behind_a_country_code(cell: str, region: str | None, expected: str) -> None:
+    assert verdict(cell, region) == expected
+
+
+# More than the number
+
+
+@pytest.mark.parametrize(
+    ("cell", "region"),
+    [
+        ("030 23 12 50 42 / 43", "DE"),
+        ("030 23125042/43", "DE"),
+        ("030 23125042/-43", "DE"),
+        ("030 23125042 ; 43", "DE"),
+        ("030 23125042 | 43", "DE"),
+        ("030 23125042 & 43", "DE"),
+        ("01 512 34 56 / 57", "AT"),
+        ("+49 30 12345-67/-68", None),
+        ("+49 30 12345-67 / 68", "DE"),
+        ("06 12 34 56 78 / 79", "FR"),
+        ("020 7946 0018/0019", "GB"),
+        ("Tel. 030 23 12 50 42 / 43", "DE"),
+        ("030 23125 042 (9-17)", "DE"),
+        ("030 23125042 (9-17 Uhr)", "DE"),
+        ("030 23125 042 [9:00 - 17:30]", "DE"),
+        ("030 1234567 (2024)", "DE"),
+        ("030 1234567 (seit 2024)", "DE"),
+        ("+49 30 1234567 (2024)", None),
+        ("212-555-0100 (2024)", "US"),
+        ("(9-17) 030 23125042", "DE"),
+        ("[8:00-12:00] 030 23125042", "DE"),
+        ("Tel (9 - 17): 030 23125042", "DE"),
+    ],
+)
+def test_other_last_digits_hours_and_years_are_not_a_part_of_the_number(cell: str, region: str | None) -> None:
+    assert verdict(cell, region) == "several_numbers"
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "expected"),
+    [
+        ("030 / 23125042", "DE", "+493023125042"),
+        ("0176/04069042", "DE", "+4917604069042"),
+        ("0664/123 45 67", "AT", "+436641234567"),
+        ("030 1234567-68", "DE", "+4930123456768"),
+        ("(212) 555 (0100)", "US", "+12125550100"),
+        ("(030) 2312504", "DE", "+49302312504"),
+        ("03ー1234ー5678", "JP", "+81312345678"),
+        ("03 ー 1234 ー 5678", "JP", "+81312345678"),
+        ("\u202a+49\u200e 30\u200f 1234567\u202c", None, "+49301234567"),
+        ("+49\u206830\u20691234567", None, "+49301234567"),
+        ("030\u200b1234567", "DE", "+49301234567"),
+    ],
+)
+def test_what_belongs_to_the_number_does(cell: str, region: str | None, expected: str) -> None:
+    assert verdict(cell, region) == expected
+
+
+def test_a_mark_that_turns_the_digits_round_is_not_passed_over() -> None:
+    assert not verdict("+4930\u202e1234567", None).startswith("+")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "03023125042.000",
+        "03023125042,000",
+        "03023125042.000000",
+        "301234567.0000",
+        Decimal("301234567.0000"),
+        Decimal("301234567.0"),
+        "4917604069042.0",
+    ],
+)
+def test_a_tail_of_any_number_of_zeros_is_a_decimal_tail(cell: object) -> None:
+    assert verdict(cell, "DE") == "decimal_tail"
+
+
+# Words beside the number
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["DO NOT CALL", "wrong number", "deceased", "fax", "Fax:", "old", "no", "No calls", "Ann", "verstorben", "死"],
+)
+@pytest.mark.parametrize("form", ["{note} {number}", "{number} {note}", "{number} ({note})", "({note}) {number}"])
+def test_a_word_that_is_not_a_label_refuses_the_row_on_either_side(note: str, form: str) -> None:
+    assert verdict(form.format(note=note, number="917-555-0104"), "US") == "note"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "tel",
+        "Phone:",
+        "cell",
+        "CELL",
+        "mobile",
+        "home",
+        "work",
+        "M:",
+        "T",
+        "Mobile no.",
+        "Phone number:",
+        "Handy",
+        "Téléphone",
+        "portable",
+        "móvil",
+        "Cellulare",
+        "telemóvel",
+        "mobiel",
+        "komórka",
+        "моб.",
+        "携帯",
+        "手机",
+        "휴대폰",
+    ],
+)
+@pytest.mark.parametrize("form", ["{label} {number}", "{number} {label}", "{number} ({label})", "({label}) {number}"])
+def test_a_label_in_the_common_languages_passes_on_either_side(label: str, form: str) -> None:
+    assert verdict(form.format(label=label, number="917-555-0104"), "US") == "+19175550104"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("Tel. 917-555-0104 ext 3", "extension"),
+        ("917-555-0104 ext 3 (home)", "extension"),
+        ("917-555-O1O4", "letters"),
+        ("1-800-FLOWERS", "letters"),
+        ("nobody", "not_a_number"),
+        ("call me maybe 5", "not_a_number"),
+    ],
+)
+def test_other_letters_are_what_they_were(cell: str, expected: str) -> None:
+    assert verdict(cell, "US") == expected
+
+
+def test_a_note_in_a_do_not_call_list_holds_its_number_back() -> None:
+    for cell in ("DO NOT CALL 917-555-0104", "917-555-0104 (asked twice)"):
+        assert is_held_back(cell, "US", "+19175550104") is True
+
+
+# Argentina
+
+
+@pytest.mark.parametrize(("one", "other"), [("+54 9 11 2345 6789", "+54 11 2345 6789"), ("011 15 2345 6789", None)])
+def test_an_argentine_mobile_is_one_however_it_is_written(tmp_path: Path, one: str, other: str | None) -> None:
+    other = other or "+54 11 2345 6789"
+    for first, second in ((one, other), (other, one)):
+        rows = [{"phone_number": first}, {"phone_number": second}]
+        manifest = prepared(rows, tmp_path / "a.jsonl.gz", region="AR")
+        assert (manifest.contacts, manifest.duplicates) == (1, 1)
+        lists = [Suppression([first], region="AR")]
+        assert prepared(rows[1:], tmp_path / "b.jsonl.gz", region="AR", suppression=lists).suppressed == 1
+
+
+@pytest.mark.parametrize("hashed", ["+5491123456789", "+541123456789"])
+def test_a_digest_of_either_writing_holds_an_argentine_mobile_back(hashed: str) -> None:
+    from hashlib import sha256
+
+    suppressed = suppressed_numbers(Suppression([sha256(hashed.encode()).hexdigest()], hashed=True))
+    assert suppressed is not None
+    assert suppressed.holds(5491123456789)
+    assert suppressed.holds(541123456789)
+    assert not suppressed.holds(541123456780)
+
+
+# All regions
+
+
+def examples(region: str) -> list[phonenumbers.PhoneNumber]:
+    found = [phonenumbers.example_number_for_type(region, kind) for kind in (0, 1, 2, 6)]
+    return [number for number in found if number is not None]
+
+
+def writings(region: str, number: phonenumbers.PhoneNumber) -> dict[str, str]:
+    """How a number of a region is written at home and abroad, and what a spreadsheet leaves of it."""
+    code, nsn = str(number.country_code), phonenumbers.national_significant_number(number)
+    trunk = phonenumbers.ndd_prefix_for_region(region, True) or ""
+    home = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    abroad = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return {
+        "plus": f"+{code}{nsn}",
+        "spaces": abroad,
+        "no plus": f"{code}{nsn}",
+        "no plus, spaces": abroad.removeprefix("+"),
+        "national": home,
+        "nsn": nsn,
+        "trunk": f"{trunk}{nsn}",
+        "00": f"00{code}{nsn}",
+        "trunk in brackets": f"+{code} (0) {nsn}",
+        "no plus, trunk in brackets": f"{code} (0) {nsn}",
+        "plus and trunk": f"+{code}{trunk}{nsn}",
+        "no plus and trunk": f"{code}{trunk}{nsn}",
+    }
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_no_writing_of_a_number_is_read_as_another_persons(region: str) -> None:
+    from airflow_truedy.contacts.number_set import writings_of
+
+    for number in examples(region):
+        e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        own = {f"+{digits}" for digits in writings_of(int(e164[1:]))}
+        for name, text in writings(region, number).items():
+            cells: list[Any] = [text]
+            if text.isdigit() and not text.startswith("0"):
+                cells += [int(text), Decimal(text), float(text)]
+            for cell in cells:
+                found = normaliser(frozenset(Reason))(cell, region)
+                assert isinstance(found, Reason) or found in own, (name, e164, cell, found)
+                held = is_held_back(cell, region, e164)
+                assert held is True or "cannot be read" in str(held), (name, e164, cell, held)
+                assert isinstance(found, Reason) or held is True, (name, e164, cell)
+
+
+def test_the_plain_writings_of_nearly_all_numbers_are_taken() -> None:
+    taken = dict.fromkeys(("plus", "spaces", "national", "nsn"), 0)
+    total = 0
+    for region in REGIONS:
+        for number in examples(region)[:2]:
+            total += 1
+            for name in taken:
+                cell = writings(region, number)[name]
+                taken[name] += isinstance(normaliser(frozenset(Reason))(cell, region), str) and not isinstance(
+                    normaliser(frozenset(Reason))(cell, region), Reason
+                )
+    assert taken["plus"] == taken["spaces"] == total
+    assert taken["national"] > 0.97 * total
+    assert taken["nsn"] > 0.9 * total
+
+
+def test_the_corpus_holds_every_reason_of_a_cell() -> None:
+    with (Path(__file__).parent / "corpus.csv").open(encoding="utf-8", newline="") as file:
+        assert {"note", "ambiguous"} <= {row["expected"] for row in csv.DictReader(file)}
