@@ -1,0 +1,35 @@
+"""
+Where a person is, and when that person may be called. Knows nothing of Airflow, HTTP or contacts files.
+
+::
+
+    row, number -> place (zones, jurisdictions) -> rules that apply and the user's own limits -> window, or a refusal
+
+What is not known is never allowed. Not legal advice, and not complete: docs/calling-hours.md.
+"""
+
+from __future__ import annotations
+
+from airflow_truedy.calling_hours.errors import CallingHoursError
+from airflow_truedy.calling_hours.hours import PlaceHours, Window
+from airflow_truedy.calling_hours.locate import Place, PlaceColumns
+from airflow_truedy.calling_hours.placement import Placement, Placer, PlaceRefusal
+from airflow_truedy.calling_hours.policy import Blackout, CallingHours
+from airflow_truedy.calling_hours.rules import Cap, HolidayDays, Rule, RuleSet
+
+__all__ = [
+    "Blackout",
+    "CallingHours",
+    "CallingHoursError",
+    "Cap",
+    "HolidayDays",
+    "Place",
+    "PlaceColumns",
+    "PlaceHours",
+    "PlaceRefusal",
+    "Placement",
+    "Placer",
+    "Rule",
+    "RuleSet",
+    "Window",
+]

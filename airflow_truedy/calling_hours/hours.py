@@ -1,0 +1,263 @@
+"""When the people of one place may be called: exactly at an instant, and as one daily window safe on all days."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_truedy.calling_hours.rules import RECIPIENT, Cap, HolidayDays, Rule, RuleSet
+from airflow_truedy.calling_hours.weekly import (
+    A_DAY,
+    ALWAYS,
+    DailyWindow,
+    best_window,
+    clock_text,
+    days_text,
+    earlier,
+    holds,
+    shrunk,
+)
+from airflow_truedy.calling_hours.zones import UTC, Span, noon, offset_at, rank, zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
+
+    from airflow_truedy.calling_hours.holiday_sets import HolidayBook
+    from airflow_truedy.calling_hours.policy import CallingHours
+
+_A_DAY = timedelta(days=1)
+_A_MINUTE = timedelta(minutes=1)
+_ALWAYS = (date.min, date.max)
+#: No clock change is longer, so no step over closed hours may come closer to their end.
+_LONGEST_CHANGE = 180
+
+
+class Window(NamedTuple):
+    """
+    Hours that one batch call can have.
+
+    :ivar zone: IANA zone whose wall clock counts.
+    :ivar start: ``HH:MM``, included.
+    :ivar end: ``HH:MM``, excluded.
+    :ivar days: 1 = Monday to 7 = Sunday.
+    """
+
+    zone: str
+    start: str
+    end: str
+    days: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end} {self.zone}, {days_text(self.days)}"
+
+
+class _Limit(NamedTuple):
+    """Minutes of the week, by a zone's clock, in which a rule allows calls, and dates on which it allows none."""
+
+    zone: ZoneInfo
+    week: int
+    closed: frozenset[date]
+    first: date
+    last: date
+
+    def allows(self, instant: datetime) -> bool:
+        """Tell whether it allows a call at an instant."""
+        wall = instant.astimezone(self.zone)
+        today = wall.date()
+        if not self.first <= today <= self.last:
+            return True
+        minute = wall.weekday() * A_DAY + wall.hour * 60 + wall.minute
+        return holds(self.week, minute) and today not in self.closed
+
+    def closed_for(self, instant: datetime) -> int:
+        """Return for how many minutes at least it goes on to allow none, given that it does not at an instant."""
+        wall = instant.astimezone(self.zone)
+        minute = wall.weekday() * A_DAY + wall.hour * 60 + wall.minute
+        if wall.date() in self.closed:
+            wait = A_DAY - minute % A_DAY
+        else:
+            rest = earlier(self.week, minute)
+            wait = (rest & -rest).bit_length() - 1 if rest else A_DAY
+            if self.last != date.max:
+                wait = min(wait, A_DAY - minute % A_DAY)  # tomorrow it may hold no more
+        return max(1, wait - _LONGEST_CHANGE)
+
+
+class PlaceHours:
+    """
+    When the people of one place may be called, under one policy and for the days of one span.
+
+    :param zones: every zone they may be in.
+    :param jurisdictions: countries and states whose rules count.
+    :param policy: the user's decisions.
+    :param rules: the rules of the policy.
+    :param span: the days; on no other day a call is allowed.
+    """
+
+    def __init__(
+        self, zones: Iterable[str], jurisdictions: frozenset[str], policy: CallingHours, rules: RuleSet, span: Span
+    ) -> None:
+        self.zones = sorted(zones, key=rank)
+        self.jurisdictions = jurisdictions
+        self.rules = rules.applying_to(jurisdictions, policy.kind)
+        self._policy, self._span, self._book = policy, span, rules.book
+
+    @cached_property
+    def uncovered(self) -> list[str]:
+        """Countries that no rule covers on some day of the span: of them it is unknown when they may be called."""
+        countries = sorted({each.partition("-")[0] for each in self.jurisdictions})
+        return [country for country in countries if not all(self._is_covered(country, day) for day in self._around)]
+
+    def _is_covered(self, country: str, day: date) -> bool:
+        return any(rule.jurisdiction == country and rule.is_valid_on(day) for rule in self.rules)
+
+    @cached_property
+    def caps(self) -> list[Cap]:
+        """How often a person may be called, by all rules that apply."""
+        return sorted({cap for rule in self.rules for cap in rule.caps}, key=lambda cap: (cap.hours, cap.calls))
+
+    def may_call(self, instant: datetime) -> bool:
+        """Tell whether a call may be placed at an instant; outside the span of days it may not."""
+        if self.uncovered or not self.zones or not self._is_inside(instant):
+            return False
+        return all(limit.allows(instant) for limit in self._limits)
+
+    def next_allowed(self, instant: datetime) -> datetime | None:
+        """Return the first instant, from this one on, at which a call may be placed; ``None`` if the span has none."""
+        if self.uncovered or not self.zones:
+            return None
+        at = max(instant.astimezone(UTC), noon(self._span.first) - 3 * _A_DAY / 2)
+        while at < noon(self._span.last) + _A_DAY:
+            wait = max((limit.closed_for(at) for limit in self._limits if not limit.allows(at)), default=0)
+            if not wait and self._is_inside(at):
+                return at
+            at = at.replace(second=0, microsecond=0) + max(wait, 1) * _A_MINUTE
+        return None
+
+    @cached_property
+    def window(self) -> Window | None:
+        """The daily window with the most minutes in which calls are allowed on all days but :attr:`blocked`."""
+        return self._best[0]
+
+    @cached_property
+    def blocked(self) -> tuple[date, ...]:
+        """Dates of the span, by the clock of the window, on which its hours are not allowed."""
+        return self._best[1]
+
+    @cached_property
+    def _best(self) -> tuple[Window | None, tuple[date, ...]]:
+        found: list[tuple[int, str, DailyWindow]] = []
+        for name in () if self.uncovered else self.zones:
+            daily = best_window(self._week_on_clock(zone_of(name)))
+            if daily:
+                found.append(((daily.end - daily.start) * len(daily.days), name, daily))
+        if not found:
+            return None, ()
+        _, name, daily = max(found, key=lambda each: each[0])
+        window = Window(name, clock_text(daily.start), clock_text(daily.end), daily.days)
+        days = [day for day in self._span.days() if day.isoweekday() in daily.days]
+        zone = zone_of(name)
+        blocked = tuple(day for day in days if not self._is_safe(day, daily, zone))
+        return (None, ()) if len(blocked) == len(days) else (window, blocked)
+
+    def _week_on_clock(self, zone: ZoneInfo) -> int:
+        """All limits together by the clock of one zone; where its distance to another changes, both count."""
+        week = ALWAYS
+        for limit in self._limits:
+            if limit.first <= self._around.last and self._around.first <= limit.last:
+                for distance in self._distances(limit.zone, zone):
+                    week &= earlier(limit.week, distance)
+        return week
+
+    def _distances(self, zone: ZoneInfo, other: ZoneInfo) -> set[int]:
+        """By how many minutes a clock is before another one, on any day."""
+        if zone is other:
+            return {0}
+        return {offset_at(noon(day), zone) - offset_at(noon(day), other) for day in self._around.days()}
+
+    def _is_safe(self, day: date, daily: DailyWindow, zone: ZoneInfo) -> bool:
+        """Tell whether all limits allow the whole window on a day."""
+        midnight = datetime.combine(day, time())
+        start, end = (
+            (midnight + minutes * _A_MINUTE).replace(tzinfo=zone).astimezone(UTC)
+            for minutes in (daily.start, daily.end)
+        )
+        clocks = {zone, *(limit.zone for limit in self._limits)}
+        if all(_is_steady(each, start - _A_DAY / 4, end + _A_DAY / 4) for each in clocks):
+            return all(self.may_call(instant) for instant in (start, end - _A_MINUTE))
+        return all(map(self.may_call, _instants(day, daily, zone)))
+
+    @cached_property
+    def _limits(self) -> list[_Limit]:
+        """All rules and own limits; those of one clock that hold all the time are one."""
+        always: dict[str, tuple[int, frozenset[date]]] = {}
+        sometimes = []
+        for limit in self._all_limits():
+            if limit.first <= self._around.first and self._around.last <= limit.last:
+                week, closed = always.get(limit.zone.key, (ALWAYS, frozenset()))
+                always[limit.zone.key] = (week & limit.week, closed | limit.closed)
+            else:
+                sometimes.append(limit._replace(week=shrunk(limit.week, self._policy.margin)))
+        margin = self._policy.margin
+        merged = [
+            _Limit(zone_of(key), shrunk(week, margin), closed, *_ALWAYS) for key, (week, closed) in always.items()
+        ]
+        return [*merged, *sometimes]
+
+    def _all_limits(self) -> Iterator[_Limit]:
+        own = self._policy.own_week()
+        blackouts = frozenset(self._blackout_days())
+        for name in self.zones:
+            yield _Limit(zone_of(name), own, blackouts, *_ALWAYS)
+        for rule in self.rules:
+            closed = frozenset(_days_without_calls(rule.holidays, self._book, self._around))
+            first = date.fromisoformat(rule.valid_from) if rule.valid_from else date.min
+            last = date.fromisoformat(rule.valid_to) if rule.valid_to else date.max
+            for name in self.zones if rule.basis == RECIPIENT else [rule.basis]:
+                yield _Limit(zone_of(name), rule.week, closed, first, last)
+
+    def _blackout_days(self) -> Iterator[date]:
+        for blackout in self._policy.blackout:
+            if blackout.concerns(self.jurisdictions):
+                yield from blackout.days
+                for name in blackout.holidays:
+                    yield from _days_without_calls(HolidayDays(name), self._book, self._around)
+
+    @cached_property
+    def _around(self) -> Span:
+        """The span and a day on both sides: somewhere it is yesterday or tomorrow."""
+        return Span(self._span.first - _A_DAY, self._span.last + _A_DAY)
+
+    def _is_inside(self, instant: datetime) -> bool:
+        return all(
+            self._span.first <= instant.astimezone(zone_of(name)).date() <= self._span.last for name in self.zones
+        )
+
+    def because(self) -> list[Rule]:
+        """Return the rules that apply, those of countries first."""
+        return sorted(self.rules, key=lambda rule: (len(rule.jurisdiction), rule.id))
+
+
+def _days_without_calls(holidays: HolidayDays | None, book: HolidayBook, span: Span) -> Iterator[date]:
+    if holidays is None:
+        return
+    removed = {date.fromisoformat(text) for text in holidays.removed}
+    for year in range(span.first.year, span.last.year + 1):
+        yield from (day for day in (book.dates(holidays.set, year) if holidays.set else ()) if day not in removed)
+    yield from map(date.fromisoformat, holidays.added)
+
+
+def _is_steady(zone: ZoneInfo, start: datetime, end: datetime) -> bool:
+    return offset_at(start, zone) == offset_at(end, zone)
+
+
+def _instants(day: date, daily: DailyWindow, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield every minute at which a zone's clock shows a time in the window on a day, also those that come twice."""
+    at = noon(day - _A_DAY) - _A_DAY / 2
+    for _ in range(3 * A_DAY):
+        wall = at.astimezone(zone)
+        if wall.date() == day and daily.start <= wall.hour * 60 + wall.minute < daily.end:
+            yield at
+        at += _A_MINUTE

@@ -1,0 +1,149 @@
+"""Where a person is, by what the row and the number say; several answers count together, and no answer is a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_truedy.calling_hours.places import NORTH_AMERICA, Atlas, Region, calling_country
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class PlaceColumns:
+    """
+    Columns that say where a person is. A row need not fill them; the area code counts where none of them is filled.
+
+    :param zone: column of an IANA zone such as ``America/Chicago``.
+    :param zip: column of US ZIP codes, as text (``02138``): a number lost its zero, so it is not read. Needs the
+        package ``zipcodes``.
+    :param state: column of states or provinces of the US, Canada or Australia: code or English name.
+    :param country: column of ISO 3166 codes of two letters. Default: the country of the number.
+    """
+
+    zone: str | None = None
+    zip: str | None = None
+    state: str | None = None
+    country: str | None = None
+
+
+class Address(NamedTuple):
+    """The cells of a row that say where a person is, as text without blanks around it; empty if they say nothing."""
+
+    zone: str = ""
+    zip: str = ""
+    state: str = ""
+    country: str = ""
+
+
+class Place(NamedTuple):
+    """
+    Where a person may be.
+
+    :ivar zones: every zone the person may be in; zones with one clock have one name.
+    :ivar jurisdictions: countries and states whose rules count, e.g. ``US`` and ``US-FL``.
+    :ivar because: what it was found by, for a person to read.
+    """
+
+    zones: frozenset[str]
+    jurisdictions: frozenset[str]
+    because: str
+
+
+class _Clue(NamedTuple):
+    region: Region
+    by: str
+
+
+class Locator:
+    """
+    Finds out where people are.
+
+    :param atlas: what is known of places.
+    """
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+
+    def place_of(self, address: Address, number: str) -> Place | None:
+        """
+        Return where a person may be.
+
+        The first of zone, ZIP code, state, country and number that says something gives the zones; each other one that
+        contradicts it adds its own. All their states count.
+
+        :param number: E.164.
+        :return: ``None`` if it is unknown, or if the cells are filled and none of them can be read.
+        """
+        by_number = self.region_of_number(number)
+        clues = self._clues(address, by_number)
+        if clues is None:
+            return None
+        if by_number:
+            clues.append(_Clue(by_number, "area code" if by_number.states else "country of the number"))
+        zones = _all_that_count([clue.region for clue in clues])
+        if zones is None:
+            return None
+        used = [clue for clue in clues if clue.region.zones or clue.region.states]
+        return Place(zones, self._jurisdictions(clues), self._in_words(used))
+
+    def region_of_number(self, number: str) -> Region | None:
+        """Return where a number is from; ``None`` if it is from no country."""
+        code = self._atlas.of_area_code(number[2:5]) if number.startswith("+1") else None
+        if code:
+            return code
+        country = calling_country(number)
+        # A number of the US or Canada whose area code nobody knows may be anywhere.
+        return self._atlas.of_country(country) if country and country not in NORTH_AMERICA else None
+
+    def _clues(self, address: Address, by_number: Region | None) -> list[_Clue] | None:
+        """Read the cells, the most exact one first; ``None`` if they are filled and nothing can be read in them."""
+        country = address.country.upper()
+        if country and self._atlas.of_country(country) is None:
+            return None
+        of_number = (by_number.country,) if by_number else ("US",)
+        countries = (country,) if country else NORTH_AMERICA if of_number[0] in NORTH_AMERICA else of_number
+        readers: tuple[tuple[str, str, Callable[[str], Region | None]], ...] = (
+            (address.zone, "zone column", self._atlas.of_zone),
+            (address.zip if "US" in countries else "", "ZIP code", self._atlas.of_zip),
+            (address.state, "state column", lambda text: self._atlas.of_state(text, countries)),
+        )
+        filled = [(text, by, read) for text, by, read in readers if text]
+        clues = [_Clue(region, by) for text, by, read in filled if (region := read(text))]
+        if filled and not clues:
+            return None
+        if country and (region := self._atlas.of_country(country)):
+            clues.append(_Clue(region, "country column"))
+        return clues
+
+    def _jurisdictions(self, clues: list[_Clue]) -> frozenset[str]:
+        """Every country and state that a clue names; all states on the clock of a clue that names none."""
+        found = {clue.region.country for clue in clues}
+        named = [clue.region for clue in clues if clue.region.states]
+        for region in named:
+            found |= region.states
+        for region, _ in clues:
+            explained = any(each.country == region.country and each.zones & region.zones for each in named)
+            if not region.states and region.zones and not explained:
+                found |= self._atlas.states_on(region.country, region.zones)
+        return frozenset(found)
+
+    def _in_words(self, clues: list[_Clue]) -> str:
+        return "; ".join(
+            f"{', '.join(sorted(map(self._atlas.name_of, clue.region.states))) or clue.region.country} by {clue.by}"
+            for clue in clues
+        )
+
+
+def _all_that_count(regions: list[Region]) -> frozenset[str] | None:
+    """Unite the zones of the first region with those of each that contradicts; ``None`` if one of them is not known."""
+    zones: frozenset[str] = frozenset()
+    for region in regions:
+        if region.zones:
+            if not zones & region.zones:
+                zones |= region.zones
+        elif not any(other.country == region.country and other.zones for other in regions):
+            return None
+    return zones or None

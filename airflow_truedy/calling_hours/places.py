@@ -1,0 +1,165 @@
+"""
+What is known of places: states and provinces with their zones, area codes, ZIP codes, countries with one clock.
+
+States, provinces and area codes are data of this package; ZIP codes come from the package ``zipcodes``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_truedy.calling_hours.errors import MissingLibraryError, UnknownZoneError
+from airflow_truedy.calling_hours.zones import Span, country_of_zone, same_clock, zone_of, zones_of_country
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Countries of which the area code says where a number is from.
+NORTH_AMERICA = ("US", "CA")
+
+
+class Region(NamedTuple):
+    """
+    Where somebody may be, by one piece of evidence.
+
+    :ivar country: ISO 3166 code.
+    :ivar states: jurisdictions such as ``US-FL``; none if only the country is known.
+    :ivar zones: every zone it may be; none if that is not known.
+    """
+
+    country: str
+    states: frozenset[str] = frozenset()
+    zones: frozenset[str] = frozenset()
+
+
+class Atlas:
+    """
+    Everything that is known of places, with one name for all zones that show the same time during a span of days.
+
+    :param span: the days.
+    """
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self._states = _table("places")
+        self._area_codes = _table("area_codes")
+
+    def of_zone(self, text: str) -> Region | None:
+        """Return the region of a zone's name; ``None`` if it is not the zone of a place."""
+        try:
+            zone_of(text)
+        except UnknownZoneError:
+            return None
+        country = country_of_zone(text)
+        return Region(country, zones=self.clocks([text])) if country else None
+
+    def of_state(self, text: str, countries: Iterable[str]) -> Region | None:
+        """
+        Return the region of a state or province.
+
+        :param text: its code or its English name.
+        :param countries: in which countries to look; the first that has it.
+        """
+        wanted = text.casefold()
+        for country in countries:
+            for code, (name, *zones) in self._states.get(country, {}).items():
+                if wanted in (code.casefold(), name.casefold(), f"{country}-{code}".casefold()):
+                    return Region(country, frozenset({f"{country}-{code}"}), self.clocks(zones))
+        return None
+
+    def of_zip(self, text: str) -> Region | None:
+        """
+        Return the region of a ZIP code of five digits, with or without four more.
+
+        :return: ``None`` if there is no such ZIP code, or nobody knows where it is (armed forces, outlying islands).
+        :raises MissingLibraryError: the package ``zipcodes`` is not installed.
+        """
+        code, dash, more = text.partition("-")
+        if not (len(code) == 5 and code.isdecimal() and code.isascii() and (not dash or len(more) == 4)):
+            return None
+        state, zone = _zip_codes().get(code, ("", ""))
+        found = self.of_state(state, ("US",)) if state else None
+        exact = self.of_zone(zone) if found else None
+        return found._replace(zones=exact.zones) if found and exact else found
+
+    def of_country(self, code: str) -> Region | None:
+        """Return the region of a country, with its zones if all of them have one clock; ``None`` if there is none."""
+        names = zones_of_country(code)
+        clocks = self.clocks(names)
+        return Region(code, zones=clocks if len(clocks) == 1 else frozenset()) if names else None
+
+    def of_area_code(self, code: str) -> Region | None:
+        """Return the region of an area code of the United States or Canada; ``None`` for any other."""
+        found = self._area_codes.get(code)
+        if found is None:
+            return None
+        return Region(found["states"][0][:2], frozenset(found["states"]), self.clocks(found["zones"]))
+
+    def states_on(self, country: str, clocks: frozenset[str]) -> frozenset[str]:
+        """Return all states of a country in which one of some clocks may be the local one."""
+        return frozenset(
+            f"{country}-{code}"
+            for code, (_, *zones) in self._states.get(country, {}).items()
+            if clocks & self.clocks(zones)
+        )
+
+    def name_of(self, jurisdiction: str) -> str:
+        """Return the English name of a state, or the code of a country."""
+        country, _, code = jurisdiction.partition("-")
+        return str(self._states[country][code][0]) if code in self._states.get(country, {}) else jurisdiction
+
+    def clocks(self, zones: Iterable[str]) -> frozenset[str]:
+        """Return one name for each clock that some zones have."""
+        return frozenset(same_clock(zone, self.span) for zone in zones)
+
+
+@cache
+def _table(name: str) -> dict[str, Any]:
+    folder = files("airflow_truedy.calling_hours") / "data"
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+@cache
+def _zip_codes() -> dict[str, tuple[str, str]]:
+    """Return state and zone of every ZIP code; the package itself would search through all of them each time."""
+    try:
+        library = import_module("zipcodes")
+    except ImportError:
+        raise MissingLibraryError("zipcodes", "A column of ZIP codes") from None
+    pairs: dict[tuple[str, str], tuple[str, str]] = {}
+    return {
+        each["zip_code"]: pairs.setdefault(pair := (each["state"], each["timezone"]), pair)
+        for each in library.list_all()
+    }
+
+
+def calling_country(number: str) -> str | None:
+    """
+    Return the country of an E.164 number by its country code and, where several countries share one, by what follows.
+
+    :return: an ISO 3166 code; ``None`` for a number of no country (satellite) or one that does not exist.
+    """
+    single = _single_countries()
+    for digits in (2, 3, 4):
+        if country := single.get(number[1:digits]):
+            return country
+    import phonenumbers
+
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return None
+    return region if region != "001" else None
+
+
+@cache
+def _single_countries() -> dict[str, str]:
+    """Return the country of every country code that only one country has."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+    codes = COUNTRY_CODE_TO_REGION_CODE.items()
+    return {str(code): regions[0] for code, regions in codes if len(regions) == 1 and regions[0] != "001"}

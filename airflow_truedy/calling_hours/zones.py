@@ -1,0 +1,221 @@
+"""
+Zones by the newest database there is, and which of them show the same time.
+
+Python reads the database of the system first, which may be years old: one from 2025 is an hour wrong in Vancouver,
+Edmonton and Winnipeg since the autumn of 2026. Here the newer one of the system's and the package ``tzdata`` counts.
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from datetime import date, datetime, time, timedelta, timezone
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from airflow_truedy.calling_hours.errors import UnknownZoneError
+
+UTC = timezone.utc
+_A_DAY = timedelta(days=1)
+_A_MINUTE = timedelta(minutes=1)
+#: ``EST``, ``UTC``, ``Etc/GMT+5`` and the like are clocks, but nobody lives there.
+_is_place = re.compile(r"(?!Etc/|SystemV/|posix/|right/)[A-Z][A-Za-z_]+(/[A-Za-z][A-Za-z0-9_+-]*){1,2}").fullmatch
+_is_version = re.compile(r"\d{4}[a-z]").fullmatch
+#: Zones that many people live in, or that never change their clock: the first of these stands for all with its clock.
+PREFERRED = (
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Anchorage",
+    "Pacific/Honolulu",
+    "America/Adak",
+    "America/Puerto_Rico",
+    "America/Halifax",
+    "America/St_Johns",
+    "America/Regina",
+    "America/Panama",
+    "Pacific/Guam",
+    "Pacific/Pago_Pago",
+    "Australia/Sydney",
+    "Australia/Brisbane",
+    "Australia/Adelaide",
+    "Australia/Darwin",
+    "Australia/Perth",
+    "Europe/Paris",
+)
+
+
+class Span(NamedTuple):
+    """The days from ``first`` to ``last``, both included, for which something holds."""
+
+    first: date
+    last: date
+
+    def days(self) -> list[date]:
+        """Return every day."""
+        return [self.first + offset * _A_DAY for offset in range((self.last - self.first).days + 1)]
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """
+    Return the zone of a place by the newest database.
+
+    :param name: IANA name such as ``America/New_York``; a name of older databases such as ``US/Eastern`` is taken too.
+    :raises UnknownZoneError: there is no such zone, or it is the zone of no place, such as ``UTC`` or ``EST``.
+    """
+    found = _zone(name) if _is_place(name) else None
+    if found is None:
+        raise UnknownZoneError(f"{name!r} is not the IANA zone of a place, such as 'America/New_York'")
+    return found
+
+
+@cache
+def _version_of_package() -> str:
+    return str(import_module("tzdata").IANA_VERSION)
+
+
+@cache
+def _version_of_system() -> str:
+    for folder in map(Path, zoneinfo.TZPATH):
+        for name in ("tzdata.zi", "+VERSION"):
+            if (folder / name).is_file():
+                with (folder / name).open(encoding="utf-8") as file:
+                    words = file.readline().split()
+                if words and _is_version(words[-1]):
+                    return words[-1]
+    return ""
+
+
+@cache
+def _zone(name: str) -> ZoneInfo | None:
+    """Return a zone by the newer database, or by the other one if only that has it."""
+    if _version_of_system() > _version_of_package():
+        return _from_system(name) or _from_package(name)
+    return _from_package(name) or _from_system(name)
+
+
+def _package_file(name: str) -> Path:
+    return Path(str(files("tzdata"))) / "zoneinfo" / name
+
+
+def _from_package(name: str) -> ZoneInfo | None:
+    try:
+        with _package_file(name).open("rb") as file:
+            return ZoneInfo.from_file(file, key=name)
+    except (OSError, ValueError):
+        return None
+
+
+@cache
+def _from_system(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def offset_at(instant: datetime, zone: ZoneInfo) -> int:
+    """Return by how many minutes the wall clock of a zone is before UTC at an instant."""
+    offset = instant.astimezone(zone).utcoffset()
+    assert offset is not None
+    return round(offset / _A_MINUTE)
+
+
+def noon(day: date) -> datetime:
+    """Return noon of a day in UTC."""
+    return datetime.combine(day, time(12), UTC)
+
+
+@cache
+def clock_of(name: str, span: Span) -> tuple[tuple[datetime, int], ...]:
+    """
+    Describe the clock of a zone during a span of days: each instant from which on an offset holds, and the offset.
+
+    Zones of which this is equal show the same time at every instant of the span.
+    """
+    return _clock(zone_of(name), span)
+
+
+def _clock(zone: ZoneInfo, span: Span) -> tuple[tuple[datetime, int], ...]:
+    before = noon(span.first - 2 * _A_DAY)
+    found = [(before, offset_at(before, zone))]
+    for day in Span(span.first - _A_DAY, span.last + 2 * _A_DAY).days():
+        instant = noon(day)
+        if offset_at(instant, zone) != found[-1][1]:
+            found.extend(_changes(before, instant, zone))
+        before = instant
+    return tuple(found)
+
+
+def _changes(low: datetime, high: datetime, zone: ZoneInfo) -> list[tuple[datetime, int]]:
+    """Find the minute at which the offset changes between two instants."""
+    old = offset_at(low, zone)
+    while high - low > _A_MINUTE:
+        middle = low + (high - low) // (2 * _A_MINUTE) * _A_MINUTE
+        low, high = (middle, high) if offset_at(middle, zone) == old else (low, middle)
+    return [(high, offset_at(high, zone))]
+
+
+@cache
+def same_clock(name: str, span: Span) -> str:
+    """
+    Return the zone that stands for all zones with the clock of this one during a span.
+
+    One about which an older database of the system agrees is preferred, since nobody knows which one Truedy uses.
+
+    :raises UnknownZoneError: it is not the zone of a place.
+    """
+    name = _links().get(name, name)
+    clock, area = clock_of(name, span), _area(name)
+    alike = [each for each in PREFERRED if _area(each) == area and clock_of(each, span) == clock]
+    certain = [each for each in alike if _is_undisputed(each, span)]
+    return next(iter(certain or alike), name)
+
+
+def _area(name: str) -> str:
+    """Return the first part of a zone's name: nobody in Brisbane is to read the name of Guam."""
+    area = name.partition("/")[0]
+    return "Australia" if area == "Antarctica" else area
+
+
+@cache
+def _is_undisputed(name: str, span: Span) -> bool:
+    zone = _from_system(name)
+    return zone is None or _clock(zone, span) == clock_of(name, span)
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Return the order of zones: the preferred ones first, then by name."""
+    return (PREFERRED.index(name) if name in PREFERRED else len(PREFERRED), name)
+
+
+@cache
+def zones_of_country(code: str) -> tuple[str, ...]:
+    """Return the zones of a country by its ISO 3166 code; none if there is no such country."""
+    return tuple(zone for zone, country in _countries().items() if country == code)
+
+
+@cache
+def country_of_zone(name: str) -> str | None:
+    """Return the ISO 3166 code of the country that a zone lies in; ``None`` if the database does not say."""
+    countries = _countries()
+    return countries.get(name) or countries.get(_links().get(name, ""))
+
+
+@cache
+def _countries() -> dict[str, str]:
+    lines = _package_file("zone.tab").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {row[2]: row[0] for row in rows}
+
+
+@cache
+def _links() -> dict[str, str]:
+    lines = _package_file("tzdata.zi").read_text(encoding="utf-8").splitlines()
+    return {line.split()[2]: line.split()[1] for line in lines if line.startswith("L ")}
