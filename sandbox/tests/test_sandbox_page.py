@@ -103,6 +103,7 @@ def test_a_browser_shows_campaigns_their_settings_and_contacts(browser):
             "1\u201325 of 60",
             "+12125550100 P0",
             "1 Jun 2026, 09:00 call_",
+            "not the default: speed: 0",
         ):
             assert expected in text, f"{expected!r} not in: {text}"
         for hidden in ("Trying again", "No batch call yet", "Newer", "Show contacts Hide"):

@@ -117,6 +117,12 @@ def test_every_setting_is_a_command_line_option_with_the_same_default():
     }
 
 
+def test_settings_that_are_not_the_default_are_shown_without_the_key(api):
+    assert Settings().unusual() == {}
+    assert Settings(api_key="x", read_lag=5, totals="page").unusual() == {"read_lag": 5, "totals": "page"}
+    assert api.admin("GET", "view")["unusual"] == {"rate_limit": "0"}
+
+
 OFFICE = CallingHours("America/New_York", "09:00", "17:30", (1, 2, 3, 4, 5))
 
 

@@ -125,7 +125,13 @@ class Settings:
         """Return the part of the settings that a state file is bound to."""
         return {name: getattr(self, name) for name in REPLAYED}
 
+    def unusual(self) -> dict[str, Any]:
+        """Return the settings that differ from their defaults, without the key."""
+        changed = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in changed.items() if name != "api_key" and value != _DEFAULTS[name]}
 
+
+_DEFAULTS = {each.name: each.default for each in fields(Settings)}
 OUTCOMES = ("completed", "no_answer", "busy", "voicemail", "failed")
 
 

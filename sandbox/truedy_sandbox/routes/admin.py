@@ -154,6 +154,7 @@ async def view(request: Request, limit: Limit = 100, offset: Offset = 0) -> Resp
     return JsonAnswer(
         {
             "clock": _clock(world),
+            "unusual": {name: str(value) for name, value in world.settings.unusual().items()},
             "settings": {**asdict(world.settings), "start": None, "api_key": None},
             "total": len(batches),
             "requests": request.app.state.log.made,
