@@ -93,6 +93,7 @@ class ServerCheck:
             self.complete = True
         except _Stop as stop:
             self.say(f"Stopped: {stop}")
+            self._tell("The check comes to its end", False, str(stop))
         except TruedyError as error:
             self._tell("The check comes to its end", False, str(error))
         finally:
@@ -117,11 +118,10 @@ class ServerCheck:
     # --- before anything is written
 
     def _find_agent(self) -> str:
-        agents, _ = self._page(endpoints.list_agents())
-        ready = [each.id for each in agents if each.status == "active" and each.outbound_phone_numbers]
-        if not ready:
-            raise _Stop("no agent on the first page is active and has a number; state one with --agent-id")
-        return ready[0]
+        for each in self.client.pages(endpoints.list_agents()):
+            if each.status == "active" and each.outbound_phone_numbers:
+                return each.id
+        raise _Stop("no agent is active and has a number to call from")
 
     def _check_refusals(self) -> None:
         self.say("Asking for what does not exist ...")

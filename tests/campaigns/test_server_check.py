@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -246,3 +247,39 @@ def test_few_batch_calls_leave_the_order_unknown() -> None:
         check.run()
     (order,) = [each for each in check.findings if "newest" in each.promise]
     assert (order.holds, order.found) == (None, "too few to tell")
+
+
+SOME_SETTINGS: dict[str, list[Any]] = {
+    "read_lag": [0, 0, 0.3, 5],
+    "list_lag": [0, 0, 0.3, 5],
+    "counter_lag": [0, 0, 2],
+    "replica_share": [1, 0.5],
+    "create_delay": [0, 0, 3],
+    "name_limit": [0, 0, 40, 100],
+    "name_filter": ["none", "none", "strip_brackets", "upper"],
+    "page_cap": [0, 0, 1, 50],
+    "totals": ["right", "right", "missing", "wrong", "page"],
+    "ignore_offset": [False, False, True],
+    "list_order": ["newest", "newest", "oldest", "unstable"],
+    "ignore_idempotency_keys": [False, True],
+    "create_answer": ["draft", "draft", "scheduled"],
+    "error_shape": ["documented", "snapshot", "framework"],
+    "action_answers": ["partial", "full", "empty"],
+    "times": ["z", "naive"],
+}
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_comes_together_nothing_is_started_and_what_stays_is_named(seed: int) -> None:
+    draw = random.Random(seed)
+    settings = {name: draw.choice(values) for name, values in SOME_SETTINGS.items()}
+    with Ground(seed=seed, **settings) as ground:
+        check = checked(ground)
+        ground.advance(60)
+        ours = [each for each in ground.batches if each.name.capitalize() != "Old"]
+        assert {each.status for each in ours} <= {"draft", "paused"}
+        assert {each.dialer.placed for each in ours} <= {0}
+        assert not [each for each in ground.requests if "schedule" in each or "resume" in each]
+        if check.complete:
+            assert {each.id for each in ours} <= set(check.left_behind)
+    assert check.findings
