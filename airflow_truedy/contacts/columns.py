@@ -18,7 +18,7 @@ Fields = dict[str, Any] | Reason
 
 _NAME_MAX_LENGTH = 100  # (g): first and last name of a contact
 _EMAIL_MAX_LENGTH = 254
-_SINGLE = ("phone_number", "first_name", "last_name", "full_name", "email")
+_SINGLE = ("phone_number", "first_name", "last_name", "full_name", "email", "contact_key")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Columns:
     :param full_name: column of a whole name. It is passed on whole as ``first_name`` (Truedy shows first and
         last name joined), never split by guess; cannot be used together with the other two.
     :param email: column of the e-mail address. Default: none is sent.
+    :param contact_key: column of your own key of a person, such as a customer number. It is kept in the contacts file,
+        the rejects file and the results, so that they can be joined to your tables, and is never sent, logged or in
+        XCom. Default: none is kept.
     :param custom_fields: columns that become custom fields: names, or a mapping from field to column, or
         :data:`OTHERS` (``"*"``) for every column not mapped. Values become text; empty ones are left out.
         Default: none.
@@ -44,6 +47,7 @@ class Columns:
     last_name: str | None = None
     full_name: str | None = None
     email: str | None = None
+    contact_key: str | None = None
     custom_fields: Mapping[str, str] | Iterable[str] | str = ()
     required: Iterable[str] = ()
 
@@ -102,7 +106,7 @@ class Columns:
         return lambda row: _read_or_refuse(read, row)
 
     def _single(self) -> set[str]:
-        """The columns that become a field of their own."""
+        """Return the columns that become a field of their own."""
         return {column for field in _SINGLE if (column := getattr(self, field))}
 
     def _pairs(self) -> tuple[tuple[str, str], ...]:

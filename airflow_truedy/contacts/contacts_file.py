@@ -1,13 +1,15 @@
 """
 The contacts file: one contact on each line, gzip, and the manifest that describes it.
 
-A line is the contact as the API takes it, JSON in UTF-8. The same contacts give the same bytes.
+A line is the contact as the API takes it, JSON in UTF-8, with the customer's own key added at its end where there is
+one. The same contacts give the same bytes.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Mapping
 from contextlib import closing
@@ -32,21 +34,25 @@ KIND = "truedy.contacts"
 VERSION = 1
 FORMAT = "jsonl+gzip"
 _LINES_AT_ONCE = 1_000
+_KEY = b',"contact_key":'
+#: At the end of the line; a custom field of this name ends two brackets before it.
+_find_key = re.compile(rb',"contact_key":("(?:[^"\\]|\\.)*")\}$').search
 #: Level 1 costs a fifth of the default and makes files about a tenth larger.
 _COMPRESSION = 1
 
 
-def line_of(contact: Mapping[str, Any]) -> bytes:
+def line_of(contact: Mapping[str, Any], contact_key: str = "") -> bytes:
     """
     Return a contact as a line, without its end.
 
     :param contact: see the keys in :mod:`airflow_truedy.contacts`.
+    :param contact_key: the customer's own key, which stands last on the line and is never sent. Default: none.
     :raises ValueError: a text that cannot be written as UTF-8, or holds a NUL character, which no database keeps.
     """
     line = to_json(contact)
-    if b"\\u0000" in line and _holds_nul(contact):
+    if "\0" in contact_key or (b"\\u0000" in line and _holds_nul(contact)):
         raise ValueError("a text holds a NUL character")
-    return line
+    return line[:-1] + _KEY + to_json(contact_key) + b"}" if contact_key else line
 
 
 def _holds_nul(contact: Mapping[str, Any]) -> bool:
@@ -54,14 +60,10 @@ def _holds_nul(contact: Mapping[str, Any]) -> bool:
     return any("\0" in str(text) for text in (*contact.values(), *custom, *custom.values()))
 
 
-def contact_of(line: bytes) -> Contact:
-    """
-    Return the contact on a line.
-
-    :raises ValueError: the line is not JSON.
-    """
-    contact: Contact = from_json(line)
-    return contact
+def split_line(line: bytes) -> tuple[bytes, str]:
+    """Return the line of a contact without the customer's own key, and the key; empty if there is none."""
+    found = _find_key(line) if _KEY in line else None
+    return (line[: found.start()] + b"}", from_json(found[1])) if found else (line, "")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Manifest:
     :param rejected: rows refused; ``rejected_by_reason`` says why, by the codes of :class:`Reason`.
         ``contacts + duplicates + suppressed + rejected`` is ``rows_read``.
     :param sha256: of the bytes of the contacts file; ``size`` is their number.
-    :param fingerprint: sha256 of the contacts themselves, whatever the compression.
+    :param fingerprint: sha256 of the contacts as they are sent, whatever the compression and their keys.
     :param region: in which region numbers without ``+`` were read.
     :param source: what the rows were read from, without secrets.
     :param created_at: ISO 8601, UTC.
@@ -195,7 +197,9 @@ class ContactsFile:
     def _write(self) -> None:
         if self._lines:
             block = b"\n".join(self._lines) + b"\n"
-            self._content.update(block)
+            has_keys = _KEY in block
+            sent = b"".join(split_line(line)[0] + b"\n" for line in self._lines) if has_keys else block
+            self._content.update(sent)
             self._file.write(block)
             self.count += len(self._lines)
             self._lines = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.contacts.contacts_file import line_of
+from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.rules import Region, RegionColumn
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
@@ -43,15 +45,17 @@ class Outcome(NamedTuple):
     part: str = ""
 
 
-def begin(rows: Iterable[Row], rules: ContactRules) -> tuple[Iterator[Row], ContactRules]:
+def begin(rows: Any, rules: ContactRules) -> tuple[Iterator[Row], ContactRules]:
     """
     Look at the first rows for the names of the columns.
 
+    :param rows: an iterable of mappings from column to value, or a data frame.
     :return: all rows, and the rules with the columns named as the rows have them.
+    :raises ContactsError: these are not rows.
     :raises UnknownRegionError: the stated region has no phone numbers.
     :raises MissingColumnError: a column of the rules is in none of the first 1,000 rows.
     """
-    first, others = _begun(iter(rows))
+    first, others = _begun(_mappings(rows))
     present = {name for row in first for name in row} if first else rules.named()
     return chain(first, others), rules.found_in(present)
 
@@ -66,12 +70,34 @@ def convert(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
     return outcomes if rules.split_by is None else _in_parts(outcomes, rules.split_by)
 
 
+def _mappings(rows: Any) -> Iterator[Row]:
+    """
+    Yield the rows of anything that holds some: an iterable of mappings, or a table of pandas, polars, pyarrow or Spark.
+
+    :raises ContactsError: it holds none.
+    """
+    if hasattr(rows, "itertuples"):
+        names = list(rows.columns)
+        return (dict(zip(names, values, strict=True)) for values in rows.itertuples(index=False, name=None))
+    if hasattr(rows, "iter_rows"):
+        return iter(rows.iter_rows(named=True))
+    if hasattr(rows, "to_batches"):
+        return (row for batch in rows.to_batches() for row in batch.to_pylist())
+    if hasattr(rows, "toLocalIterator"):
+        return (row.asDict() for row in rows.toLocalIterator())
+    if isinstance(rows, (Mapping, str, bytes)) or not hasattr(rows, "__iter__"):
+        raise ContactsError(f"rows is {type(rows).__name__}: give an iterable of mappings from column to value")
+    return iter(rows)
+
+
 def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
     """The first rows and the others; copies, where the source fills one mapping again for each row."""
     first: list[Row] = []
     fills_again, last = False, None
-    for row in islice(rows, _ROWS_LOOKED_AT):
-        fills_again = fills_again or row is last
+    for at, row in enumerate(islice(rows, _ROWS_LOOKED_AT), 1):
+        if not hasattr(row, "keys"):
+            raise ContactsError(f"Row {at} is {type(row).__name__}, not a mapping from column to value")
+        fills_again = fills_again or row is last or not isinstance(row, Mapping)
         last = row
         first.append(row if type(row) is BrokenRow else dict(row))
     return first, map(dict, rows) if fills_again else rows
@@ -106,7 +132,7 @@ def _converter(rules: ContactRules) -> Callable[[Row], tuple[int, bytes] | Reaso
 
     verdict_of = normaliser(rules.allow)
     fields_of = rules.columns.reader()
-    phone_column = rules.columns.phone_number
+    phone_column, key_column = rules.columns.phone_number, rules.columns.contact_key
     region_of = _region_reader(rules.region)
 
     def result_of(row: Row) -> tuple[int, bytes] | Reason:
@@ -124,7 +150,8 @@ def _converter(rules: ContactRules) -> Callable[[Row], tuple[int, bytes] | Reaso
         if isinstance(fields, Reason):
             return fields
         try:
-            return int(verdict), line_of({"phone_number": verdict, **fields})
+            key = text_of(row.get(key_column)) if key_column else ""
+            return int(verdict), line_of({"phone_number": verdict, **fields}, key)
         except ValueError:  # half of a surrogate pair, or a NUL character
             return Reason.UNREADABLE_TEXT
 

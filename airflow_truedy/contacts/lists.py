@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from airflow_truedy.contacts.contacts_file import Contact, Manifest, contact_of, line_of, read_lines
+from pydantic_core import from_json
+
+from airflow_truedy.contacts.contacts_file import Contact, Manifest, line_of, read_lines, split_line
 from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError
-from airflow_truedy.contacts.number_set import NumberSet
+from airflow_truedy.contacts.number_set import NumberSet, writings_of
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.errors import FileError
 from airflow_truedy.files.paths import Opener, open_local
@@ -19,8 +21,23 @@ from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number
 
 _TEXT_FIELDS = ("first_name", "last_name", "email")
-_FIELDS = frozenset({"phone_number", *_TEXT_FIELDS, "custom_fields"})
+_FIELDS = frozenset({"phone_number", *_TEXT_FIELDS, "custom_fields", "contact_key"})
 _NAME_MAX_LENGTH = 100
+
+
+class Entry(NamedTuple):
+    """
+    A contact and what is known of it here only. Its repr shows nobody.
+
+    :ivar contact: as the API takes it.
+    :ivar contact_key: the customer's own key; empty if there is none.
+    """
+
+    contact: Contact
+    contact_key: str
+
+    def __repr__(self) -> str:
+        return "<Entry>"
 
 
 class ContactList:
@@ -45,7 +62,11 @@ class ContactList:
         return f"<ContactList of {self.count} contacts>"
 
     def __iter__(self) -> Iterator[Contact]:
-        return map(contact_of, self._checked_lines())
+        return (from_json(line) for line, _ in self._checked_lines())
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the contacts with the customer's own keys, in order; see :meth:`chunks` for what is raised."""
+        return (Entry(from_json(line), key) for line, key in self._checked_lines())
 
     def __len__(self) -> int:
         return self.count
@@ -56,7 +77,7 @@ class ContactList:
         A small list that is already in memory.
 
         :param contacts: wire contacts: ``phone_number`` in E.164, ``first_name``, ``last_name``, ``email``,
-            ``custom_fields``. Values become text, empty ones are left out.
+            ``custom_fields``, and ``contact_key``, which is not sent. Values become text, empty ones are left out.
         :raises ContactsFileError: a contact that the API would not take; its position is named, the first is
             1.
         :raises DuplicateContactError: a number stands twice.
@@ -87,8 +108,8 @@ class ContactList:
     def from_file(cls, path: Any, options: ReadOptions | None = None) -> ContactList:
         """
         The contacts of a file that somebody made: CSV, JSON Lines or Parquet with ``phone_number`` in E.164,
-        ``first_name``, ``last_name`` and ``email``; every other column is a custom field. It is read once
-        here to be checked. Numbers in other forms go through
+        ``first_name``, ``last_name``, ``email`` and ``contact_key``; every other column is a custom field. It is read
+        once here to be checked. Numbers in other forms go through
         :func:`~airflow_truedy.contacts.prepare.prepare_contacts`.
 
         :param path: a path, an address of this machine, or ``ObjectStoragePath``.
@@ -118,12 +139,13 @@ class ContactList:
         while chunk := list(islice(contacts, size)):
             yield chunk
 
-    def _checked_lines(self) -> Iterator[bytes]:
+    def _checked_lines(self) -> Iterator[tuple[bytes, str]]:
         digest, count = hashlib.sha256(), 0
         for line in self._lines():
-            digest.update(line + b"\n")
+            sent, key = split_line(line)
+            digest.update(sent + b"\n")
             count += 1
-            yield line
+            yield sent, key
         if (count, digest.hexdigest()) != (self.count, self.fingerprint):
             raise ContactsFileError(f"The contacts of {self._name} have changed since they were checked")
 
@@ -132,8 +154,8 @@ class ContactList:
         digest, seen, count = hashlib.sha256(), NumberSet(), 0
         for line in lines():
             count += 1
-            digest.update(line + b"\n")
-            number = contact_of(line)["phone_number"]
+            digest.update(split_line(line)[0] + b"\n")
+            number = from_json(line)["phone_number"]
             if not seen.add(int(number[1:])):
                 earlier = _position_of(number, lines())
                 raise DuplicateContactError(
@@ -143,7 +165,8 @@ class ContactList:
 
 
 def _position_of(number: str, lines: Iterator[bytes]) -> int:
-    return next(at for at, line in enumerate(lines, 1) if contact_of(line)["phone_number"] == number)
+    alike = writings_of(int(number[1:]))
+    return next(at for at, line in enumerate(lines, 1) if int(from_json(line)["phone_number"][1:]) in alike)
 
 
 def _nested(row: Row, position: int) -> dict[str, Any]:
@@ -159,13 +182,13 @@ def _nested(row: Row, position: int) -> dict[str, Any]:
 def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
     """The line of a contacts file for a contact that somebody made."""
     try:
-        wire = _as_wire(contact)
+        wire, key = _as_wire(contact), text_of(contact.get("contact_key"))
     except _RefusedError as error:
         raise ContactsFileError(f"Contact {position}: {error}") from None
     except UnreadableTextError:
         raise ContactsFileError(f"Contact {position} holds a value that is no text") from None
     try:
-        return line_of(wire)
+        return line_of(wire, key)
     except ValueError:
         raise ContactsFileError(f"Contact {position} holds broken characters") from None
 

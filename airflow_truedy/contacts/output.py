@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from airflow_truedy.contacts.columns import Columns
     from airflow_truedy.contacts.convert import Outcome
     from airflow_truedy.contacts.rules import ContactRules
 
@@ -88,7 +89,7 @@ class Output:
             self._folder / f"{len(self._parts)}",
             sibling(self._to, stem + ENDING),
             sibling(self._to, stem + ".rejects.csv"),
-            self._rules.columns.phone_number,
+            self._rules.columns,
             {**self._about, "split": split},
         )
 
@@ -96,10 +97,10 @@ class Output:
 class _Part:
     """One contacts file, one rejects file, and what was counted."""
 
-    def __init__(self, staged: Path, to: Any, rejects_to: Any, phone_column: str, about: dict[str, Any]) -> None:
+    def __init__(self, staged: Path, to: Any, rejects_to: Any, columns: Columns, about: dict[str, Any]) -> None:
         self._staged, self._staged_rejects = staged.with_suffix(".contacts"), staged.with_suffix(".rejects")
         self._contacts = ContactsFile(self._staged)
-        self._rejects = RejectsFile(self._staged_rejects, phone_column)
+        self._rejects = RejectsFile(self._staged_rejects, columns)
         self._to, self._rejects_to, self._about = to, rejects_to, about
         self._dropped: Counter[Reason] = Counter()
 
@@ -144,18 +145,19 @@ class _Part:
 
 class RejectsFile:
     """
-    The rejected rows, in the making: CSV in UTF-8 with row number (the first row is 1), reason, the masked number and
-    the other columns; one that is named like these gets ``source_`` in front. Which columns there are is known at the
-    end only, so lines wait in a second file.
+    The rejected rows, in the making: CSV in UTF-8 with row number (the first row is 1), reason, the masked number, the
+    customer's own key and the other columns; one that is named like these gets ``source_`` in front. Which columns
+    there are is known at the end only, so lines wait in a second file.
 
     :param staged: the local file to make.
-    :param phone_column: the column of the number, which is not written.
+    :param columns: which columns hold the number, which is not written, and the key.
     """
 
-    def __init__(self, staged: Path, phone_column: str) -> None:
+    def __init__(self, staged: Path, columns: Columns) -> None:
         self._staged = staged
         self._waiting = staged.with_suffix(".waiting").open("w+", encoding="utf-8")
-        self._phone_column = phone_column
+        self._phone_column = _column(columns.phone_number)
+        self._key_column = _column(columns.contact_key) if columns.contact_key else None
         self._columns: dict[str, None] = {}
 
     def name_columns(self, row: Mapping[str, Any]) -> None:
@@ -167,19 +169,24 @@ class RejectsFile:
         assert outcome.reason is not None
         row = {_column(column): written(value) for column, value in outcome.row.items()}
         masked = mask_number(row.pop(self._phone_column, "").strip())
+        own = [outcome.row_number, outcome.reason.value, masked]
+        if self._key_column:
+            own.append(escaped(row.pop(self._key_column, "")))
         self._columns.update(dict.fromkeys(row))
-        self._waiting.write(json.dumps([outcome.row_number, outcome.reason.value, masked, row]) + "\n")
+        self._waiting.write(json.dumps([own, row]) + "\n")
 
     def close(self) -> None:
         """Finish the file."""
-        self._columns.pop(self._phone_column, None)
+        own = [*REJECTS_COLUMNS, *(["contact_key"] if self._key_column else [])]
+        for column in (self._phone_column, self._key_column or ""):
+            self._columns.pop(column, None)
         others = list(self._columns)
         create_private(self._staged).close()
         with self._staged.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([*REJECTS_COLUMNS, *map(escaped, _told_apart(others))])
-            for row_number, reason, masked, row in self._read_waiting():
-                writer.writerow([row_number, reason, masked, *(escaped(row.get(column, "")) for column in others)])
+            writer.writerow([*own, *map(escaped, _told_apart(others, own))])
+            for known, row in self._read_waiting():
+                writer.writerow([*known, *(escaped(row.get(column, "")) for column in others)])
         self._waiting.close()
 
     def _read_waiting(self) -> Iterator[list[Any]]:
@@ -205,11 +212,11 @@ def _column(name: Any) -> str:
     return "further_cells" if name is None else written(name)
 
 
-def _told_apart(columns: Iterable[str]) -> Iterator[str]:
-    taken = {*REJECTS_COLUMNS, *columns}
+def _told_apart(columns: Iterable[str], own: list[str]) -> Iterator[str]:
+    taken = {*own, *columns}
     for column in columns:
         name = column
-        while name in taken and column in REJECTS_COLUMNS:
+        while name in taken and column in own:
             name = f"source_{name}"
         yield name
 
