@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from truedy_sandbox.settings import Settings
+from truedy_sandbox.settings import SECTIONS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the parser; every field of :class:`Settings` is an option."""
     result = argparse.ArgumentParser(
         prog="truedy-sandbox",
+        usage="%(prog)s [options]",
         description="A local, stateful Truedy to develop against: same API, no calls, no money.",
     )
     result.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -30,8 +31,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--stop-with-stdin", action="store_true", help="end when standard input ends")
     result.add_argument("--openapi", action="store_true", help="print the OpenAPI document of the API and end")
     kinds = get_type_hints(Settings)
+    section: Any = result
     for each in fields(Settings):
-        result.add_argument(
+        if each.name in SECTIONS:
+            section = result.add_argument_group(SECTIONS[each.name])
+        section.add_argument(
             f"--{each.name.replace('_', '-')}",
             default=each.default,
             help=f"{each.metadata['help']} (default: %(default)s)".replace("%(default)s", str(each.default)),

@@ -13,7 +13,7 @@ class RateLimit:
     """
     A fixed-window counter, as the page on rate limits describes it.
 
-    :param limit: requests per window; 0 is no limit.
+    :param limit: requests per window; 0 for no limit.
     :param window: length of the window in seconds; windows start at multiples of it.
     """
 

@@ -23,6 +23,16 @@ REPLAYED = (
 )
 
 
+#: The sections of the settings, by the first setting of each.
+SECTIONS = {
+    "api_key": "key, seed and clock",
+    "live_state": "dialects: forms that Truedy's own documents show",
+    "read_lag": "misbehaviour: what real servers do beyond any document",
+    "rate_limit": "rate limit",
+    "concurrency": "calls",
+}
+
+
 def _option(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
 
@@ -78,11 +88,11 @@ class Settings:
     create_delay: float = _option(
         0.0, "virtual seconds after which a create of a batch call is carried out; its answer is lost"
     )
-    name_limit: int = _option(0, "characters that are kept of a batch call's name; 0 is no limit")
+    name_limit: int = _option(0, "characters that are kept of a batch call's name; 0 for no limit")
     name_filter: Literal["none", "strip_brackets", "upper"] = _option(
         "none", "what becomes of a batch call's name: brackets of every kind removed, or upper case"
     )
-    page_cap: int = _option(0, "rows on a page at most, whatever limit asks for; 0 is no cap")
+    page_cap: int = _option(0, "rows on a page at most, whatever limit asks for; 0 for no cap")
     totals: Literal["right", "missing", "wrong", "page"] = _option(
         "right",
         "'missing': lists carry no pagination; 'wrong': it counts rows that are not there;"
@@ -93,7 +103,7 @@ class Settings:
         "newest", "order of lists; 'unstable': another order in each answer, drawn from the seed"
     )
 
-    rate_limit: int = _option(100, "requests per window; 0 is no limit")
+    rate_limit: int = _option(100, "requests per window; 0 for no limit")
     rate_window: int = _option(60, "length of the rate limit's fixed window in real seconds")
     retry_after_header: bool = _option(False, "send Retry-After with a 429")
 
