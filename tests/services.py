@@ -1,4 +1,4 @@
-"""Find the PostgreSQL and Redis that some tests need, and create a database for one test."""
+"""Find the PostgreSQL, MariaDB and Redis that some tests need, and create a database for one test."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
+import sqlalchemy
 
 POSTGRES_ADDRESS = os.environ.get("TRUEDY_TEST_POSTGRES", "127.0.0.1:5432")
+MARIADB_ADDRESS = os.environ.get("TRUEDY_TEST_MARIADB", "127.0.0.1:3306")
 REDIS_ADDRESS = os.environ.get("TRUEDY_TEST_REDIS", "127.0.0.1:6379")
 
 
@@ -78,6 +80,22 @@ def temporary_database() -> Iterator[Database]:
         yield database
     finally:
         _on_server(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def temporary_mariadb() -> Iterator[str]:
+    """Create a MariaDB database with a unique name, return its SQLAlchemy URL, and drop it afterwards."""
+    require_listening("MariaDB", MARIADB_ADDRESS, "TRUEDY_TEST_MARIADB")
+    server = MARIADB_ADDRESS if "@" in MARIADB_ADDRESS else f"root@{MARIADB_ADDRESS}"
+    name = f"truedy_test_{secrets.token_hex(6)}"
+    engine = sqlalchemy.create_engine(f"mysql+pymysql://{server}/", poolclass=sqlalchemy.pool.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    try:
+        yield f"mysql+pymysql://{server}/{name}?charset=utf8mb4"
+    finally:
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text(f"DROP DATABASE {name}"))
 
 
 def _on_server(statement: str) -> None:

@@ -45,6 +45,10 @@ _ROW = COLUMNS[1:]
 _COMPARED = tuple(name for name in _ROW if name not in ("contact_id", "transcript"))
 _DETAILS = ("duration_seconds", "cost_credits", "summary", "transcript")
 _SAME_CALL = "known.contact_id = result.contact_id AND known.call_id = result.call_id"
+#: Of the same call the server may have told later, or corrected, when it was.
+_LATEST_CALLED_AT = (
+    "CASE WHEN known.call_id = result.call_id THEN coalesce(result.called_at, known.called_at) ELSE known.called_at END"
+)
 _MOST_WARNINGS = 10
 _CREATE = f"""
 CREATE TABLE result (
@@ -182,15 +186,15 @@ class Staging:
             "known.contact_id = result.contact_id "
             "AND status_rank(known.call_status) > status_rank(result.call_status) AND known.details <> 'gone'"
         )
-        self._take_over(("details", *_DETAILS, "call_status", "call_id", "called_at"), newer, "1")
+        self._take_over(("details", *_DETAILS, "call_status", "call_id"), newer, "1", called_at=_LATEST_CALLED_AT)
         self._take_over(("contact_key", "custom_fields"), "known.contact_id = result.contact_id", "1")
 
-    def _take_over(self, names: tuple[str, ...], condition: str, where: str) -> None:
+    def _take_over(self, names: tuple[str, ...], condition: str, where: str, **others: str) -> None:
         has_none = f"(SELECT NOT known.has_transcript FROM known WHERE {condition})"  # noqa: S608 - own words
-        known = ", ".join(f"known.{name}" for name in names)
+        values = {**{name: f"known.{name}" for name in names}, **others}
         self._db.execute(
             f"UPDATE result SET transcript_wanted = transcript_wanted AND {has_none}, "  # noqa: S608 - own words
-            f"({', '.join(names)}) = (SELECT {known} FROM known WHERE {condition}) "
+            f"({', '.join(values)}) = (SELECT {', '.join(values.values())} FROM known WHERE {condition}) "
             f"WHERE {where} AND EXISTS (SELECT 1 FROM known WHERE {condition})"
         )
 
