@@ -92,6 +92,26 @@ def test_a_sandbox_reopened_at_any_point_is_the_one_that_never_stopped(tmp_path,
     assert seen(kept) == seen(memory) == seen(open_world(path))
 
 
+@given(steps, st.floats(0, 9000))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_lags_lags_the_same_after_a_restart(tmp_path, todo, passed):
+    path = tmp_path / "state"
+    path.unlink(missing_ok=True)
+
+    def lagging() -> World:
+        return World(Settings(rate_limit=0, read_lag=3000), VirtualClock(MONDAY, speed=0), path)
+
+    world = lagging()
+    for step in todo:
+        carry_out(world, step)
+    world.move_clock(to=world.clock.now() + passed)
+    reopened = lagging()
+    views = [[batch_view(each, SETTINGS) for each in state.behind(3000).all_batches()] for state in (world, reopened)]
+    assert views[0] == views[1]
+    world.move_clock(to=world.clock.now() + 3000)
+    assert [each.id for each in world.behind(3000).all_batches()] == list(reversed(world.batches))
+
+
 def test_a_line_cut_short_by_the_end_of_the_process_is_dropped(tmp_path):
     path = tmp_path / "state"
     world = open_world(path)
