@@ -6,12 +6,11 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.identity import default_key
 from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.compat import task_state
-from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, reveal
-from airflow_truedy.operators.templating import number, restored, restored_text
+from airflow_truedy.operators.parameters import Parameter, Parameters, mapping, number, one_of, text, truth
+from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -27,6 +26,24 @@ if TYPE_CHECKING:
 
 #: Under which name the intent of a call is kept, visible in Airflow's UI.
 STATE_KEY = "truedy_call"
+
+#: Fields of ``POST /calls``.
+_API_FIELDS = Parameters(
+    Parameter("agent_id", text),
+    Parameter("phone_number", text),
+    Parameter("from_number", text),
+    Parameter("call_settings", mapping),
+    Parameter("variables", mapping),
+)
+_PARAMETERS = Parameters(
+    _API_FIELDS,
+    Parameter("once_per", one_of("run", "task"), templated=False),
+    Parameter("wait_for_completion", truth),
+    Parameter("poll_interval", number(0)),
+    Parameter("timeout", number(0)),
+    Parameter("durable", truth, templated=False),
+    Parameter("truedy_conn_id", text),
+)
 
 
 class CreateCallOperator(PrivateFieldsOperator):
@@ -59,17 +76,7 @@ class CreateCallOperator(PrivateFieldsOperator):
         placed.
     """
 
-    template_fields: Sequence[str] = (
-        "agent_id",
-        "phone_number",
-        "from_number",
-        "call_settings",
-        "variables",
-        "wait_for_completion",
-        "poll_interval",
-        "timeout",
-        "truedy_conn_id",
-    )
+    template_fields: Sequence[str] = _PARAMETERS.template_fields
     phone_number = PrivateField()
     call_settings = PrivateField()
     variables = PrivateField()
@@ -97,14 +104,13 @@ class CreateCallOperator(PrivateFieldsOperator):
         self.from_number = from_number
         self.call_settings = call_settings
         self.variables = variables
-        if once_per not in ("run", "task"):
-            raise InvalidPayloadError("invalid parameter", problems=[("once_per", repr(once_per), "'run' or 'task'")])
         self.once_per = once_per
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.durable = durable
         self.truedy_conn_id = truedy_conn_id
+        self._stated = _PARAMETERS.check(self)
         self._call: SingleCall | None = None
         self._stop = threading.Event()
 
@@ -126,24 +132,25 @@ class CreateCallOperator(PrivateFieldsOperator):
     def _place(self, context: Context, hook: TruedyHook) -> dict[str, Any]:
         from airflow_truedy.campaigns.single_call import SingleCall, wait_until_ended
 
+        given = _PARAMETERS.read(self, self._stated)
         is_first = context["ti"].try_number <= 1
         self._call = SingleCall(
             hook.client,
             self._identity(context),
-            self._request(),
-            (task_state(context, STATE_KEY) if self.durable else None) or NoStore(),
+            self._request(given),
+            (task_state(context, STATE_KEY) if given["durable"] else None) or NoStore(),
             since=None if is_first and self.once_per == "task" else _due_at(context),
             may_be_under_way=not is_first,
         )
         placed = self._call.place()
         call = placed.call
         self.log.info("Call %s is %r.", call.id, call.status)
-        if restored(self.wait_for_completion):
+        if given["wait_for_completion"]:
             call = wait_until_ended(
                 hook.client,
                 call,
-                poll_interval=float(number("poll_interval", self.poll_interval, at_least=0)),
-                timeout=float(number("timeout", self.timeout, at_least=0)),
+                poll_interval=float(given["poll_interval"]),
+                timeout=float(given["timeout"]),
                 pause=self._stop.wait,
                 stopped=self._stop.is_set,
             )
@@ -156,16 +163,11 @@ class CreateCallOperator(PrivateFieldsOperator):
             return json.dumps([ti.dag_id, ti.run_id])
         return default_key(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
 
-    def _request(self) -> CallRequest:
+    @staticmethod
+    def _request(given: Mapping[str, Any]) -> CallRequest:
         from airflow_truedy.api.models import CallRequest
 
-        values = {
-            "agent_id": self.agent_id,
-            "phone_number": reveal(self.phone_number),
-            "from_number": restored_text(self.from_number),
-            "call_settings": restored(reveal(self.call_settings)),
-            "variables": restored(reveal(self.variables)),
-        }
+        values = {field.name: given[field.name] for field in _API_FIELDS}
         return CallRequest.checked(**{name: value for name, value in values.items() if value is not None})
 
     def on_kill(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_truedy.operators.parameters import collection
 from airflow_truedy.operators.private_fields import is_content, is_manifest
-from airflow_truedy.operators.templating import restored
 
 if TYPE_CHECKING:
     from airflow_truedy.contacts.lists import ContactList
@@ -26,7 +26,7 @@ def contact_list_of(value: Any) -> ContactList | None:
     from airflow_truedy.contacts.errors import ContactsError
     from airflow_truedy.contacts.lists import ContactList
 
-    value = restored(value)
+    value = collection(value)
     if value is None:
         return None
     if isinstance(value, str):

@@ -42,6 +42,9 @@ from airflow_truedy.operators.private_fields import PrivateValue, reveal
 
 Kind = Callable[[Any], Any]
 
+#: The rule of a parameter that is stated and may not render to nothing.
+VANISHED = "its template rendered to nothing; leave the parameter out if that is meant"
+
 _NOTHING = ("", "None", "null")
 _SHOWN = 60
 
@@ -133,8 +136,7 @@ class Parameters:
         for each in self:
             values[each.name], found = each.read(each.value_in(operator))
             if not found and values[each.name] is None and each.name in stated and not each.may_vanish:
-                rule = "its template rendered to nothing; leave the parameter out if that is meant"
-                found = [(each.name, "(nothing)", rule)]
+                found = [(each.name, "(nothing)", VANISHED)]
             problems += found
         if problems:
             raise InvalidPayloadError("invalid parameter", problems=problems)
@@ -257,7 +259,7 @@ def one_of(*words: str) -> Kind:
 
 def items(value: Any) -> Any:
     """A list, also as text: JSON, or as Python or YAML write it."""
-    found = _collection(value)
+    found = collection(value)
     if found is None or (isinstance(found, Collection) and not isinstance(found, (str, bytes, Mapping))):
         return found
     raise NotOfKindError(f"must be a list{_hint(value)}")
@@ -265,7 +267,7 @@ def items(value: Any) -> Any:
 
 def mapping(value: Any) -> Any:
     """A mapping of names to values, also as text: JSON, or as Python or YAML write it."""
-    found = _collection(value)
+    found = collection(value)
     if found is None or isinstance(found, Mapping):
         return found
     raise NotOfKindError(f"must be a mapping of names to values{_hint(value)}")
@@ -275,7 +277,7 @@ def batch_call(value: Any) -> str:
     """The id of one batch call: an id, or the dict that ``CreateBatchCallOperator`` returns, also as text."""
     rule = "must be the id of a batch call, or the dict that CreateBatchCallOperator returns"
     # Ids are opaque: only what looks like a mapping is read as one, so that "123" or "1e5" stays an id.
-    given = _collection(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+    given = collection(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
     found = given.get("batch_call_id") if isinstance(given, Mapping) else given
     if given is None or (isinstance(found, str) and found.strip() in ("", "None")):
         raise NotOfKindError(f"is empty; it {rule}")
@@ -286,7 +288,7 @@ def batch_call(value: Any) -> str:
 
 def batch_calls(value: Any) -> list[str]:
     """The ids of several batch calls, each once: one of what :func:`batch_call` takes, or many, also as text."""
-    given = _collection(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "(") else value
+    given = collection(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "(") else value
     many = [given] if isinstance(given, (str, Mapping)) or not hasattr(given, "__iter__") else list(given)
     ids = list(dict.fromkeys(map(batch_call, many)))
     if not ids:
@@ -306,8 +308,8 @@ def _number(value: Any, at_least: float, rule: str) -> Any:
     return found
 
 
-def _collection(value: Any) -> Any:
-    """Return the list or mapping that a text holds; anything else as it is, ``None`` for text that says nothing."""
+def collection(value: Any) -> Any:
+    """A list or mapping, also as text; anything else stays as it is, ``None`` for text that says nothing."""
     value = anything(value)
     if not isinstance(value, str):
         return value

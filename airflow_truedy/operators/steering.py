@@ -82,7 +82,7 @@ class _OneBatchCall(BaseOperator):
         super().__init__(**kwargs)
         self.batch_call_id = batch_call_id
         self.truedy_conn_id = truedy_conn_id
-        self._stated: Collection[str] = ()
+        self._stated: Collection[str] = _ONE_BATCH_CALL.check(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

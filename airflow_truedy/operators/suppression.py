@@ -127,11 +127,13 @@ def _suppression(
 
 def _salt(source: SqlSuppression | FileSuppression) -> str:
     """The rendered salt. With another one than the list was made with, no number is found in it."""
-    from airflow_truedy.operators.templating import restored_text, vanished
+    from airflow_truedy.api.errors import InvalidPayloadError
+    from airflow_truedy.operators.parameters import VANISHED, text
 
-    salt: str | None = restored_text(source.salt)
+    salt = text(source.salt)
     if source._has_salt and salt is None:
-        raise vanished("salt of a do-not-call list")
+        problems = [("salt of a do-not-call list", "(nothing)", VANISHED)]
+        raise InvalidPayloadError("invalid parameter", problems=problems)
     return salt or ""
 
 

@@ -13,7 +13,7 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.hooks.truedy import TruedyHook
-from airflow_truedy.operators.batch_call_ids import batch_call_id_of, batch_call_ids_of
+from airflow_truedy.operators.parameters import NotOfKindError, batch_call, batch_calls
 from airflow_truedy.operators.steering import (
     DeleteBatchCallsOperator,
     PauseBatchCallOperator,
@@ -213,19 +213,21 @@ def test_what_may_not_be_deleted_is_listed_after_the_rest_is_gone(
     ],
 )
 def test_an_id_is_found_in_what_tasks_return(value: Any, expected: str) -> None:
-    assert batch_call_id_of(value) == expected
-    assert batch_call_ids_of([value, value]) == [expected]
+    assert batch_call(value) == expected
+    assert batch_calls([value, value]) == [expected]
 
 
 @pytest.mark.parametrize("value", ["", " ", "None", None])
 def test_an_id_whose_template_rendered_to_nothing_is_called_empty(value: Any) -> None:
-    with pytest.raises(InvalidPayloadError, match=r"batch_call_id = .*: is empty"):
-        batch_call_id_of(value)
+    with pytest.raises(NotOfKindError, match=r"^is empty"):
+        batch_call(value)
+    with pytest.raises(InvalidPayloadError, match=r"task 'steer': batch_call_id = .*: is empty"):
+        run(PauseBatchCallOperator, batch_call_id=value)
 
 
 @pytest.mark.parametrize("value", [None, "", "None", {}, {"id": "x"}, 5, []])
 def test_what_is_no_id_is_refused(value: Any) -> None:
-    with pytest.raises(InvalidPayloadError):
-        batch_call_id_of(value)
-    with pytest.raises(InvalidPayloadError):
-        batch_call_ids_of([] if value == [] else [value])
+    with pytest.raises(NotOfKindError):
+        batch_call(value)
+    with pytest.raises(NotOfKindError):
+        batch_calls([] if value == [] else [value])
