@@ -13,8 +13,8 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.results.columns import COLUMNS, IncompleteResultsError
 from airflow_truedy.results.fetch import Reading, ResultsReader
 from airflow_truedy.results.staging import Staging
-from tests.campaigns.ground import Ground, Send
-from tests.campaigns.plans import plan_of
+from tests.support.ground import Ground, Send
+from tests.support.plans import plan_of
 
 PEOPLE = 230
 CONTACTS = "/batch-calls/.*/contacts"
