@@ -67,7 +67,7 @@ class Columns:
     def named(self) -> set[str]:
         """Every column that this mapping names."""
         custom = () if self.takes_others else (column for _, column in self._pairs())
-        return {*self._single(), *self.required, *custom}
+        return {*self.personal(), *self.required, *custom}
 
     def renamed(self, names: Mapping[str, Any]) -> Columns:
         """Return the same mapping for rows whose columns are named otherwise, by old and new name."""
@@ -83,7 +83,7 @@ class Columns:
         """The function that makes the fields of a contact, but for its number, from a row."""
         named = (("first_name", self.first_name or self.full_name), ("last_name", self.last_name))
         names = [(field, column) for field, column in named if column]
-        email, required, mapped = self.email, tuple(self.required), self._single()
+        email, required, mapped = self.email, tuple(self.required), self.personal()
         pairs = None if self.takes_others else sorted(self._pairs())
 
         def read(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,8 +105,8 @@ class Columns:
 
         return lambda row: _read_or_refuse(read, row)
 
-    def _single(self) -> set[str]:
-        """Return the columns that become a field of their own."""
+    def personal(self) -> set[str]:
+        """Return the columns that say who somebody is; each becomes a field of its own."""
         return {column for field in _SINGLE if (column := getattr(self, field))}
 
     def _pairs(self) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ ContactsError
 ├── UnknownRegionError           the stated region is not an ISO 3166 code that has phone numbers
 ├── MissingColumnError           a column or field that is named does not exist
 ├── TooManyRejectedError         more rows were refused than max_rejected allows
+├── EmptyListError               no row became a contact, and on_empty says that this is an error
 ├── DuplicateContactError        a number stands twice where it may stand once
 ├── TooManySplitsError           the column to split by holds more values than allowed
 ├── StaleSuppressionError        a do-not-call list is too old; a retry may find a newer one
@@ -36,6 +37,10 @@ class MissingColumnError(ContactsError, ValueError):
 
 class TooManyRejectedError(ContactsError):
     """More rows were refused than ``max_rejected`` allows. The files were written before this was raised."""
+
+
+class EmptyListError(ContactsError):
+    """No row became a contact. The files were written before this was raised."""
 
 
 class DuplicateContactError(ContactsError, ValueError):

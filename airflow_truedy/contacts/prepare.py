@@ -8,6 +8,7 @@ Rows -> contacts file, rejects file and manifest, in one pass and in memory that
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.convert import Outcome, begin, convert
 from airflow_truedy.contacts.duplicates import drop_duplicates
-from airflow_truedy.contacts.errors import DuplicateContactError, TooManyRejectedError
+from airflow_truedy.contacts.errors import DuplicateContactError, EmptyListError, TooManyRejectedError
 from airflow_truedy.contacts.output import Output
+from airflow_truedy.contacts.reasons import Reason, advice_for
 from airflow_truedy.contacts.suppression import suppressed_numbers
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from airflow_truedy.contacts.contacts_file import Manifest
     from airflow_truedy.contacts.rules import ContactRules
     from airflow_truedy.files.rows import Row
+
+log = logging.getLogger(__name__)
+
+#: More refused rows than this share are worth a warning.
+_LOUD_FROM = 0.1
 
 
 def prepare_contacts(
@@ -53,6 +60,7 @@ def prepare_contacts(
     :raises MissingColumnError: a column does not exist.
     :raises TooManySplitsError: the column to split by has more than ``rules.max_splits`` values.
     :raises TooManyRejectedError: more rows are refused than ``rules.max_rejected`` allows.
+    :raises EmptyListError: no row became a contact, and ``rules.on_empty`` is ``"fail"``.
     :raises DuplicateContactError: a number stands in several rows, and ``rules.duplicates`` is ``"fail"``.
     :raises StaleSuppressionError: a do-not-call list is too old.
     :raises UnreadableSuppressionError: one holds entries that cannot be read.
@@ -63,6 +71,7 @@ def prepare_contacts(
         output = Output(Path(folder), to, rules, source, made_by)
         output.take(accounted(rows, rules))
         manifests = output.publish()
+    _log(manifests)
     _check_limits(manifests, rules)
     return manifests
 
@@ -74,6 +83,43 @@ def accounted(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
     return suppressed.drop(outcomes) if suppressed else outcomes
 
 
+def _log(manifests: list[Manifest]) -> None:
+    """Tell what became of the rows, and loudly when many were refused: a campaign must not shrink unnoticed."""
+    for one in manifests:
+        log.info(
+            "%d rows read: %d contacts, %d duplicates, %d suppressed, %d refused %s. Contacts: %s Rejects: %s",
+            one.rows_read,
+            one.contacts,
+            one.duplicates,
+            one.suppressed,
+            one.rejected,
+            dict(one.rejected_by_reason) or "",
+            one.uri,
+            one.rejects_uri,
+        )
+    rejected, rows_read = _rejected(manifests)
+    if rejected > _LOUD_FROM * rows_read:
+        log.warning(
+            "%d of %d rows (%.0f %%) were refused. Mostly: %s. max_rejected would fail the task; see %s",
+            rejected,
+            rows_read,
+            100 * rejected / rows_read,
+            "; ".join(f"{count} {code} ({advice_for(Reason(code))})" for code, count in _reasons(manifests)[:3]),
+            _rejects_of(manifests),
+        )
+
+
+def _rejected(manifests: list[Manifest]) -> tuple[int, int]:
+    return sum(one.rejected for one in manifests), sum(one.rows_read for one in manifests)
+
+
+def _reasons(manifests: list[Manifest]) -> list[tuple[str, int]]:
+    reasons: Counter[str] = Counter()
+    for manifest in manifests:
+        reasons.update(manifest.rejected_by_reason)
+    return reasons.most_common()
+
+
 def _check_limits(manifests: list[Manifest], rules: ContactRules) -> None:
     repeated = sum(manifest.duplicates for manifest in manifests)
     if rules.duplicates == "fail" and repeated:
@@ -81,18 +127,17 @@ def _check_limits(manifests: list[Manifest], rules: ContactRules) -> None:
             f"{repeated} rows hold a number that another row holds; the rejects file names them "
             f'("duplicate"): {_rejects_of(manifests)}'
         )
-    rejected, rows_read = sum(m.rejected for m in manifests), sum(m.rows_read for m in manifests)
+    rejected, rows_read = _rejected(manifests)
     limit = rules.max_rejected
     if limit is not None and rejected > (limit * rows_read if isinstance(limit, float) else limit):
-        reasons: Counter[str] = Counter()
-        for manifest in manifests:
-            reasons.update(manifest.rejected_by_reason)
         raise TooManyRejectedError(
             f"{rejected} of {rows_read} rows were refused, max_rejected is {limit}: "
-            f"{dict(reasons.most_common())}. See {_rejects_of(manifests)}"
+            f"{dict(_reasons(manifests))}. See {_rejects_of(manifests)}"
         )
+    if rules.on_empty == "fail" and not any(one.contacts for one in manifests):
+        raise EmptyListError(f"None of {rows_read} rows became a contact. See {_rejects_of(manifests)}")
 
 
 def _rejects_of(manifests: list[Manifest]) -> str:
     others = f" and {len(manifests) - 1} more" if len(manifests) > 1 else ""
-    return f"{manifests[0].rejects_uri}{others}"
+    return f"{manifests[0].rejects_uri}{others}" if manifests else "nothing: there were no rows"

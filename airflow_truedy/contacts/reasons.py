@@ -105,3 +105,25 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.DUPLICATE: "the same number stands in another row",
     Reason.SUPPRESSED: "the number is on a do-not-call list",
 }
+
+_AS_TEXT = "CAST the column of the number to text where it comes from, or format it as text before saving"
+_ADVICE: dict[Reason, str] = {
+    Reason.EMPTY: "leave such rows out of the query, or name another column in columns",
+    Reason.EXPONENT: _AS_TEXT,
+    Reason.DECIMAL_TAIL: _AS_TEXT,
+    Reason.THOUSANDS_SEPARATORS: _AS_TEXT,
+    Reason.NO_COUNTRY_CODE: 'state region="US", or write the numbers with + and country code',
+    Reason.REGION_MISSING: "fill the region column",
+    Reason.REGION_UNKNOWN: "the region column must hold ISO 3166 codes such as US or GB",
+    Reason.NO_AREA_CODE: "add the area codes",
+    Reason.NOT_VALID: "is the region the right one?",
+    Reason.TOO_SHORT: "is the region the right one?",
+    Reason.TOO_LONG: "is the region the right one?",
+    Reason.BAD_EMAIL: "leave email out of columns if the agent does not need it",
+    Reason.UNREADABLE_ROW: "do the encoding, delimiter and header of the file fit?",
+}
+
+
+def advice_for(reason: Reason) -> str:
+    """Return what to do about rows that were refused for this reason."""
+    return _ADVICE.get(reason, EXPLANATIONS[reason])

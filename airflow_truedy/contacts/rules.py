@@ -34,6 +34,7 @@ Region = str | RegionColumn | None
 #: Which row stays when several have one number. ``"last"`` writes the rows to disk once; ``"fail"`` keeps the first
 #: and fails after the files are written.
 Duplicates = Literal["first", "last", "fail"]
+OnEmpty = Literal["fail", "skip"]
 _DUPLICATES: tuple[Duplicates, ...] = ("first", "last", "fail")
 
 
@@ -56,12 +57,14 @@ class ContactRules:
     :param max_rejected: fail, after the files are written, when more rows than this are refused (duplicates and
         suppressed rows do not count): an ``int`` is a number of rows, a ``float`` a share of the rows read. Default: no
         limit.
+    :param on_empty: what happens when no row became a contact: ``"fail"``, or ``"skip"`` the task; both after the files
+        are written. Default: neither, the list is empty.
     :param split_by: column by whose values the list is split; rows where it is empty are a part of their own, a value
         of more than 200 characters refuses its row. Default: the list is not split.
     :param max_splits: how many parts there may be. Each takes about 0.3 MB of memory. Default 50.
     :raises UnknownRegionError: ``region`` cannot be an ISO 3166 code.
     :raises MissingColumnError: ``columns`` has a field that does not exist.
-    :raises ValueError: another value cannot be.
+    :raises ValueError: another value cannot be; or ``split_by`` is a column of people.
     """
 
     region: Region
@@ -70,6 +73,7 @@ class ContactRules:
     duplicates: Duplicates = "first"
     suppression: Any = ()
     max_rejected: int | float | None = None
+    on_empty: OnEmpty | None = None
     split_by: str | None = None
     max_splits: int = 50
 
@@ -79,6 +83,10 @@ class ContactRules:
         object.__setattr__(self, "allow", allowed(self.allow))
         if self.duplicates not in _DUPLICATES:
             raise ValueError(f"duplicates={self.duplicates!r} is none of {_DUPLICATES}")
+        if self.split_by is not None and self.split_by in self.columns.personal():
+            raise ValueError(f"split_by={self.split_by!r}: its values stand in file names and XCom, so not a person's")
+        if self.on_empty not in (None, "fail", "skip"):
+            raise ValueError(f"on_empty={self.on_empty!r} is neither 'fail' nor 'skip'")
 
     def named(self) -> set[str]:
         """Return every column that these rules name."""

@@ -46,8 +46,6 @@ def text_of(value: Any) -> str:
         return value.strip()
     if value is None or is_nothing(value):
         return ""
-    if is_numpy(value):
-        value = str(value) if value.dtype.kind in "mM" else value.item()
     try:
         return _written(value)
     except (TypeError, ValueError, RecursionError):
@@ -55,6 +53,8 @@ def text_of(value: Any) -> str:
 
 
 def _written(value: Any) -> str:
+    if is_numpy(value):
+        value = str(value) if value.dtype.kind in "mM" else value.item()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (date, time)):
@@ -76,6 +76,8 @@ def _for_json(value: Any) -> Any:
         return [_for_json(item) for item in value]
     if is_nothing(value):
         return None
+    if is_numpy(value) and value.dtype.kind not in "mM":
+        value = value.item()
     return value if isinstance(value, (str, int, float)) else _written(value)
 
 

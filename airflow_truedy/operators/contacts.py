@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from abc import abstractmethod
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_truedy.contacts.rules import ContactRules, allowed, columns_of
 from airflow_truedy.files.rows import NULLS, ReadOptions
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_truedy.contacts.columns import Columns
-    from airflow_truedy.contacts.contacts_file import Manifest
-    from airflow_truedy.contacts.rules import Duplicates, Region
+    from airflow_truedy.contacts.rules import Duplicates, OnEmpty, Region
 
 __all__ = [
     "FileSuppression",
@@ -34,8 +32,6 @@ __all__ = [
     "SqlToContactsOperator",
     "contacts_from_rows",
 ]
-
-log = logging.getLogger(__name__)
 
 _ENDING = ".jsonl.gz"
 #: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.
@@ -79,25 +75,11 @@ def _written(
     with failing_fast():
         to = ObjectStoragePath(_file_in(output_path, made_by))
         manifests = prepare_contacts(rows, to, rules, source=source, made_by=made_by)
-    for manifest in manifests:
-        _log(manifest)
+    if rules.on_empty == "skip" and not any(manifest.contacts for manifest in manifests):
+        raise AirflowSkipException("No row became a contact")
     if rules.split_by is None:
         return manifests[0].to_dict()
     return [manifest.to_dict() for manifest in manifests if manifest.contacts]
-
-
-def _log(manifest: Manifest) -> None:
-    log.info(
-        "%d rows read: %d contacts, %d duplicates, %d suppressed, %d refused %s. Contacts: %s Rejects: %s",
-        manifest.rows_read,
-        manifest.contacts,
-        manifest.duplicates,
-        manifest.suppressed,
-        manifest.rejected,
-        dict(manifest.rejected_by_reason) or "",
-        manifest.uri,
-        manifest.rejects_uri,
-    )
 
 
 def _made_by(context: Context) -> dict[str, Any]:
@@ -142,10 +124,11 @@ class ContactsOperator(BaseOperator):
     :param suppression: do-not-call lists: :class:`SqlSuppression`, :class:`FileSuppression`, or one of them.
         (their queries and paths are templated)
     :param region: see :class:`~airflow_truedy.contacts.rules.ContactRules`, as for ``columns``, ``allow``,
-        ``duplicates``, ``max_rejected`` and ``max_splits``. There is no default.
+        ``duplicates``, ``max_rejected``, ``on_empty`` and ``max_splits``. There is no default.
     :param split_by: see there. XCom is then a list of manifests, those of parts without contacts left out, ready for
         ``CreateBatchCallOperator.partial(...).expand(contacts=...)``.
     :raises AirflowFailException: for errors that no retry can help.
+    :raises AirflowSkipException: no row became a contact, and ``on_empty`` is ``"skip"``.
     """
 
     template_fields: Sequence[str] = ("output_path", "suppression")
@@ -162,6 +145,7 @@ class ContactsOperator(BaseOperator):
         duplicates: Duplicates = "first",
         suppression: Sequence[SqlSuppression | FileSuppression] | SqlSuppression | FileSuppression = (),
         max_rejected: int | float | None = None,
+        on_empty: OnEmpty | None = None,
         split_by: str | None = None,
         max_splits: int = 50,
         **kwargs: Any,
@@ -175,6 +159,7 @@ class ContactsOperator(BaseOperator):
             allow=allowed(allow),
             duplicates=duplicates,
             max_rejected=max_rejected,
+            on_empty=on_empty,
             split_by=split_by,
             max_splits=max_splits,
         )

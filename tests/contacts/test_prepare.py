@@ -314,3 +314,23 @@ def test_a_manifest_is_small_plain_json_and_comes_back(to: Path) -> None:
     assert datetime.fromisoformat(manifest.created_at).tzinfo == timezone.utc
     assert "Ann" not in text
     assert "555" not in text.replace(manifest.sha256, "").replace(manifest.fingerprint, "")
+
+
+@pytest.mark.parametrize(("bad", "loud"), [(1, False), (2, True)])
+def test_many_refused_rows_are_told_loudly_with_what_to_do(
+    to: Path, caplog: pytest.LogCaptureFixture, bad: int, loud: bool
+) -> None:
+    good = [{"phone_number": f"+1212555{i:04d}"} for i in range(100, 110 - bad)]
+    cells = ["2.12555E+09", "2125550100", "nobody", "x"]
+    for split_by in (None, "part"):
+        caplog.clear()
+        all_rows = good + [{"phone_number": cell} for cell in cells[:bad]]
+        rows = [{**row, "part": str(at % 2)} for at, row in enumerate(all_rows)]
+        prepared_split(rows, to, region=None, split_by=split_by)
+        warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert bool(warnings) is loud
+    if loud:
+        assert "2 of 10 rows (20 %) were refused" in warnings[0]
+        assert "1 exponent (CAST the column" in warnings[0]
+        assert '1 no_country_code (state region="US"' in warnings[0]
+        assert "555" not in warnings[0]

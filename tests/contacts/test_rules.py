@@ -69,3 +69,15 @@ def test_only_kinds_of_numbers_can_be_allowed() -> None:
 def test_an_unknown_way_with_duplicates_is_refused() -> None:
     with pytest.raises(ValueError, match="'some' is none of"):
         ContactRules(region="US", duplicates="some")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("column", ["tel", "mail"])
+def test_a_list_is_not_split_by_what_says_who_somebody_is(column: str) -> None:
+    with pytest.raises(ValueError, match=r"split_by='(tel|mail)'.*XCom"):
+        ContactRules(region="US", columns=ALL, split_by=column)
+    assert ContactRules(region="US", columns=ALL, split_by="plan")
+
+
+def test_on_empty_is_one_of_two() -> None:
+    with pytest.raises(ValueError, match="'stop' is neither 'fail' nor 'skip'"):
+        ContactRules(region="US", on_empty="stop")  # type: ignore[arg-type]

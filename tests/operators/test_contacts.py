@@ -16,7 +16,7 @@ from typing import Any, cast
 import fsspec
 import jinja2
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.serialization.helpers import serialize_template_field
 
@@ -237,6 +237,28 @@ def test_the_region_must_be_said_when_the_dag_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(UnknownRegionError):
         SqlSuppression(SELECT, "crm")
     FileSuppression("hashes.csv", hashed=True)
+
+
+@pytest.mark.parametrize("split_by", [None, "plan"])
+@pytest.mark.parametrize("where", ["name = 'Cy'", "name = 'nobody'"])
+def test_an_empty_list_may_fail_or_skip_the_task(sqlite: str, tmp_path: Path, where: str, split_by: str | None) -> None:
+    options = {"sql": f"{SELECT} WHERE {where}", "split_by": split_by}
+    with pytest.raises(AirflowFailException, match=r"EmptyListError: None of [01] rows became a contact"):
+        operator(tmp_path, on_empty="fail", **options).execute(context_of())
+    with pytest.raises(AirflowSkipException, match="No row"):
+        operator(tmp_path, on_empty="skip", **options).execute(context_of())
+    assert operator(tmp_path, **options).execute(context_of()) is not None
+    assert operator(tmp_path, on_empty="fail").execute(context_of())
+
+
+def test_a_long_task_id_gets_a_shorter_file_name(sqlite: str, tmp_path: Path) -> None:
+    names = {"task_id": "x" * 250, "dag_id": "d" * 250, "run_id": "r" * 250}
+    one = operator(tmp_path, split_by="plan").execute(context_of(**names))
+    other = operator(tmp_path, split_by="plan").execute(context_of(**{**names, "task_id": "x" * 249}))
+    assert isinstance(one, list)
+    assert isinstance(other, list)
+    assert one[0]["uri"] != other[0]["uri"]
+    assert all(Path(each["uri"].removeprefix("file://")).exists() for each in (*one, *other))
 
 
 def test_what_no_retry_can_help_fails_at_once(sqlite: str, tmp_path: Path) -> None:
