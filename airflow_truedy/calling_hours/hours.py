@@ -18,7 +18,7 @@ from airflow_truedy.calling_hours.weekly import (
     holds,
     shrunk,
 )
-from airflow_truedy.calling_hours.zones import UTC, Span, noon, offset_at, rank, zone_of
+from airflow_truedy.calling_hours.zones import UTC, Span, clock_of, distances, noon, offset_at, rank, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,8 +158,8 @@ class PlaceHours:
         _, name, daily = max(found, key=lambda each: each[0])
         window = Window(name, clock_text(daily.start), clock_text(daily.end), daily.days)
         days = [day for day in self._span.days() if day.isoweekday() in daily.days]
-        zone = zone_of(name)
-        blocked = tuple(day for day in days if not self._is_safe(day, daily, zone))
+        zone, uneven = zone_of(name), self._uneven_days()
+        blocked = tuple(day for day in days if day in uneven and not self._is_safe(day, daily, zone))
         return (None, ()) if len(blocked) == len(days) else (window, blocked)
 
     def _week_on_clock(self, zone: ZoneInfo) -> int:
@@ -167,15 +167,17 @@ class PlaceHours:
         week = ALWAYS
         for limit in self._limits:
             if limit.first <= self._around.last and self._around.first <= limit.last:
-                for distance in self._distances(limit.zone, zone):
+                for distance in distances(limit.zone.key, zone.key, self._around):
                     week &= earlier(limit.week, distance)
         return week
 
-    def _distances(self, zone: ZoneInfo, other: ZoneInfo) -> set[int]:
-        """By how many minutes a clock is before another one, on any day."""
-        if zone is other:
-            return {0}
-        return {offset_at(noon(day), zone) - offset_at(noon(day), other) for day in self._around.days()}
+    def _uneven_days(self) -> set[date]:
+        """Days that may differ from others of their weekday: near closed days, clock changes and the ends of rules."""
+        found = {self._span.first, self._span.last}
+        for limit in self._limits:
+            changes = [instant.date() for instant, _ in clock_of(limit.zone.key, self._around)[1:]]
+            found.update(limit.closed, changes, {limit.first, limit.last} - {date.min, date.max})
+        return {day + offset * _A_DAY for day in found for offset in (-1, 0, 1)}
 
     def _is_safe(self, day: date, daily: DailyWindow, zone: ZoneInfo) -> bool:
         """Tell whether all limits allow the whole window on a day."""

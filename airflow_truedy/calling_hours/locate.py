@@ -52,7 +52,14 @@ class Place(NamedTuple):
     because: str
 
 
-class _Clue(NamedTuple):
+class Clue(NamedTuple):
+    """
+    One thing that says where a person is.
+
+    :ivar region: where that may be.
+    :ivar by: what says so, for a person to read.
+    """
+
     region: Region
     by: str
 
@@ -77,28 +84,33 @@ class Locator:
         :param number: E.164.
         :return: ``None`` if it is unknown, or if the cells are filled and none of them can be read.
         """
-        by_number = self.region_of_number(number)
-        clues = self._clues(address, by_number)
-        if clues is None:
-            return None
-        if by_number:
-            clues.append(_Clue(by_number, "area code" if by_number.states else "country of the number"))
+        clues = self.clues(address, number)
+        return self.place_by(clues) if clues else None
+
+    def place_by(self, clues: tuple[Clue, ...]) -> Place | None:
+        """Return the place that clues lead to; ``None`` if it stays unknown. The same clues lead to the same place."""
         zones = _all_that_count([clue.region for clue in clues])
-        if zones is None:
-            return None
-        used = [clue for clue in clues if clue.region.zones or clue.region.states]
-        return Place(zones, self._jurisdictions(clues), self._in_words(used))
+        return Place(zones, self._jurisdictions(clues), self._in_words(clues)) if zones else None
+
+    def clues(self, address: Address, number: str) -> tuple[Clue, ...]:
+        """Return what says where a person is, the most exact first; none if cells are filled and none can be read."""
+        by_number = self.region_of_number(number)
+        clues = self._read(address, by_number) if any(address) else []
+        if clues is None:
+            return ()
+        if by_number:
+            clues.append(Clue(by_number, "area code" if by_number.states else "country of the number"))
+        return tuple(clues)
 
     def region_of_number(self, number: str) -> Region | None:
         """Return where a number is from; ``None`` if it is from no country."""
-        code = self._atlas.of_area_code(number[2:5]) if number.startswith("+1") else None
-        if code:
+        if number.startswith("+1") and (code := self._atlas.of_area_code(number[2:5])):
             return code
         country = calling_country(number)
         # A number of the US or Canada whose area code nobody knows may be anywhere.
         return self._atlas.of_country(country) if country and country not in NORTH_AMERICA else None
 
-    def _clues(self, address: Address, by_number: Region | None) -> list[_Clue] | None:
+    def _read(self, address: Address, by_number: Region | None) -> list[Clue] | None:
         """Read the cells, the most exact one first; ``None`` if they are filled and nothing can be read in them."""
         country = address.country.upper()
         if country and self._atlas.of_country(country) is None:
@@ -111,14 +123,14 @@ class Locator:
             (address.state, "state column", lambda text: self._atlas.of_state(text, countries)),
         )
         filled = [(text, by, read) for text, by, read in readers if text]
-        clues = [_Clue(region, by) for text, by, read in filled if (region := read(text))]
+        clues = [Clue(region, by) for text, by, read in filled if (region := read(text))]
         if filled and not clues:
             return None
         if country and (region := self._atlas.of_country(country)):
-            clues.append(_Clue(region, "country column"))
+            clues.append(Clue(region, "country column"))
         return clues
 
-    def _jurisdictions(self, clues: list[_Clue]) -> frozenset[str]:
+    def _jurisdictions(self, clues: tuple[Clue, ...]) -> frozenset[str]:
         """Every country and state that a clue names; all states on the clock of a clue that names none."""
         found = {clue.region.country for clue in clues}
         named = [clue.region for clue in clues if clue.region.states]
@@ -130,7 +142,7 @@ class Locator:
                 found |= self._atlas.states_on(region.country, region.zones)
         return frozenset(found)
 
-    def _in_words(self, clues: list[_Clue]) -> str:
+    def _in_words(self, clues: tuple[Clue, ...]) -> str:
         return "; ".join(
             f"{', '.join(sorted(map(self._atlas.name_of, clue.region.states))) or clue.region.country} by {clue.by}"
             for clue in clues

@@ -1,7 +1,8 @@
 """
 Rows to places and hours: what the contacts room asks for each row.
 
-The same cells and the same area code always give the same answer, so it is worked out once and remembered.
+A list of any length says where people are in a few thousand ways (state, zone and area code, not street), and each is
+worked out once and remembered.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.calling_hours.hours import PlaceHours, Window
-from airflow_truedy.calling_hours.locate import Address, Locator, Place
-from airflow_truedy.calling_hours.places import NORTH_AMERICA, Atlas, calling_country
+from airflow_truedy.calling_hours.locate import Address, Clue, Locator, Place
+from airflow_truedy.calling_hours.places import Atlas
 from airflow_truedy.calling_hours.zones import Span
 
 if TYPE_CHECKING:
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
 
     from airflow_truedy.calling_hours.policy import CallingHours
 
-#: So many different answers are remembered; a list has far fewer, unless a column holds what it should not.
-_MOST_REMEMBERED = 100_000
 #: Zones count as one only if they show the same time for so many days: one that changes its rules stays by itself.
 _ONE_CLOCK_FOR = 400
-#: Length of ``+1`` and an area code.
-_AREA_CODE_END = 5
 
 
 class PlaceRefusal(str, Enum):
@@ -78,7 +75,7 @@ class Placer:
         self.rules = policy.rule_set()
         self.span = Span(today, today + timedelta(days=policy.days_ahead))
         self._locator = Locator(Atlas(Span(today, today + timedelta(days=max(policy.days_ahead, _ONE_CLOCK_FOR)))))
-        self._remembered: dict[tuple[str, ...], Placed] = {}
+        self._remembered: dict[tuple[Clue, ...], Placed] = {}
         self._hours: dict[tuple[object, ...], PlaceHours] = {}
         self._read = _reader(policy)
 
@@ -90,17 +87,14 @@ class Placer:
         :param number: the person's number in E.164.
         :raises MissingLibraryError: the policy names a column of ZIP codes, and ``zipcodes`` is not installed.
         """
-        cells = self._read(row)
-        key = (*cells, _origin(number))
-        found = self._remembered.get(key)
+        clues = self._locator.clues(self._read(row), number)
+        found = self._remembered.get(clues)
         if found is None:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            found = self._remembered[key] = self._place(Address(*cells), number)
+            found = self._remembered[clues] = self._place(clues)
         return found
 
-    def _place(self, address: Address, number: str) -> Placed:
-        place = self._locator.place_of(address, number) or self.policy.place_if_unknown
+    def _place(self, clues: tuple[Clue, ...]) -> Placed:
+        place = (self._locator.place_by(clues) if clues else None) or self.policy.place_if_unknown
         if place is None:
             return PlaceRefusal.UNKNOWN_PLACE
         hours = self.hours_of(place)
@@ -121,29 +115,14 @@ class Placer:
         return found
 
 
-def _origin(number: str) -> str:
-    """Return what of a number says where it is from: the area code, or the country."""
-    if number.startswith("+1"):
-        return number[:_AREA_CODE_END]
-    country = calling_country(number) or ""
-    return "" if country in NORTH_AMERICA else country
-
-
-def _reader(policy: CallingHours) -> Callable[[Mapping[str, Any]], tuple[str, str, str, str]]:
-    """Return the function that reads the cells of :class:`Address` from a row."""
+def _reader(policy: CallingHours) -> Callable[[Mapping[str, Any]], Address]:
+    """Return the function that reads the cells of an address from a row."""
     columns = policy.columns
     names = (columns.zone, columns.zip, columns.state, columns.country)
     if not any(names):
-        return lambda row: ("", "", "", "")
-
-    def read(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-        zone, code, state, country = (_text_of(row.get(name)) if name else "" for name in names)
-        # Four more digits name a street; without them a million rows have few different ZIP codes.
-        if len(code) == 10 and code[5] == "-" and code[6:].isdecimal():
-            code = code[:5]
-        return zone, code, state, country
-
-    return read
+        nothing = Address()
+        return lambda row: nothing
+    return lambda row: Address(*[_text_of(row.get(name)) if name else "" for name in names])
 
 
 def _text_of(value: Any) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Countries of which the area code says where a number is from.
 NORTH_AMERICA = ("US", "CA")
+_LONG_ZIP = len("12345-6789")
 
 
 class Region(NamedTuple):
@@ -45,17 +46,34 @@ class Atlas:
 
     def __init__(self, span: Span) -> None:
         self.span = span
-        self._states = _table("places")
-        self._area_codes = _table("area_codes")
+        self._names: dict[str, str] = {}
+        self._states: dict[str, dict[str, Region]] = {}
+        for country, states in _table("places").items():
+            known = self._states[country] = {}
+            for code, (name, *zones) in states.items():
+                state = f"{country}-{code}"
+                self._names[state] = name
+                region = Region(country, frozenset({state}), self.clocks(zones))
+                known.update({text.casefold(): region for text in (code, name, state)})
+        self._area_codes = {
+            code: Region(found["states"][0][:2], frozenset(found["states"]), self.clocks(found["zones"]))
+            for code, found in _table("area_codes").items()
+        }
+        self._zones: dict[str, Region] = {}
+        self._zip_codes: dict[tuple[str, str], Region | None] = {}
 
     def of_zone(self, text: str) -> Region | None:
         """Return the region of a zone's name; ``None`` if it is not the zone of a place."""
-        try:
-            zone_of(text)
-        except UnknownZoneError:
-            return None
-        country = country_of_zone(text)
-        return Region(country, zones=self.clocks([text])) if country else None
+        found = self._zones.get(text)
+        if found is None:
+            try:
+                zone_of(text)
+            except UnknownZoneError:
+                return None
+            country = country_of_zone(text)
+            if country:
+                found = self._zones[text] = Region(country, zones=self.clocks([text]))
+        return found
 
     def of_state(self, text: str, countries: Iterable[str]) -> Region | None:
         """
@@ -66,9 +84,8 @@ class Atlas:
         """
         wanted = text.casefold()
         for country in countries:
-            for code, (name, *zones) in self._states.get(country, {}).items():
-                if wanted in (code.casefold(), name.casefold(), f"{country}-{code}".casefold()):
-                    return Region(country, frozenset({f"{country}-{code}"}), self.clocks(zones))
+            if found := self._states.get(country, {}).get(wanted):
+                return found
         return None
 
     def of_zip(self, text: str) -> Region | None:
@@ -78,13 +95,17 @@ class Atlas:
         :return: ``None`` if there is no such ZIP code, or nobody knows where it is (armed forces, outlying islands).
         :raises MissingLibraryError: the package ``zipcodes`` is not installed.
         """
-        code, dash, more = text.partition("-")
-        if not (len(code) == 5 and code.isdecimal() and code.isascii() and (not dash or len(more) == 4)):
+        if len(text) == _LONG_ZIP and text[5] == "-" and text[6:].isdecimal():
+            text = text[:5]
+        pair = _zip_codes().get(text)
+        if pair is None:
             return None
-        state, zone = _zip_codes().get(code, ("", ""))
-        found = self.of_state(state, ("US",)) if state else None
-        exact = self.of_zone(zone) if found else None
-        return found._replace(zones=exact.zones) if found and exact else found
+        if pair not in self._zip_codes:
+            state, zone = pair
+            found = self.of_state(state, ("US",))
+            exact = self.of_zone(zone) if found else None
+            self._zip_codes[pair] = found._replace(zones=exact.zones) if found and exact else found
+        return self._zip_codes[pair]
 
     def of_country(self, code: str) -> Region | None:
         """Return the region of a country, with its zones if all of them have one clock; ``None`` if there is none."""
@@ -94,23 +115,16 @@ class Atlas:
 
     def of_area_code(self, code: str) -> Region | None:
         """Return the region of an area code of the United States or Canada; ``None`` for any other."""
-        found = self._area_codes.get(code)
-        if found is None:
-            return None
-        return Region(found["states"][0][:2], frozenset(found["states"]), self.clocks(found["zones"]))
+        return self._area_codes.get(code)
 
     def states_on(self, country: str, clocks: frozenset[str]) -> frozenset[str]:
         """Return all states of a country in which one of some clocks may be the local one."""
-        return frozenset(
-            f"{country}-{code}"
-            for code, (_, *zones) in self._states.get(country, {}).items()
-            if clocks & self.clocks(zones)
-        )
+        regions = self._states.get(country, {}).values()
+        return frozenset(state for region in regions if clocks & region.zones for state in region.states)
 
     def name_of(self, jurisdiction: str) -> str:
         """Return the English name of a state, or the code of a country."""
-        country, _, code = jurisdiction.partition("-")
-        return str(self._states[country][code][0]) if code in self._states.get(country, {}) else jurisdiction
+        return self._names.get(jurisdiction, jurisdiction)
 
     def clocks(self, zones: Iterable[str]) -> frozenset[str]:
         """Return one name for each clock that some zones have."""

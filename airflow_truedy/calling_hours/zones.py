@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from datetime import date, datetime, time, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -92,7 +92,7 @@ def _version_of_system() -> str:
     return ""
 
 
-@cache
+@lru_cache(maxsize=2_000)
 def _zone(name: str) -> ZoneInfo | None:
     """Return a zone by the newer database, or by the other one if only that has it."""
     if _version_of_system() > _version_of_package():
@@ -112,7 +112,7 @@ def _from_package(name: str) -> ZoneInfo | None:
         return None
 
 
-@cache
+@lru_cache(maxsize=2_000)
 def _from_system(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
@@ -160,6 +160,13 @@ def _changes(low: datetime, high: datetime, zone: ZoneInfo) -> list[tuple[dateti
         middle = low + (high - low) // (2 * _A_MINUTE) * _A_MINUTE
         low, high = (middle, high) if offset_at(middle, zone) == old else (low, middle)
     return [(high, offset_at(high, zone))]
+
+
+@cache
+def distances(name: str, other: str, span: Span) -> frozenset[int]:
+    """Return by how many minutes the clock of a zone is before that of another one on the days of a span."""
+    zone, reference = zone_of(name), zone_of(other)
+    return frozenset(offset_at(noon(day), zone) - offset_at(noon(day), reference) for day in span.days())
 
 
 @cache

@@ -16,7 +16,6 @@ from airflow_truedy.calling_hours import (
     Placer,
     PlaceRefusal,
     Rule,
-    placement,
 )
 from airflow_truedy.calling_hours.placement import EXPLANATIONS
 from tests.calling_hours.test_places import AREA_CODES
@@ -95,23 +94,23 @@ def test_a_country_gets_hours_by_an_own_rule() -> None:
     assert str(found.window) == "09:00-18:00 Europe/Paris, Mon-Fri"
 
 
-def test_the_same_cells_and_area_code_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_says_the_same_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     placer = Placer(CallingHours(COLUMNS), TODAY)
     asked = []
     place = placer._place
-    monkeypatch.setattr(placer, "_place", lambda address, number: asked.append(number) or place(address, number))
+    monkeypatch.setattr(placer, "_place", lambda clues: asked.append(clues) or place(clues))
     first = placer.place_contact({"zip": "10001-0001", "other": 1}, "+12125550104")
-    assert placer.place_contact({"zip": "10001-9999", "other": 2}, "+12125550199") is first
-    assert placer.place_contact({"zip": "10002"}, "+12125550104") is not first
+    assert placer.place_contact({"zip": "10002", "other": 2}, "+16465550199") is first
+    assert placer.place_contact({"zip": "60601"}, "+12125550104") is not first
     assert len(asked) == 2
 
 
-def test_memory_does_not_grow_with_what_a_column_should_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placement, "_MOST_REMEMBERED", 50)
+def test_memory_does_not_grow_with_what_a_column_should_not_hold() -> None:
     placer = Placer(CallingHours(COLUMNS), TODAY)
     for index in range(500):
-        assert placer.place_contact({"state": f"note {index}"}, "+12125550104") is PlaceRefusal.UNKNOWN_PLACE
-    assert len(placer._remembered) <= 50
+        row = {"state": f"note {index}", "zone": f"Note/N{index}", "zip": f"{index}"}
+        assert placer.place_contact(row, "+12125550104") is PlaceRefusal.UNKNOWN_PLACE
+    assert len(placer._remembered) == 1
 
 
 def test_people_of_all_area_codes_need_few_windows() -> None:

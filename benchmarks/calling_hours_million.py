@@ -1,0 +1,102 @@
+"""
+A million rows with calling hours: rate with and without, number of parts, and peak memory.
+
+    python benchmarks/calling_hours_million.py [--rows 1000000]
+
+"Without" turns rows into contacts and writes no files; "with" also places every contact by ZIP code, state and area
+code. The rows are American, of all ZIP codes; one in ten has a number from elsewhere, so that two places count. Every
+measurement has a process of its own, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from importlib import import_module
+from typing import Any
+
+TODAY = date(2026, 11, 25)
+
+
+def rows(count: int) -> Iterator[dict[str, str]]:
+    """Yield rows as a customer table holds them."""
+    chance = random.Random(20261125)
+    known = [each for each in import_module("zipcodes").list_all() if each["area_codes"] and each["timezone"]]
+    codes = sorted({code for each in known for code in each["area_codes"]})
+    for number in range(count):
+        home = chance.choice(known)
+        area = chance.choice(home["area_codes"] if chance.random() < 0.9 else codes)
+        yield {
+            "phone": f"+1{area}{chance.randint(200, 999)}{chance.randint(0, 9999):04d}",
+            "given": f"Given {number % 977}",
+            "zip": home["zip_code"] if chance.random() < 0.5 else f"{home['zip_code']}-{chance.randint(1, 9999):04d}",
+            "state": home["state"],
+        }
+
+
+def measure(count: int, *, placing: bool) -> dict[str, Any]:
+    """Return seconds for all rows, and what became of them."""
+    from airflow_truedy.calling_hours import CallingHours, PlaceColumns, Placement, Placer
+    from airflow_truedy.contacts.columns import Columns
+    from airflow_truedy.contacts.convert import begin, convert
+    from airflow_truedy.contacts.rules import ContactRules
+
+    made = rows(count)
+    rules = ContactRules(columns=Columns("phone", first_name="given", custom_fields=["state"]), region="US")
+    became: Counter[object] = Counter()
+    began = time.perf_counter()
+    place = Placer(CallingHours(PlaceColumns(zip="zip", state="state")), TODAY).place_contact
+    for outcome in convert(*begin(made, rules)):
+        if outcome.reason:
+            became[outcome.reason.value] += 1
+        elif placing:
+            placed = place(outcome.row, f"+{outcome.number}")
+            became[str(placed.window) if isinstance(placed, Placement) else placed.value] += 1
+    seconds = time.perf_counter() - began
+    parts = [name for name in became if " " in str(name)]
+    return {
+        "seconds": seconds,
+        "parts": len(parts),
+        "refused": {name: count for name, count in became.items() if name not in parts},
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def measured(count: int, kind: str) -> dict[str, Any]:
+    """Run one measurement in a process of its own."""
+    command = [sys.executable, __file__, "--only", kind, "--rows", str(count)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout))
+
+
+def main() -> None:
+    """Measure, or run one measurement for :func:`measured`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=("without", "with", "rows"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(measure(options.rows, placing=options.only == "with")))
+        return
+    found = {kind: measured(options.rows, kind) for kind in ("without", "with")}
+    for kind, each in found.items():
+        rate = options.rows / each["seconds"]
+        print(f"{kind:<8} {each['seconds']:7.1f} s {rate:9,.0f} rows/s  peak {each['peak_mb']:6.1f} MB")
+    few = measured(options.rows // 10, "with")
+    print(f"rate with against without: {found['without']['seconds'] / found['with']['seconds']:.2f}")
+    print(
+        f"peak memory: {few['peak_mb']:.1f} MB at {options.rows // 10:,} rows, {found['with']['peak_mb']:.1f} MB at all"
+    )
+    print(f"{found['with']['parts']} parts; refused: {found['with']['refused']}")
+
+
+if __name__ == "__main__":
+    main()
