@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from airflow_truedy.results.staging import Staging
     from airflow_truedy.results.table import ResultsTable
 
-_CHUNK = 1_000
 _PARAMETERS = Parameters(
     Parameter("batch_call_id", batch_call),
     Parameter("to", anything, may_vanish=False),
@@ -237,7 +236,7 @@ def _people_of(value: Any) -> Any:
     from airflow_truedy.operators.contact_source import contact_list_of
 
     found = contact_list_of(value)
-    return () if found is None else (each for chunk in found.chunks(_CHUNK) for each in chunk)
+    return () if found is None else found.entries()
 
 
 def _source(previous: Any) -> Any:

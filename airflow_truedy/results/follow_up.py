@@ -35,7 +35,6 @@ NOT_REACHED = ("no_answer", "busy", "voicemail")
 _ENDING = ".jsonl.gz"
 _REJECTS = ("row_number", "reason", "masked_number", "call_status", "contact_key")
 _ROWS_AT_ONCE = 500
-_CHUNK = 1_000
 
 Row = Mapping[str, Any]
 
@@ -120,8 +119,8 @@ def follow_up(
         with staged_rejects.open("w", encoding="utf-8", errors="backslashreplace", newline="") as rejects:
             selection = _Selection(rules, known, _numbers_in(taken), suppressed)
             chosen = _chosen(rows(), selection, counted, rejects)
-            for contact in _as_contacts(chosen) if contacts is None else _from_list(chosen, contacts):
-                file.add(line_of(contact))
+            for contact, key in _as_contacts(chosen) if contacts is None else _from_list(chosen, contacts):
+                file.add(line_of(contact, key))
         file.close()
         publish(staged_rejects, rejects_to)
         publish(staged, to)
@@ -201,9 +200,8 @@ def _people_in(rows: Iterable[Row]) -> NumberSet:
 def _numbers_in(lists: Iterable[ContactList]) -> NumberSet:
     numbers = NumberSet()
     for each in lists:
-        for chunk in each.chunks(_CHUNK):
-            for contact in chunk:
-                numbers.add(int(contact["phone_number"][1:]))
+        for contact, _ in each.entries():
+            numbers.add(int(contact["phone_number"][1:]))
     return numbers
 
 
@@ -228,24 +226,23 @@ def _chosen(rows: Iterable[Row], selection: _Selection, counted: Counter[str], r
     counted["rows"] = row_number
 
 
-def _as_contacts(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+def _as_contacts(rows: Iterable[Row]) -> Iterator[tuple[dict[str, Any], str]]:
     for row in rows:
         contact = {"phone_number": row["phone_number"]}
         if row.get("first_name"):
             contact["first_name"] = row["first_name"]
-        yield contact
+        yield contact, str(row.get("contact_key") or "")
 
 
-def _from_list(rows: Iterable[Row], contacts: ContactList) -> Iterator[dict[str, Any]]:
+def _from_list(rows: Iterable[Row], contacts: ContactList) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield the contacts of the original list whose number was chosen."""
     wanted, found = NumberSet(), 0
     for row in rows:
         wanted.add(int(row["phone_number"][1:]))
-    for chunk in contacts.chunks(_CHUNK):
-        for contact in chunk:
-            if int(contact["phone_number"][1:]) in wanted:
-                found += 1
-                yield contact
+    for contact, key in contacts.entries():
+        if int(contact["phone_number"][1:]) in wanted:
+            found += 1
+            yield contact, key
     if found < len(wanted):
         raise ResultsError(
             f"{len(wanted) - found} people to be called again are not in the list given as contacts. Give the list "

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_truedy.api.models import Call
+    from airflow_truedy.contacts.lists import Entry
 
 log = logging.getLogger(__name__)
 
@@ -141,25 +142,23 @@ class Staging:
             ((with_digest(listed_id, person), position) for position, listed_id, person in shared),
         )
 
-    def join_people(self, contacts: Iterable[Mapping[str, Any]]) -> int:
+    def join_people(self, entries: Iterable[Entry]) -> None:
         """
         Put the customer's own key and the custom fields beside the people, by their numbers.
 
-        :param contacts: the list that the campaign was made from.
-        :return: how many rows found their person.
+        :param entries: of the list that the campaign was made from.
         """
         self._db.executemany(
             "UPDATE result SET contact_key = ?, custom_fields = ? WHERE person = ?",
             (
                 (
-                    each.get("contact_key"),
-                    json.dumps(each["custom_fields"], ensure_ascii=False) if each.get("custom_fields") else None,
-                    person_of(each["phone_number"]),
+                    contact_key or None,
+                    json.dumps(fields, ensure_ascii=False) if (fields := contact.get("custom_fields")) else None,
+                    person_of(contact["phone_number"]),
                 )
-                for each in contacts
+                for contact, contact_key in entries
             ),
         )
-        return self._count("contact_key IS NOT NULL OR custom_fields IS NOT NULL")
 
     # What an earlier reading knew
 

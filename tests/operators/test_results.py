@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -284,6 +285,118 @@ def test_the_history_of_files_must_be_stated(sandbox: SandboxProcess, batch_call
     assert failed_contacts(manifest, to, max_attempts=2, history=[manifest])["contacts"] == first["contacts"]
     with pytest.raises(AirflowFailException, match="not a manifest of results"):
         failed_contacts({"uri": "x"}, to, max_attempts=2, history=[])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"details": "no"},
+        {"transcripts": 1},
+        {"settle_time": -1},
+        {"settle_time": "soon"},
+        {"threads": 0},
+        {"threads": 1.5},
+        {"on_incomplete": "ignore"},
+        {"hook_params": "x"},
+    ],
+)
+def test_a_parameter_of_a_wrong_kind_is_refused_when_the_dag_is_parsed(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidPayloadError, match=next(iter(options))):
+        BatchCallResultsOperator(task_id="results", batch_call_id="b", to="x.jsonl", **options)
+
+
+def test_the_customers_key_and_fields_come_from_the_contacts(
+    sandbox: SandboxProcess, batch_call_id: str, database: str, tmp_path: Path
+) -> None:
+    sandbox.advance(86_400)
+    people = [
+        {"phone_number": f"+1{212 + i // 100}55501{i % 100:02d}", "contact_key": f"cust_{i}", "custom_fields": {"n": i}}
+        for i in range(PEOPLE)
+    ]
+    manifest = into_table(batch_call_id, contacts=people)
+    assert "cust_" not in json.dumps(manifest)
+    rows = list(table_of(manifest).rows(batch_call_id))
+    assert {row["contact_key"] for row in rows} == {f"cust_{i}" for i in range(PEOPLE)}
+    assert json.loads(rows[0]["custom_fields"])["n"] == rows[0]["contact_key"].removeprefix("cust_")
+    assert into_table(batch_call_id)["rows_written"] == 0, "a run without the contacts keeps them"
+    file = results(batch_call_id, to=str(tmp_path / "r.jsonl"), contacts=people)
+    known = results(batch_call_id, to=str(tmp_path / "again.jsonl"), previous=file)
+    assert known["sha256"] == file["sha256"]
+    again = failed_contacts(manifest, str(tmp_path / "next.jsonl.gz"), max_attempts=2)
+    keys = {entry.contact_key for entry in ContactList.from_manifest(again).entries()}
+    assert keys
+    assert keys < {f"cust_{i}" for i in range(PEOPLE)}
+
+
+def mapped_context(operator: Any, index: int, expand_input: Any) -> Any:
+    context = context_of(operator)
+    context["ti"].map_index = index
+    task = SimpleNamespace(expand_input=SimpleNamespace(value=expand_input))
+    context["dag"] = SimpleNamespace(task_dict={operator.task_id: task})
+    return context
+
+
+def test_mapped_results_do_not_overwrite_each_other(
+    sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path
+) -> None:
+    uris = []
+    for index, expanded in enumerate([{"batch_call_id": [1, 2]}, {"batch_call_id": [1, 2]}, {"to": ["a", "b"]}]):
+        to = str(tmp_path / "results.csv.gz")
+        operator = BatchCallResultsOperator(task_id="results", batch_call_id=batch_call_id, to=to, details=False)
+        uris.append(operator.execute(mapped_context(operator, index, expanded))["uri"].rpartition("/")[2])
+    assert uris == ["results-0.csv.gz", "results-1.csv.gz", "results.csv.gz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(uris)
+
+
+BROKEN = {
+    "shifted.csv": "batch_call_id,contact_id,call_status,duration_seconds\nbatch_1,c,completed,Zebulon\n",
+    "wide.csv": "batch_call_id,contact_id,call_status\nb,c,completed,Zebulon\n",
+    "other.jsonl": '{"phone_number": "Zebulon"}\n',
+    "cut.jsonl.gz": "Zebulon",
+    "text.parquet": "Zebulon",
+    "empty.csv": "",
+    "times.jsonl": '{"batch_call_id": "b", "contact_id": "c", "call_status": "busy", "called_at": "Zebulon"}\n',
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_previous_is_refused_before_anything_is_asked_and_shows_nobody(
+    sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / name).write_text(BROKEN[name])
+    before = len(sandbox.requests())
+    with pytest.raises(AirflowFailException) as caught:
+        results(batch_call_id, to=str(tmp_path / "next.jsonl"), previous=str(tmp_path / name))
+    assert "Zebulon" not in f"{caught.value}{caplog.text}"
+    assert len(sandbox.requests()) == before
+
+
+@pytest.mark.parametrize("previous", [3, ["a.jsonl"], {"uri": "x"}, "gone.jsonl", {"kind": "truedy.results"}])
+def test_a_previous_that_names_no_results_is_refused(batch_call_id: str, tmp_path: Path, previous: Any) -> None:
+    with pytest.raises(AirflowFailException):
+        results(batch_call_id, to=str(tmp_path / "next.jsonl"), previous=previous)
+
+
+def test_results_of_a_campaign_that_goes_on_have_to_be_allowed(
+    sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path
+) -> None:
+    manifest = results(batch_call_id, to=str(tmp_path / "results.jsonl"))
+    to = str(tmp_path / "next.jsonl.gz")
+    with pytest.raises(AirflowFailException, match="may still call these people"):
+        failed_contacts(manifest, to, max_attempts=2, history=[])
+    assert failed_contacts(manifest, to, max_attempts=2, history=[], allow_unfinished=True)["contacts"] >= 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_attempts": "3"}, {"since": "2026-01-01"}, {"outcomes": ["completed"]}, {"history": "x.csv"}]
+)
+def test_arguments_of_a_wrong_kind_fail_at_once(
+    sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    sandbox.advance(86_400)
+    manifest = results(batch_call_id, to=str(tmp_path / "results.jsonl"))
+    with pytest.raises(AirflowFailException, match=next(iter(options))):
+        failed_contacts(manifest, str(tmp_path / "n.jsonl.gz"), **{"max_attempts": 2, "history": [], **options})
 
 
 def test_lineage_leads_from_the_batch_call_to_the_table(batch_call_id: str, database: str) -> None:

@@ -32,7 +32,7 @@ class Taken:
             staging.remember(known)
             self.reader.read(ground.only.id, staging)
             self.rows = [dict(zip(COLUMNS[1:], row, strict=True)) for row in staging.rows()]
-            self.counts = staging.totals()
+            self.totals = staging.totals()
             self.unwritten = len(list(staging.rows(changed_only=True)))
         self.asked = Counter(_kind(each.path) for each in list(ground.app.state.log.all)[before:])
 
@@ -143,18 +143,18 @@ def test_an_agent_with_many_other_calls_costs_little_more_than_a_request_a_call(
     ground.alter("GET", "/calls", others)
     taken = Taken(ground)
     assert (taken.reader.requests, taken.asked["calls/{id}"]) == (1 + 1 + 10 + 30, 30)
-    assert taken.counts.details_missing == 0
+    assert taken.totals.details_missing == 0
 
 
 def test_details_that_are_late_are_waited_for_and_only_they_are_read_again(campaign: Callable[..., Ground]) -> None:
     ground = campaign(details_delay=A_WEEK * 2, people=4)
     late = Taken(ground, settle_seconds=12)
     assert late.pauses == [5.0, 7.0]
-    assert (late.asked["calls/{id}"], late.counts.details_missing) == (12, 4)
+    assert (late.asked["calls/{id}"], late.totals.details_missing) == (12, 4)
     assert {row["details"] for row in late.rows} == {"missing"}
     ground.advance(A_WEEK * 2)
     in_time = Taken(ground, known=_with_id(late.rows))
-    assert (in_time.pauses, in_time.counts.details_missing) == ([], 0)
+    assert (in_time.pauses, in_time.totals.details_missing) == ([], 0)
 
 
 def test_details_come_in_during_the_wait(campaign: Callable[..., Ground]) -> None:
@@ -163,7 +163,7 @@ def test_details_come_in_during_the_wait(campaign: Callable[..., Ground]) -> Non
         ground.advance(86_400 / 24 if not ground.only.dialer.placed else 1)
     taken = Taken(ground)
     assert taken.pauses
-    assert (taken.counts.details_missing, taken.rows[0]["details"]) == (0, "complete")
+    assert (taken.totals.details_missing, taken.rows[0]["details"]) == (0, "complete")
 
 
 def _batch(ground: Ground) -> Any:
@@ -176,13 +176,13 @@ def test_a_call_that_was_deleted_is_missing_and_not_waited_for(campaign: Callabl
     ground = campaign(people=3)
     ground.alter("GET", "/calls/.*", lambda *_: httpx.Response(404, json={"error": {"code": "not_found"}}))
     taken = Taken(ground)
-    assert (taken.pauses, taken.counts.details_missing) == ([], 3)
+    assert (taken.pauses, taken.totals.details_missing) == ([], 3)
 
 
 def test_a_running_campaign_shows_who_is_still_to_be_called(campaign: Callable[..., Ground]) -> None:
     taken = Taken(campaign(people=30, after=25 * 3600 + 20))
-    assert taken.counts.by_outcome["pending"] > 0
-    assert taken.counts.by_outcome.get("in_progress", 0) > 0
+    assert taken.totals.by_outcome["pending"] > 0
+    assert taken.totals.by_outcome.get("in_progress", 0) > 0
     assert {row["details"] for row in taken.rows if row["call_status"] in ("pending", "in_progress")} == {"none"}
 
 
@@ -204,7 +204,7 @@ def test_calls_without_transcription_are_not_asked_again_and_again(campaign: Cal
     ground.alter("GET", "/calls/.*/transcript", lambda *_: httpx.Response(404, json={"error": {"code": "not_found"}}))
     taken = Taken(ground, transcripts=True)
     assert taken.pauses == []
-    assert taken.counts.details_missing == 0
+    assert taken.totals.details_missing == 0
 
 
 def _with_id(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -228,8 +228,58 @@ def test_rows_that_were_read_without_details_are_read_with_them_later(campaign: 
     ground = campaign(people=5)
     bare = Taken(ground, details=False)
     full = Taken(ground, known=_with_id(bare.rows))
-    assert full.counts.details_missing == 0
+    assert full.totals.details_missing == 0
     assert {row["details"] for row in full.rows} == {"complete"}
+
+
+@pytest.mark.parametrize("late", ["cost_credits", "summary"])
+def test_what_comes_late_is_asked_for_again_for_some_days(campaign: Callable[..., Ground], late: str) -> None:
+    ground = campaign(people=4, after=86_400.0 * 2)
+    lacking = True
+
+    def without(_: httpx.Request, send: Send) -> httpx.Response:
+        body = send().json()
+        if lacking:
+            body["data"][late] = None
+        return httpx.Response(200, json=body)
+
+    ground.alter("GET", "/calls/call_[^/]*", without)
+    first = Taken(ground)
+    spoken = [row for row in first.rows if row["call_status"] in ("completed", "voicemail")]
+    assert spoken
+    assert {row["details"] for row in spoken} == {"partial"}
+    assert first.pauses == [], "it may never come"
+    lacking = False
+    second = Taken(ground, known=_with_id(first.rows))
+    assert second.asked["calls/{id}"] == len(spoken)
+    assert {row["details"] for row in second.rows} == {"complete"}
+    assert any(row[late] is not None for row in second.rows)
+    lacking = True
+    ground.advance(A_WEEK)
+    assert {row["details"] for row in Taken(ground).rows} == {"complete"}, "after some days it is not asked for again"
+
+
+def test_a_corrected_number_and_a_time_told_late_are_changes(campaign: Callable[..., Ground]) -> None:
+    ground = campaign(people=3)
+    first = Taken(ground)
+    assert Taken(ground, known=_with_id(first.rows)).unwritten == 0
+    ground.alter_data("GET", "/batch-calls/.*/contacts", called_at="2026-06-09T12:00:00Z")
+    assert Taken(ground, known=_with_id(first.rows)).unwritten == 3
+    ground.alter_data("GET", "/batch-calls/.*/contacts", phone_number="+12125559999")
+    assert Taken(ground, known=_with_id(first.rows)).unwritten == 3
+
+
+def test_calls_count_although_the_server_does_not_tell_when_they_were(campaign: Callable[..., Ground]) -> None:
+    ground = campaign(people=3)
+    ground.alter_data("GET", "/batch-calls/.*/contacts", called_at=None, call_id=None, call_status="completed")
+    assert Taken(ground, details=False).totals.called == 3
+
+
+def test_a_lagging_list_does_not_make_a_call_that_ended_pending_again(campaign: Callable[..., Ground]) -> None:
+    ground = campaign(people=3)
+    first = Taken(ground)
+    ground.alter_data("GET", "/batch-calls/.*/contacts", called_at=None, call_id=None, call_status="pending")
+    assert Taken(ground, known=_with_id(first.rows)).rows == first.rows
 
 
 def test_a_contact_without_an_id_is_known_by_its_number(campaign: Callable[..., Ground]) -> None:

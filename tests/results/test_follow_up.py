@@ -168,3 +168,81 @@ def test_a_number_that_no_do_not_call_list_would_know_is_not_called(tmp_path: Pa
     manifest = followed(tmp_path, rows=[row])
     assert (manifest.contacts, manifest.rejected_by_reason) == (0, {"bad_number": 1})
     assert "5550100" not in (tmp_path / "next.rejects.csv").read_text()
+
+
+@pytest.mark.parametrize("max_attempts", [0, -1, 1.5, float("nan"), "3", True, None])
+def test_a_cap_that_is_none_is_refused(max_attempts: Any) -> None:
+    with pytest.raises(ResultsError, match="max_attempts"):
+        FollowUpRules(max_attempts)
+
+
+@pytest.mark.parametrize("outcomes", [[], "", [""], [3], 3, ["completed"], "opted-out", ["busy", "in_progress"]])
+def test_outcomes_that_are_never_called_again_or_no_words_are_refused(outcomes: Any) -> None:
+    with pytest.raises(ResultsError, match="outcomes"):
+        FollowUpRules(3, outcomes)
+
+
+def test_one_outcome_is_one_word_and_not_its_letters(tmp_path: Path) -> None:
+    assert numbers(followed(tmp_path, outcomes="no_answer")) == [number(1), number(7)]
+
+
+@pytest.mark.parametrize("since", ["2026-05-01", datetime(2026, 5, 1), 5])
+def test_since_is_an_instant_with_its_zone(since: Any) -> None:
+    with pytest.raises(ResultsError, match="since must be a datetime with its zone"):
+        FollowUpRules(3, since=since)
+
+
+@pytest.mark.parametrize("word", ["opted_out", "Do Not Call", "invalid_number", "not_interested"])
+@pytest.mark.parametrize("batch", ["batch_0", "batch_1"])
+def test_a_refusal_counts_for_ever_wherever_it_is(tmp_path: Path, word: str, batch: str) -> None:
+    old = {**results(batch, ["busy"])[0], "call_status": word, "called_at": "2020-01-01T00:00:00Z", "contact_id": "c"}
+    rows = results(words=["no_answer", "no_answer"])
+    history = [] if batch == "batch_1" else [[old]]
+    manifest = followed(tmp_path, history, rows=[*rows, old] if batch == "batch_1" else rows, since=MAY)
+    assert numbers(manifest) == [number(1)]
+    assert manifest.rejected_by_reason["refused"] == 1
+
+
+@pytest.mark.parametrize(
+    "written", ["12125550100", "0012125550100", "tel:+12125550100", "+1 (212) 555-0100", "2125550100"]
+)
+def test_attempts_count_in_every_writing_of_a_number(tmp_path: Path, written: str) -> None:
+    earlier = [[{**results("batch_0", ["no_answer"])[0], "phone_number": written}]]
+    rows = results(words=["no_answer"])
+    assert followed(tmp_path, earlier, rows=rows, max_attempts=2).rejected_by_reason == {"max_attempts": 1}
+    assert followed(tmp_path, earlier, rows=rows, max_attempts=3).contacts == 1
+
+
+def test_two_numbers_that_tell_their_country_are_compared_whole(tmp_path: Path) -> None:
+    rows = [{**results(words=["no_answer"])[0], "phone_number": "+16592345678"}]
+    other = [{**results("batch_0", ["completed"])[0], "phone_number": "+6592345678"}]
+    assert followed(tmp_path, [other], rows=rows).contacts == 1
+
+
+def test_instants_are_compared_as_instants(tmp_path: Path) -> None:
+    # 23:30 in UTC on the last of April; as text it would be after the first of May.
+    earlier = [{**results("batch_0", ["completed"])[0], "called_at": "2026-05-01T01:30:00+02:00"}]
+    assert followed(tmp_path, [earlier], rows=results(words=["busy"]), since=MAY).contacts == 1
+
+
+def test_the_campaign_that_called_last_has_the_person(tmp_path: Path) -> None:
+    later = [{**row, "called_at": "2026-06-02T00:00:00Z"} for row in results("batch_0", ["busy"])]
+    rows = results(words=["busy"])
+    assert followed(tmp_path, [later], rows=rows).rejected_by_reason == {"called_later": 1}
+    assert followed(tmp_path, [rows], rows=later, batch_call_id="batch_0").contacts == 1
+
+
+def test_the_people_of_another_follow_up_are_left_out(tmp_path: Path) -> None:
+    taken = ContactList.of([{"phone_number": number(1)}, {"phone_number": number(5)}])
+    manifest = followed(tmp_path, taken=[taken])
+    assert numbers(manifest) == [number(i) for i in (2, 3, 7)]
+    assert manifest.rejected_by_reason["taken"] == 1
+
+
+def test_the_customers_own_key_goes_along_and_stands_beside_a_reject(tmp_path: Path) -> None:
+    rows = [{**row, "contact_key": f"=cust_{n}"} for n, row in enumerate(results())]
+    manifest = followed(tmp_path, rows=rows)
+    keys = [entry.contact_key for entry in ContactList.from_manifest(manifest).entries()]
+    assert keys == [f"=cust_{n}" for n in (1, 2, 3, 7)]
+    rejects = list(csv.DictReader((tmp_path / "next.rejects.csv").read_text().splitlines()))
+    assert [row["contact_key"] for row in rejects] == [f"'=cust_{n}" for n in (0, 4, 5, 6)]
