@@ -44,7 +44,7 @@ def rows(count: int) -> Iterator[dict[str, str]]:
 
 def measure(count: int, *, placing: bool) -> dict[str, Any]:
     """Return seconds for all rows, and what became of them."""
-    from airflow_truedy.calling_hours import CallingHours, PlaceColumns, Placement, Placer
+    from airflow_truedy.calling_hours import CallingHours, PlaceColumns, Placement, Placer, Window, fewest_parts
     from airflow_truedy.contacts.columns import Columns
     from airflow_truedy.contacts.convert import begin, convert
     from airflow_truedy.contacts.rules import ContactRules
@@ -53,19 +53,21 @@ def measure(count: int, *, placing: bool) -> dict[str, Any]:
     rules = ContactRules(columns=Columns("phone", first_name="given", custom_fields=["state"]), region="US")
     became: Counter[object] = Counter()
     began = time.perf_counter()
-    place = Placer(CallingHours(PlaceColumns(zip="zip", state="state")), TODAY).place_contact
+    placer = Placer(CallingHours(PlaceColumns(zip="zip", state="state")), TODAY)
+    place = placer.place_contact
     for outcome in convert(*begin(made, rules)):
         if outcome.reason:
             became[outcome.reason.value] += 1
         elif placing:
             placed = place(outcome.row, f"+{outcome.number}")
-            became[str(placed.window) if isinstance(placed, Placement) else placed.value] += 1
+            became[placed.window if isinstance(placed, Placement) else placed.value] += 1
     seconds = time.perf_counter() - began
-    parts = [name for name in became if " " in str(name)]
+    windows = {window: count for window, count in became.items() if isinstance(window, Window)}
     return {
         "seconds": seconds,
-        "parts": len(parts),
-        "refused": {name: count for name, count in became.items() if name not in parts},
+        "parts": [len(set(fewest_parts(windows, placer.span, most).values())) for most in (None, 50, 20)],
+        "windows": len(windows),
+        "refused": {name: count for name, count in became.items() if isinstance(name, str)},
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -95,7 +97,7 @@ def main() -> None:
     print(
         f"peak memory: {few['peak_mb']:.1f} MB at {options.rows // 10:,} rows, {found['with']['peak_mb']:.1f} MB at all"
     )
-    print(f"{found['with']['parts']} parts; refused: {found['with']['refused']}")
+    print(f"{found['with']['windows']} windows in {found['with']['parts']} parts; refused: {found['with']['refused']}")
 
 
 if __name__ == "__main__":

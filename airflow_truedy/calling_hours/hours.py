@@ -16,6 +16,7 @@ from airflow_truedy.calling_hours.weekly import (
     days_text,
     earlier,
     holds,
+    minutes_of,
     shrunk,
 )
 from airflow_truedy.calling_hours.zones import UTC, Span, clock_of, distances, noon, offset_at, rank, zone_of
@@ -48,6 +49,15 @@ class Window(NamedTuple):
     start: str
     end: str
     days: tuple[int, ...]
+
+    @classmethod
+    def of(cls, zone: str, daily: DailyWindow) -> Window:
+        """Return a daily window by the clock of a zone."""
+        return cls(zone, clock_text(daily.start), clock_text(daily.end), daily.days)
+
+    def daily(self) -> DailyWindow:
+        """Return hours and days in minutes."""
+        return DailyWindow(*minutes_of(f"{self.start}-{self.end}"), self.days)
 
     def __str__(self) -> str:
         return f"{self.start}-{self.end} {self.zone}, {days_text(self.days)}"
@@ -139,28 +149,32 @@ class PlaceHours:
     @cached_property
     def window(self) -> Window | None:
         """The daily window with the most minutes in which calls are allowed on all days but :attr:`blocked`."""
-        return self._best[0]
+        found = []
+        for zone in () if self.uncovered else self.zones:
+            if daily := best_window(self._week_on_clock(zone_of(zone))):
+                found.append((Window.of(zone, daily), (daily.end - daily.start) * len(daily.days)))
+        if not found:
+            return None
+        window, _ = max(found, key=lambda each: each[1])
+        return window if len(self.blocked_in(window)) < len(self._days_of(window)) else None
 
     @cached_property
     def blocked(self) -> tuple[date, ...]:
         """Dates of the span, by the clock of the window, on which its hours are not allowed."""
-        return self._best[1]
+        return self.blocked_in(self.window) if self.window else ()
 
-    @cached_property
-    def _best(self) -> tuple[Window | None, tuple[date, ...]]:
-        found: list[tuple[int, str, DailyWindow]] = []
-        for name in () if self.uncovered else self.zones:
-            daily = best_window(self._week_on_clock(zone_of(name)))
-            if daily:
-                found.append(((daily.end - daily.start) * len(daily.days), name, daily))
-        if not found:
-            return None, ()
-        _, name, daily = max(found, key=lambda each: each[0])
-        window = Window(name, clock_text(daily.start), clock_text(daily.end), daily.days)
-        days = [day for day in self._span.days() if day.isoweekday() in daily.days]
-        zone, uneven = zone_of(name), self._uneven_days()
-        blocked = tuple(day for day in days if day in uneven and not self._is_safe(day, daily, zone))
-        return (None, ()) if len(blocked) == len(days) else (window, blocked)
+    def blocked_in(self, window: Window) -> tuple[date, ...]:
+        """
+        Return the dates, by the clock of a window, on which its hours are not allowed.
+
+        :param window: this place's, or one within it (:func:`~airflow_truedy.calling_hours.parts.fewest_parts`).
+        """
+        zone, daily = zone_of(window.zone), window.daily()
+        uneven = self._uneven_days(window.zone)
+        return tuple(day for day in self._days_of(window) if day in uneven and not self._is_safe(day, daily, zone))
+
+    def _days_of(self, window: Window) -> list[date]:
+        return [day for day in self._span.days() if day.isoweekday() in window.days]
 
     def _week_on_clock(self, zone: ZoneInfo) -> int:
         """All limits together by the clock of one zone; where its distance to another changes, both count."""
@@ -171,12 +185,13 @@ class PlaceHours:
                     week &= earlier(limit.week, distance)
         return week
 
-    def _uneven_days(self) -> set[date]:
+    def _uneven_days(self, zone: str) -> set[date]:
         """Days that may differ from others of their weekday: near closed days, clock changes and the ends of rules."""
         found = {self._span.first, self._span.last}
         for limit in self._limits:
-            changes = [instant.date() for instant, _ in clock_of(limit.zone.key, self._around)[1:]]
-            found.update(limit.closed, changes, {limit.first, limit.last} - {date.min, date.max})
+            found.update(limit.closed, {limit.first, limit.last} - {date.min, date.max})
+        for name in {zone, *(limit.zone.key for limit in self._limits)}:
+            found.update(instant.date() for instant, _ in clock_of(name, self._around)[1:])
         return {day + offset * _A_DAY for day in found for offset in (-1, 0, 1)}
 
     def _is_safe(self, day: date, daily: DailyWindow, zone: ZoneInfo) -> bool:
