@@ -1,12 +1,14 @@
 """
-A million rows into a contacts file: rate against a bare libphonenumber loop, and peak memory.
+A million rows into a contacts file: rate against a bare libphonenumber loop, and peak memory; how much of the rate
+``numbering_plans.py`` buys; and what a set of numbers costs.
 
     python benchmarks/contacts_million.py [--rows 1000000] [--dsn postgresql://...]
 
 The bare loop calls ``parse``, ``is_valid_number`` and ``format_number`` on the same rows and does nothing
 else. With ``--dsn`` the rows are put into a table of that PostgreSQL database first and both read them from
 there through a named cursor; without it a generator makes them. Every measurement has a process of its own,
-so that its peak memory is its own, and the two kinds take turns, so that a busy machine meets both.
+so that its peak memory is its own, and the two kinds take turns, so that a busy machine meets both. Seconds are those
+of the processor, which other processes of a busy machine do not add to.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -90,10 +92,10 @@ def fill(count: int, dsn: str) -> None:
         execute_values(cursor, f"INSERT INTO {TABLE} ({', '.join(NAMES)}) VALUES %s", made_up(count), page_size=5_000)
 
 
-def bare(count: int, dsn: str | None) -> dict[str, Any]:
+def bare(count: int, dsn: str | None, _: Any) -> dict[str, Any]:
     import phonenumbers
 
-    started = time.perf_counter()
+    started = time.process_time()
     valid = 0
     for row in rows(count, dsn):
         try:
@@ -103,7 +105,31 @@ def bare(count: int, dsn: str | None) -> dict[str, Any]:
         if phonenumbers.is_valid_number(number):
             phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
             valid += 1
-    return {"valid": valid, "seconds": time.perf_counter() - started}
+    return {"valid": valid, "seconds": time.process_time() - started}
+
+
+def without_plans(count: int, dsn: str | None, duplicates: Any) -> dict[str, Any]:
+    """The same with libphonenumber alone."""
+    from airflow_truedy.contacts import numbers
+
+    numbers.shortcut = lambda *_: None  # type: ignore[attr-defined]
+    return prepared(count, dsn, duplicates)
+
+
+def number_set(count: int, *others: Any) -> dict[str, Any]:
+    """Numbers of two countries, half of them spread over eight billion."""
+    from airflow_truedy.contacts.number_set import NumberSet
+
+    chance, numbers = random.Random(1), NumberSet()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.process_time()
+    for _ in range(count):
+        if chance.random() < 0.5:
+            numbers.add(12_120_000_000 + chance.randrange(8_000_000_000))
+        else:
+            numbers.add(4_915_100_000_000 + chance.randrange(100_000_000))
+    seconds = time.process_time() - started
+    return {"seconds": seconds, "mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
 
 
 def prepared(count: int, dsn: str | None, duplicates: Any) -> dict[str, Any]:
@@ -113,11 +139,19 @@ def prepared(count: int, dsn: str | None, duplicates: Any) -> dict[str, Any]:
 
     columns = Columns("phone", first_name="given", last_name="family", email="mail", custom_fields=["plan"])
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
+        started = time.process_time()
         rules = ContactRules(region=RegionColumn("country"), columns=columns, duplicates=duplicates)
         (manifest,) = prepare_contacts(rows(count, dsn), Path(folder) / "contacts.jsonl.gz", rules)
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
     return {"contacts": manifest.contacts, "size": manifest.size, "seconds": seconds}
+
+
+KINDS: dict[str, Callable[..., dict[str, Any]]] = {
+    "bare": bare,
+    "prepared": prepared,
+    "without_plans": without_plans,
+    "number_set": number_set,
+}
 
 
 def measured(*arguments: str) -> dict[str, Any]:
@@ -134,11 +168,10 @@ def main() -> None:
     parser.add_argument("--dsn", help="PostgreSQL database to make a table in; default: a generator")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--duplicates", default="first")
-    parser.add_argument("--only", choices=("bare", "prepared"), help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=tuple(KINDS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
-        more = () if options.only == "bare" else (options.duplicates,)
-        result = (bare if options.only == "bare" else prepared)(options.rows, options.dsn, *more)
+        result = KINDS[options.only](options.rows, options.dsn, options.duplicates)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({**result, "peak_mb": peak}))
         return
@@ -158,9 +191,13 @@ def report(options: argparse.Namespace) -> None:
         for name, found in (("bare loop", plain), ("contacts file", whole)):
             rate = options.rows / found["seconds"]
             print(f"{name:<14} {found['seconds']:7.1f} s {rate:9,.0f} rows/s  peak {found['peak_mb']:6.1f} MB")
+    slow = measured("--only", "without_plans", "--rows", str(options.rows), *fixed)
+    numbers = measured("--only", "number_set", "--rows", str(options.rows))
     few = measured("--only", "prepared", "--rows", str(options.rows // 10), *fixed)
     print(f"rate against the bare loop: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
     print(f"peak memory: {few['peak_mb']:.1f} MB at {options.rows // 10:,} rows, {whole['peak_mb']:.1f} MB at all")
+    print(f"without numbering_plans.py: {slow['seconds'] / whole['seconds']:.2f} times as long")
+    print(f"a set of {options.rows:,} numbers: {numbers['mb']:.1f} MB, {numbers['seconds']:.1f} s")
     print(f"{whole['contacts']:,} contacts, file of {whole['size'] / 1e6:.1f} MB")
 
 

@@ -4,8 +4,10 @@ The straight road through libphonenumber's numbering plans, for digits that need
 libphonenumber compiles and tries some thirty patterns for a number, most of them twice. Where nothing has to
 be interpreted (a country code or the national prefix in front, digits behind), this module asks the same
 metadata in the same order, compiled once, several times as fast. It answers only for ordinary numbers; for
-everything else it says nothing, and libphonenumber decides. A test holds the two against each other for all
-countries.
+everything else it says nothing, and libphonenumber decides.
+
+It stays only while ``make bench`` shows what it buys (``benchmarks/contacts_million.py`` prints the time without it),
+and while ``tests/contacts/test_numbers.py`` holds it against libphonenumber in every region.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class _Region:
         self.general_lengths = frozenset(general.possible_length if general else ())
 
     def is_wanted(self, nsn: str) -> bool | None:
-        """Whether the number is an ordinary one; ``None``: it is none of this region."""
+        """Tell whether the number is an ordinary one; ``None``: it is not one of this region."""
         length = len(nsn)
         if (self.general_lengths and length not in self.general_lengths) or not self.is_general(nsn):
             return None
@@ -67,7 +69,7 @@ class _Region:
 
 def shortcut(digits: str, region: str | None) -> str | None:
     """
-    The E.164 number of an ordinary number, if it takes no interpretation to say.
+    Return the E.164 number of an ordinary number, if it takes no interpretation.
 
     :param digits: ASCII digits with or without ``+``, nothing else.
     :param region: ISO 3166 code of the region in which digits without ``+`` are read, known to exist.

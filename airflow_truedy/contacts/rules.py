@@ -107,8 +107,7 @@ class ContactRules:
         there, region = {*present}, self.region
         named: dict[Any, Any] = {}
         for name in self.named() - there:
-            alike = [each for each in there if isinstance(each, str) and each.casefold() == name.casefold()]
-            named[name] = alike[0] if len(alike) == 1 else None
+            named[name] = column_called(name, there)
         missing = sorted(str(name) for name, found in named.items() if found is None)
         if missing:
             raise MissingColumnError(f"No column {missing} in the rows; there are {sorted(map(str, there))}")
@@ -120,6 +119,15 @@ class ContactRules:
             region=RegionColumn(named.get(region.name, region.name)) if isinstance(region, RegionColumn) else region,
             split_by=named.get(self.split_by, self.split_by),
         )
+
+
+def column_called(name: str, present: Iterable[Any]) -> str | None:
+    """Return the column with this name; upper and lower case may differ where that leaves one. Else ``None``."""
+    there = list(present)
+    if name in there:
+        return name
+    alike = [each for each in there if isinstance(each, str) and each.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def columns_of(stated: Columns | Mapping[str, Any] | None) -> Columns:

@@ -20,6 +20,14 @@ _is_code = re.compile(r"[0-9A-Z]{5}").fullmatch
 _LARGEST_ERRNO = 999_999
 #: PostgreSQL's libraries say in which line of the query an error is.
 _LINE = re.compile(r"^LINE (\d{1,4}): ", re.MULTILINE)
+#: Values in a statement: quoted text, also of PostgreSQL's dollar quotes, and comments, which may name somebody.
+_VALUES = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_find_names = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*").findall
+#: Words of SQL that are words of a driver's sentence too.
+_is_word = re.compile(
+    r"select|from|where|and|or|not|in|is|as|on|by|to|of|for|at|near|with|no|table|column|type|line|all|any|order|group",
+    re.IGNORECASE,
+).fullmatch
 #: All that is ever repeated of a driver's words, for drivers that have no codes.
 _PHRASES = (
     "no such table",
@@ -58,7 +66,7 @@ def query_rows(connect: Callable[[], Any], name: str, sql: str, parameters: Any 
 
     with closing(ask(connect, refused=refused)) as connection, closing(_cursor(connection)) as cursor:
         cursor.arraysize = _BATCH
-        ask(cursor.execute, sql, *([parameters] if parameters else []), refused=refused)
+        ask(cursor.execute, sql, *([parameters] if parameters else []), refused=refused, sql=sql)
         batch = ask(cursor.fetchmany, _BATCH, refused=refused)
         # Named cursors know their columns only once something was fetched.
         names = [column[0] for column in cursor.description or ()]
@@ -76,23 +84,27 @@ def _cursor(connection: Any) -> Any:
     return connection.cursor(name=_CURSOR_NAME) if is_postgres else connection.cursor()
 
 
-def ask(call: Callable[..., _Answer], *args: Any, refused: Callable[[str], Exception]) -> _Answer:
+def ask(call: Callable[..., _Answer], *args: Any, refused: Callable[[str], Exception], sql: str = "") -> _Answer:
     """
     Do one thing with a database. What its driver says of an error may show the row that it is about, so it stays here.
 
     :param call: what to do, with ``args``.
     :param refused: makes the error that is raised instead, of what may be told.
+    :param sql: the statement: names of tables and columns that stand in it may be told. Default: none.
     """
     try:
         return call(*args)
     except Exception as error:
-        told = told_of(error)
+        told = told_of(error, sql)
     # Not inside the except: it would carry the driver's error along as its context.
     raise refused(told)
 
 
-def told_of(error: Exception) -> str:
-    """What may be told of a driver's error: its kind, code and place. Never a value, so none of its own words."""
+def told_of(error: Exception, sql: str = "") -> str:
+    """
+    Return what may be told of a driver's error: its kind, code and place, and names that the statement holds too. Never
+    a value, so none of its own words.
+    """
     code = _code_of(error)
     told = f"{type(error).__name__} {code}" if code else type(error).__name__
     text = str(error)
@@ -104,7 +116,15 @@ def told_of(error: Exception) -> str:
         if name := getattr(diag, f"{kind}_name", None):
             told += f", {kind} {name}"
     line = _LINE.search(text)
-    return f"{told}, line {line[1]}" if line else told
+    told += f", line {line[1]}" if line else ""
+    names = _names_in(text.partition("\n")[0], sql)
+    return f"{told} ({', '.join(names)})" if names else told
+
+
+def _names_in(text: str, sql: str) -> list[str]:
+    """The names of tables and columns in a driver's words that its statement has too, outside of quoted values."""
+    stated = set(_find_names(_VALUES.sub(" ", sql)))
+    return [name for name in dict.fromkeys(_find_names(text)) if name in stated and not _is_word(name)]
 
 
 def _code_of(error: Exception) -> str | None:

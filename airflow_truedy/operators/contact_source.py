@@ -1,4 +1,4 @@
-"""Whom a task is to call: a list, a file or a manifest, as one streamable list of contacts."""
+"""What the parameter ``contacts`` stands for: a list, a file or a manifest, as one streamable list of contacts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def contact_list_of(value: Any) -> ContactList | None:
         return None
     if isinstance(value, str):
         if is_content(value):
-            raise ContactsError("contacts is text that is neither JSON nor YAML, and no path or URI either.")
+            raise ContactsError("contacts is text that is neither JSON nor YAML, nor a path or URI.")
         return ContactList.from_file(ObjectStoragePath(value))
     if isinstance(value, Mapping):
         if is_manifest(value):
@@ -41,7 +41,7 @@ def contact_list_of(value: Any) -> ContactList | None:
         people = list(value)
         for position, person in enumerate(people, 1):
             if not isinstance(person, Mapping):
-                raise ContactsError(f"Contact {position} is {type(person).__name__}, no mapping with phone_number.")
+                raise ContactsError(f"Contact {position} is {type(person).__name__}, not a mapping with phone_number.")
         return ContactList.of(people)
     raise ContactsError(
         f"contacts is {type(value).__name__}: give a list of mappings, a contacts manifest, or the path or URI of a "

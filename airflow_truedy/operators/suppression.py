@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
-from airflow_truedy.contacts.rules import check_list_region
+from airflow_truedy.contacts.rules import check_list_region, column_called
 from airflow_truedy.files.rows import ReadOptions
 
 if TYPE_CHECKING:
@@ -140,13 +140,18 @@ def _salt(source: SqlSuppression | FileSuppression) -> str:
 def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> Iterator[Any]:
     from airflow_truedy.files.rows import BrokenRow
 
+    found = None
     for row in rows:
-        if column is not None and column not in row:
-            raise MissingColumnError(f"{name}: no column {column!r}; there are {sorted(row)}")
         if isinstance(row, BrokenRow):
             yield "unreadable row"  # counts as an entry that cannot be read
+        elif column is None:
+            yield next(iter(row.values()), None)
         else:
-            yield row[column] if column is not None else next(iter(row.values()), None)
+            if found is None or found not in row:
+                found = column_called(column, row)
+            if found is None:
+                raise MissingColumnError(f"{name}: no column {column!r}; there are {sorted(row)}")
+            yield row[found]
 
 
 def _moment(value: datetime | str | None) -> datetime | None:

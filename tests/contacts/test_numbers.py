@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import random
 from decimal import Decimal
 from pathlib import Path
 
@@ -232,6 +233,23 @@ def test_the_shortcut_says_what_libphonenumber_says_or_nothing(case: tuple[str, 
     digits, region = case
     short = shortcut(digits, region)
     assert short is None or short == by_libphonenumber(digits, region)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_shortcut_is_right_in_every_region(region: str) -> None:
+    chance = random.Random(region)
+    code = str(phonenumbers.country_code_for_region(region))
+    trunk = phonenumbers.ndd_prefix_for_region(region, True) or ""
+    for kind in range(8):
+        example = phonenumbers.example_number_for_type(region, kind)
+        for _ in range(10 if example else 0):
+            digits = list(phonenumbers.national_significant_number(example))
+            for at in chance.sample(range(len(digits)), k=min(3, len(digits))):
+                digits[at] = chance.choice("0123456789")
+            nsn = "".join(digits)
+            for text in (nsn, trunk + nsn, code + nsn, f"+{code}{nsn}", f"00{code}{nsn}", nsn[1:], nsn + "0"):
+                short = shortcut(text, region)
+                assert short is None or short == by_libphonenumber(text, region), text
 
 
 @pytest.mark.parametrize("region", REGIONS)

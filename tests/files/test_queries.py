@@ -58,3 +58,21 @@ def test_what_a_driver_says_is_nowhere_in_the_error_that_takes_its_place() -> No
 
 def test_what_works_is_passed_on() -> None:
     assert ask(max, 1, 2, refused=RefusedError) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sql", "told"),
+    [
+        ("no such table: poeple", "SELECT * FROM poeple", "DriverError: no such table (poeple)"),
+        ("no such column: p.nmae", "SELECT p.nmae FROM people p", "DriverError: no such column (p.nmae)"),
+        ('column "nmae" does not exist', "SELECT nmae FROM people", "DriverError (nmae)"),
+        ("no such column: Zebulon", "SELECT 'Zebulon' FROM people", "DriverError: no such column"),
+        ('bad value "Zebulon"', "SELECT 1 -- for Zebulon", "DriverError"),
+        ('bad value "Zebulon"', "SELECT $x$ Zebulon $x$ /* Zebulon */", "DriverError"),
+        ('bad value "it\'s Zebulon"', "SELECT 'it''s Zebulon', plan", "DriverError"),
+        ("bad value 12125550100", "SELECT 12125550100", "DriverError"),
+        ("conflict\nDETAIL: Zebulon", "SELECT Zebulon", "DriverError"),
+    ],
+)
+def test_names_that_the_statement_holds_too_are_told(words: str, sql: str, told: str) -> None:
+    assert told_of(driver_error(words), sql) == told

@@ -281,6 +281,15 @@ def test_do_not_call_lists_come_from_queries_and_files(sqlite: str, tmp_path: Pa
     assert manifest["suppressed"] == 2
 
 
+def test_the_column_of_a_list_may_differ_in_upper_and_lower_case(sqlite: str, tmp_path: Path) -> None:
+    source = SqlSuppression(
+        "SELECT phone AS NUMBER FROM people WHERE country = 'GB'", "crm", region="GB", column="number"
+    )
+    manifest = operator(tmp_path, suppression=source).execute(context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["suppressed"] == 1
+
+
 def test_a_stale_list_fails_the_task_and_may_be_retried(sqlite: str, tmp_path: Path) -> None:
     file = tmp_path / "dnc.csv"
     file.write_text("number\n")
