@@ -25,6 +25,21 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "true, false, or the path of a CA bundle.",
         "schema": {"type": ["string", "null"]},
     },
+    "settle": {
+        "label": "Settle (seconds)",
+        "description": "After so long a change is seen in every read and list of the server. Default: 15.",
+        "schema": {"type": ["number", "null"], "minimum": 0},
+    },
+    "dry_run": {
+        "label": "Dry run",
+        "description": "Tasks only log what they would do: nothing is changed, nobody is called.",
+        "schema": {"type": ["boolean", "null"]},
+    },
+    "only_numbers": {
+        "label": "Only these numbers",
+        "description": "The only numbers that may be called, E.164, separated by commas. Others are refused.",
+        "schema": {"type": ["string", "null"]},
+    },
     "dashboard_url": {
         "label": "Dashboard URL",
         "description": "Address of a campaign for the link in the UI, with {batch_call_id} in it.",
@@ -33,7 +48,8 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    "hidden-fields": ["schema", "login", "port"],
+    # The port stays: the test button of Airflow 3.3.2 works only for a connection that has one.
+    "hidden-fields": ["schema", "login"],
     "relabeling": {"host": "Base URL", "password": "API key"},
-    "placeholders": {"host": "https://api.truedy.ai/api/public/v1", "password": "truedy_..."},
+    "placeholders": {"host": "https://api.truedy.ai/api/public/v1", "password": "truedy_...", "port": "443"},
 }

@@ -25,6 +25,4 @@ def short_lived_client(settings: ClientSettings) -> TruedyClient:
     from airflow_truedy.api.client import TruedyClient
 
     impatient = dataclasses.replace(settings, timeout=_TIMEOUT, requests_per_minute=0.0)
-    return TruedyClient(
-        **{field.name: getattr(impatient, field.name) for field in dataclasses.fields(impatient)}, max_wait=0.0
-    )
+    return TruedyClient(**impatient.client_arguments(), max_wait=0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import time
@@ -14,9 +13,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.client import AsyncTruedyClient, TruedyClient
 from airflow_truedy.api.errors import TruedyError
-from airflow_truedy.hooks.async_settings import settings_of
-from airflow_truedy.hooks.diagnosis import diagnose
-from airflow_truedy.hooks.settings import ClientSettings
+from airflow_truedy.hooks.settings import ClientSettings, diagnose
 from airflow_truedy.links.batch_calls import campaign_url
 
 if TYPE_CHECKING:
@@ -86,10 +83,12 @@ def _signed(method: M, endpoint: Callable[..., Any]) -> M:
     return method
 
 
-def _client_arguments(settings: ClientSettings) -> dict[str, Any]:
-    """Return the settings as keyword arguments of a client, without what is not stated."""
-    stated = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    return {name: value for name, value in stated.items() if value is not None}
+def _tell(hook: BaseHook, conn_id: str, settings: ClientSettings) -> None:
+    restrictions = settings.restrictions()
+    if restrictions:
+        hook.log.warning("Connection %r, %s: %s.", conn_id, settings.base_url, restrictions)
+    else:
+        hook.log.info("Connection %r, %s.", conn_id, settings.base_url)
 
 
 class _ConnectionType:
@@ -109,7 +108,7 @@ class TruedyHook(_ConnectionType, BaseHook):
 
     :param truedy_conn_id: Airflow connection: password = API key; host = base URL (default
         ``https://api.truedy.ai/api/public/v1``); extra: ``timeout`` (seconds), ``requests_per_minute``, ``proxy``,
-        ``verify``, ``headers``, ``dashboard_url``.
+        ``verify``, ``headers``, ``settle`` (seconds), ``dry_run``, ``only_numbers``, ``dashboard_url``.
     :raises ConnectionFieldError: at the first use, if the key is missing or a field cannot be used.
     """
 
@@ -118,13 +117,17 @@ class TruedyHook(_ConnectionType, BaseHook):
         self.truedy_conn_id = truedy_conn_id
 
     @cached_property
+    def settings(self) -> ClientSettings:
+        """What the connection states; read once, at the first use."""
+        connection = self.get_connection(self.truedy_conn_id)
+        return ClientSettings.read(connection, connection.extra_dejson)
+
+    @cached_property
     def client(self) -> TruedyClient:
         """The API client of this hook."""
-        return TruedyClient(**self._client_arguments())
-
-    def _client_arguments(self) -> dict[str, Any]:
-        connection = self.get_connection(self.truedy_conn_id)
-        return _client_arguments(ClientSettings.read(connection, connection.extra_dejson))
+        client = TruedyClient(**self.settings.client_arguments())
+        _tell(self, self.truedy_conn_id, self.settings)
+        return client
 
     def get_conn(self) -> TruedyClient:
         """Return the API client of this hook."""
@@ -132,8 +135,7 @@ class TruedyHook(_ConnectionType, BaseHook):
 
     def campaign_url(self, batch_call_id: str) -> str:
         """Return where a person sees the batch call; extra ``dashboard_url`` overrides Truedy's own dashboard."""
-        extra = self.get_connection(self.truedy_conn_id).extra_dejson
-        return campaign_url(self.client.base_url, batch_call_id, extra.get("dashboard_url"))
+        return campaign_url(self.settings.base_url, batch_call_id, self.settings.dashboard_url)
 
     def close(self) -> None:
         """Close the connection pool; the next request opens another."""
@@ -153,14 +155,17 @@ class TruedyHook(_ConnectionType, BaseHook):
         """Read one page of agents and say what came of it; used by Airflow's own connection test."""
         try:
             # Somebody looks at a form and waits: the first answer counts, whatever it is.
-            with TruedyClient(**self._client_arguments(), max_wait=0) as client:
+            settings = self.settings
+            with TruedyClient(**settings.client_arguments(), max_wait=0) as client:
                 began = time.perf_counter()
                 page = client.send(endpoints.list_agents().page(("offset", 0)))
                 milliseconds = (time.perf_counter() - began) * 1000
         except (TruedyError, ValueError, OSError) as problem:
             return False, diagnose(problem)
-        count = page.pagination.get("total", len(page.items))
-        return True, f"Connected to {client.base_url}: {count} agents, answer in {milliseconds:.0f} ms."
+        count = len(page.items) if page.total is None else page.total
+        told = f"Connected to {client.base_url}: {count} agents, answer in {milliseconds:.0f} ms."
+        restrictions = settings.restrictions()
+        return True, f"{told} This connection may not dial freely: {restrictions}." if restrictions else told
 
     list_batch_calls = _pages(endpoints.list_batch_calls)
     create_batch_call = _send(endpoints.create_batch_call)
@@ -200,13 +205,21 @@ class TruedyAsyncHook(_ConnectionType, BaseHook):
         super().__init__()
         self.truedy_conn_id = truedy_conn_id
         self._client: AsyncTruedyClient | None = None
+        self._settings: ClientSettings | None = None
 
     async def get_async_conn(self) -> AsyncTruedyClient:
         """Return the API client of this hook; the connection is resolved with Airflow's async API only."""
         if self._client is None:
-            settings = await settings_of(self, self.truedy_conn_id)
-            self._client = AsyncTruedyClient(**_client_arguments(settings))
+            settings = await self.get_settings()
+            self._client = AsyncTruedyClient(**settings.client_arguments())
+            _tell(self, self.truedy_conn_id, settings)
         return self._client
+
+    async def get_settings(self) -> ClientSettings:
+        """Return what the connection states; read once, at the first use."""
+        if self._settings is None:
+            self._settings = await ClientSettings.read_async(self, self.truedy_conn_id)
+        return self._settings
 
     async def aclose(self) -> None:
         """Close the connection pool; the next request opens another."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_truedy.hooks.async_settings import settings_of
+from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.hooks.truedy import TruedyAsyncHook
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.shared_reader import waiting_for
@@ -105,7 +105,7 @@ class BatchCallTrigger(BaseTrigger):
         from airflow_truedy.hooks.short_lived import short_lived_client
 
         try:
-            with short_lived_client(await settings_of(TruedyAsyncHook, self.truedy_conn_id)) as client:
+            with short_lived_client(await ClientSettings.read_async(TruedyAsyncHook, self.truedy_conn_id)) as client:
                 pausing = asyncio.to_thread(pause_for_kill, client, key, batch_call_id)
                 self.log.info(await asyncio.wait_for(pausing, _KILL_SECONDS))
         except Exception as problem:

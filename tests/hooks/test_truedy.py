@@ -123,7 +123,7 @@ class TestMethods:
     async def test_the_async_twin_does_both(self, define: Define, server: respx.MockRouter) -> None:
         define()
         server.get("/batch-calls/batch_1").respond(json=BATCH)
-        server.get("/agents").respond(json=AGENTS)
+        server.get("/agents").respond(json={"data": AGENTS["data"], "pagination": {"total": 1}})
         async with TruedyAsyncHook() as hook:
             assert (await hook.get_batch_call("batch_1")).status == "draft"
             assert [agent.id async for agent in hook.list_agents()] == ["agt_1"]
