@@ -1,5 +1,5 @@
 """
-Send endpoint calls over HTTP: :class:`TruedyClient` and :class:`AsyncTruedyClient`.
+Send requests over HTTP: :class:`TruedyClient` and :class:`AsyncTruedyClient`.
 
 The only module that knows the HTTP library. The API key sits in an auth object that shows nothing, never
 among the client's headers; no library exception leaves this module, so none carries a request with its
@@ -15,49 +15,63 @@ import platform
 import ssl
 import time
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
-from tenacity import AsyncRetrying, Retrying, retry_if_exception
 
 from airflow_truedy import __version__
 from airflow_truedy.api import decoding
 from airflow_truedy.api.errors import (
     InvalidPayloadError,
+    RateLimitedError,
     RequestTimeoutError,
+    TooLateError,
     TruedyError,
     UnreachableError,
     UnreadableAnswerError,
 )
-from airflow_truedy.api.pacing import Pacer
 from airflow_truedy.api.paging import Pager
-from airflow_truedy.api.request import IDEMPOTENCY_HEADER
-from airflow_truedy.api.retries import Repeats
+from airflow_truedy.api.rate_limit import RateLimiter
+from airflow_truedy.api.request import IDEMPOTENCY_HEADER, Page
+from airflow_truedy.api.restrictions import refuse_if_forbidden
+from airflow_truedy.api.retries import MAX_ATTEMPTS, Attempts
 from airflow_truedy.api.scrub import HIDDEN
+from airflow_truedy.api.server_clock import ServerClock
+from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     from typing_extensions import Self
 
     from airflow_truedy.api.request import ListRequest, Request
 
+log = logging.getLogger(__name__)
+
 DEFAULT_BASE_URL = "https://api.truedy.ai/api/public/v1"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_REQUESTS_PER_MINUTE = 60
 DEFAULT_MAX_WAIT = 120.0
+#: Bytes of one answer after decompression. A page of 100 contacts has some 100 kB, the longest transcript a few MB;
+#: a compressed answer of 300 kB may hold 2 GB, which would take the worker's memory.
+LARGEST_ANSWER = 32 * 1024 * 1024
+#: Times the timeout that one attempt may last as a whole. The timeout itself starts anew with every byte, so a server
+#: that sends one now and then would keep a task for ever.
+WHOLE_REQUEST_FACTOR = 3.0
 _LONGEST_CONNECT = 10.0
 _SLOW_READ = 60.0
 # What looks like the key is taken out of answers; a shorter one (of a sandbox) could occur there by chance.
 _SHORTEST_SECRET = 8
+_TOO_SLOW = "the answer came too slowly to be waited for"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# Twice compressed, or by a better method, a small piece of an answer could already fill the memory.
+_KNOWN_ENCODINGS = ("", "identity", "gzip", "deflate")
 
 T = TypeVar("T")
-H = TypeVar("H")
+H = TypeVar("H", httpx.Client, httpx.AsyncClient)
 
 
 class _KeyAuth(httpx.Auth):
@@ -72,39 +86,56 @@ class _KeyAuth(httpx.Auth):
         yield request
 
 
-_sending: ContextVar[bool] = ContextVar("airflow_truedy_sending", default=False)
+class _QuietUrl(httpx.URL):
+    """An address that shows no query: the library logs every address, and a query may hold a name (``search``)."""
+
+    def __str__(self) -> str:
+        return super().__str__().partition("?")[0]
+
+    __repr__ = __str__
 
 
-class _WithoutQuery(logging.Filter):
-    """The library logs every URL; a query of ours may hold a name or a number (``search``)."""
+class _Body:
+    """
+    The body of an answer while it arrives: neither larger nor slower than it may be.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        if _sending.get() and isinstance(record.args, tuple):
-            record.args = tuple(
-                part.copy_with(query=None) if isinstance(part, httpx.URL) else part for part in record.args
-            )
-        return True
+    :param request: what was sent.
+    :param response: the answer, of which nothing but the headers was read yet.
+    :param ends: when it must be complete, in seconds of the monotonic clock.
+    :raises UnreadableAnswerError: if its size cannot be limited.
+    """
+
+    def __init__(self, request: Request[Any], response: httpx.Response, ends: float) -> None:
+        self._where: dict[str, Any] = {"operation": request.operation, "status": response.status_code}
+        self._ends = ends
+        self._pieces: list[bytes] = []
+        self._size = 0
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in _KNOWN_ENCODINGS:
+            raise UnreadableAnswerError("compressed in a way that was not asked for", **self._where)
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece, decompressed."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > LARGEST_ANSWER:
+            raise UnreadableAnswerError(f"the answer is larger than {LARGEST_ANSWER // 1024**2} MB", **self._where)
+        if time.monotonic() > self._ends:
+            raise RequestTimeoutError(_TOO_SLOW, **self._where)
+
+    def whole(self) -> bytes:
+        """Return all that came."""
+        return b"".join(self._pieces)
 
 
-logging.getLogger("httpx").addFilter(_WithoutQuery())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    mark = _sending.set(True)
-    try:
-        yield
-    finally:
-        _sending.reset(mark)
-
-
-class _Sender(ABC, Generic[H]):
+class _Client(ABC, Generic[H]):
     """
     What both clients share.
 
     :param api_key: the key; sent as a bearer token and shown nowhere.
     :param base_url: the API's address up to and with ``/v1``.
-    :param timeout: seconds to wait for an answer. Default: 30; creates, adds and imports get at least 60.
+    :param timeout: seconds to wait for an answer; the whole of it may take three times as long. Default: 30; creates,
+        adds and imports get at least 60.
     :param requests_per_minute: how many requests this client sends a minute at most. Default: 60; None or 0
         for no limit.
     :param proxy: a proxy's URL. Default: what the environment says.
@@ -112,12 +143,14 @@ class _Sender(ABC, Generic[H]):
         with. Default: yes.
     :param headers: sent with every request; neither the key's nor the idempotency header.
     :param user_agent: added to the User-Agent, e.g. ``apache-airflow/3.3.2``.
+    :param dry_run: refuse every request that would change something. Default: no.
+    :param only_numbers: the only numbers that may be called, E.164. Default: all.
     :param transport: a transport of the HTTP library, for tests.
     :param sleep: how to wait, for pacing and between attempts; a coroutine function for the async client.
-    :param clock: seconds since 1970.
+    :param clock: our clock, seconds since 1970.
     :param max_wait: the most seconds that one send spends waiting between attempts. Default: 120.
-    :param pacer: shared with other clients of the same key; it then sets the pace.
-    :raises InvalidPayloadError: for a key, address or header that cannot be sent.
+    :param rate_limiter: shared with other clients of the same key; it then sets the pace.
+    :raises InvalidPayloadError: for a key, address, header or proxy that cannot be used.
     """
 
     def __init__(
@@ -131,26 +164,32 @@ class _Sender(ABC, Generic[H]):
         verify: bool | str | ssl.SSLContext = True,
         headers: Mapping[str, str] | None = None,
         user_agent: str | None = None,
+        dry_run: bool = False,
+        only_numbers: Collection[str] = (),
         transport: Any = None,
         sleep: Callable[[float], Any] | None = None,
         clock: Callable[[], float] = time.time,
         max_wait: float = DEFAULT_MAX_WAIT,
-        pacer: Pacer | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
         agent = f"airflow-provider-truedy/{__version__} python/{platform.python_version()}"
         own_headers = {
             **(headers or {}),
             "Accept": "application/json",
+            "Accept-Encoding": "gzip",
             "User-Agent": f"{agent} {user_agent}" if user_agent else agent,
         }
         _check(api_key, base_url, own_headers)
         self.base_url = base_url.rstrip("/")
+        self.dry_run = dry_run
+        self.only_numbers = frozenset(only_numbers)
         self._key = api_key
         self._timeout = timeout
         self._sleep: Callable[[float], Any] = sleep or self._default_sleep()
         self._clock = clock
+        self._server_clock = ServerClock(clock)
         self._max_wait = max_wait
-        self._pacer = pacer or Pacer(requests_per_minute, clock)
+        self._rate_limiter = rate_limiter or RateLimiter(requests_per_minute, clock)
         self._options: dict[str, Any] = {
             "auth": _KeyAuth(api_key),
             "headers": own_headers,
@@ -158,11 +197,15 @@ class _Sender(ABC, Generic[H]):
             "verify": _ssl(verify),
             "transport": transport,
         }
-        self._http: H = self._open()
+        self._http: H = self._opened()
         self._pid = os.getpid()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    def now(self) -> datetime:
+        """Return the server's time in UTC, as its answers tell it; our own until one did."""
+        return self._server_clock.now()
 
     @abstractmethod
     def _open(self) -> H: ...
@@ -174,44 +217,84 @@ class _Sender(ABC, Generic[H]):
     def _connections(self) -> H:
         if self._pid != os.getpid():
             # Forked: the sockets belong to the parent. Leave them alone, do not even close them.
-            self._http, self._pid = self._open(), os.getpid()
+            self._http, self._pid = self._opened(), os.getpid()
         return self._http
 
-    def _arguments(self, request: Request[Any]) -> dict[str, Any]:
-        read = max(_SLOW_READ, self._timeout) if request.slow else self._timeout
-        connect = min(_LONGEST_CONNECT, self._timeout)
-        return {
-            "method": request.method,
-            "url": self.base_url + request.path,
-            "params": request.query or None,
-            "content": request.body,
-            "headers": dict(request.headers),
-            "timeout": httpx.Timeout(connect=connect, read=read, write=read, pool=connect),
-        }
+    def _opened(self) -> H:
+        try:
+            return self._open()
+        except (httpx.InvalidURL, ValueError, ImportError):
+            problem = _proxy_problem(self._options["proxy"])
+        # Raised out here, so that the library's own words, with the proxy's password, are not this one's context.
+        raise InvalidPayloadError("invalid client settings", problems=[problem])
 
-    def _read(self, request: Request[T], response: httpx.Response) -> T:
-        body = response.content
+    def _begin(self, request: Request[Any]) -> Attempts:
+        refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
+        return Attempts(request, self._max_wait)
+
+    def _refuse_if_too_late(self, request: Request[Any]) -> None:
+        if request.not_after is not None and self.now() > request.not_after:
+            late = f"it is {utc_text(self.now())} on the server, too late for {utc_text(request.not_after)}"
+            raise TooLateError(late, operation=request.operation)
+
+    def _prepared(self, http: H, request: Request[Any]) -> httpx.Request:
+        """Return the request in the library's form; the same bytes whenever it is called."""
+        read = self._longest_silence(request)
+        connect = min(_LONGEST_CONNECT, self._timeout)
+        headers: dict[str, str] = dict(request.headers)
+        form: dict[str, Any] = {}
+        if request.file is not None:
+            # The library would draw a boundary by chance; a repeat must be byte-identical.
+            headers["Content-Type"] = f"multipart/form-data; boundary={request.file.boundary}"
+            form = {
+                "data": dict(request.file.fields),
+                "files": {"file": (request.file.name, request.file.content, "text/csv")},
+            }
+        prepared = http.build_request(
+            request.method,
+            self.base_url + request.path,
+            params=request.query or None,
+            content=request.body,
+            headers=headers,
+            timeout=httpx.Timeout(connect=connect, read=read, write=read, pool=connect),
+            **form,
+        )
+        prepared.url = _QuietUrl(prepared.url)
+        return prepared
+
+    def _longest_silence(self, request: Request[Any]) -> float:
+        return max(_SLOW_READ, self._timeout) if request.slow else self._timeout
+
+    def _longest_time(self, request: Request[Any]) -> float:
+        return WHOLE_REQUEST_FACTOR * self._longest_silence(request)
+
+    def _result(self, request: Request[T], response: httpx.Response, body: bytes, sent_at: float) -> T:
         if len(self._key) >= _SHORTEST_SECRET:
             # A server may echo the key that it refuses.
             body = body.replace(self._key.encode(), b"***")
         answer = decoding.HttpAnswer(response.status_code, dict(response.headers), body)
-        return decoding.read(request, answer, self._clock())
+        envelope = decoding.envelope_of(request, answer, self._clock())
+        self._server_clock.learn(envelope.server_time, answer.headers.get("date"), sent_at)
+        return decoding.result_of(request, envelope, answer.status)
 
-    def _failure(self, request: Request[Any], problem: httpx.RequestError) -> TruedyError:
+    def _failure(self, request: Request[Any], problem: Exception) -> TruedyError:
         text = str(problem).replace(self._key, "***")
+        if isinstance(problem, asyncio.TimeoutError):
+            return RequestTimeoutError(_TOO_SLOW, operation=request.operation)
         message = f"{type(problem).__name__}: {text}" if text else type(problem).__name__
+        sent = not isinstance(problem, _NEVER_SENT)
         if isinstance(problem, httpx.TimeoutException):
-            return RequestTimeoutError(message, sent=not isinstance(problem, _NEVER_SENT), operation=request.operation)
+            return RequestTimeoutError(message, sent=sent, operation=request.operation)
         if isinstance(problem, httpx.TransportError):
-            return UnreachableError(message, sent=not isinstance(problem, _NEVER_SENT), operation=request.operation)
+            return UnreachableError(message, sent=sent, operation=request.operation)
         return UnreadableAnswerError(message, operation=request.operation)
 
 
-class TruedyClient(_Sender[httpx.Client]):
+class TruedyClient(_Client[httpx.Client]):
     """
     The blocking client. Thread-safe; opens its own connections again in a forked process.
 
-    For the parameters see :class:`_Sender`.
+    For the parameters see :class:`_Client`.
     """
 
     def send(self, request: Request[T]) -> T:
@@ -222,26 +305,41 @@ class TruedyClient(_Sender[httpx.Client]):
         :raises TruedyError: by cause; :class:`~airflow_truedy.api.errors.OutcomeUnknownError` for a request
             that changes something and may have been carried out.
         """
-        repeats = Repeats(request, self._max_wait)
-        attempts = Retrying(
-            retry=retry_if_exception(repeats.again), wait=repeats.pause, sleep=self._sleep, reraise=True
-        )
-        try:
-            answered: T = attempts(self._attempt, request)
-            return answered
-        except TruedyError as error:
-            failure = repeats.final(error)
-        raise failure
+        attempts = self._begin(request)
+        while True:
+            try:
+                return self._attempt(request)
+            except TruedyError as error:
+                failure = error
+            pause = attempts.pause_after(failure)
+            if pause is None:
+                break
+            _tell_waiting(failure, attempts.count, pause)
+            self._sleep(pause)
+        # Raised out here, so that no other error is this one's context.
+        raise attempts.outcome(failure)
 
     def pages(self, list_request: ListRequest[T]) -> Iterator[T]:
         """
-        Every object of a list, page by page as they are taken.
+        Yield every object of a list, page by page as they are taken.
 
         :param list_request: from :mod:`airflow_truedy.api.endpoints`.
+        :raises InconsistentListError: if the list contradicts its own paging.
+        """
+        for page in self.iter_pages(list_request):
+            yield from page.items
+
+    def iter_pages(self, list_request: ListRequest[T]) -> Iterator[Page[T]]:
+        """
+        Yield a list in pages, each with the objects that no page before it held. Stop early by asking for no more.
+
+        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
+        :raises InconsistentListError: if the list contradicts its own paging.
         """
         pager = Pager(list_request)
         while (request := pager.next_request()) is not None:
-            yield from pager.take(self.send(request))
+            page = self.send(request)
+            yield Page(pager.take(page), page.pagination)
 
     def close(self) -> None:
         """Close the connections."""
@@ -263,24 +361,37 @@ class TruedyClient(_Sender[httpx.Client]):
         return time.sleep
 
     def _attempt(self, request: Request[T]) -> T:
-        if wait := self._pacer.reserve():
+        if wait := self._rate_limiter.reserve():
             self._sleep(wait)
-        with _quiet():
-            try:
-                response = self._connections().request(**self._arguments(request))
-            except httpx.RequestError as problem:
-                failure = self._failure(request, problem)
-            else:
-                return self._read(request, response)
+        self._refuse_if_too_late(request)
+        sent_at = self._clock()
+        try:
+            response, body = self._exchange(request)
+        except httpx.RequestError as problem:
+            failure = self._failure(request, problem)
+        else:
+            return self._result(request, response, body, sent_at)
         # Raised out here, so that the library's error and its request are not even this one's context.
         raise failure
 
+    def _exchange(self, request: Request[Any]) -> tuple[httpx.Response, bytes]:
+        http = self._connections()
+        ends = time.monotonic() + self._longest_time(request)
+        response = http.send(self._prepared(http, request), stream=True)
+        try:
+            body = _Body(request, response, ends)
+            for piece in response.iter_bytes():
+                body.add(piece)
+        finally:
+            response.close()
+        return response, body.whole()
 
-class AsyncTruedyClient(_Sender[httpx.AsyncClient]):
+
+class AsyncTruedyClient(_Client[httpx.AsyncClient]):
     """
     The client for asyncio, for one event loop.
 
-    For the parameters see :class:`_Sender`.
+    For the parameters see :class:`_Client`.
     """
 
     async def send(self, request: Request[T]) -> T:
@@ -291,27 +402,41 @@ class AsyncTruedyClient(_Sender[httpx.AsyncClient]):
         :raises TruedyError: by cause; :class:`~airflow_truedy.api.errors.OutcomeUnknownError` for a request
             that changes something and may have been carried out.
         """
-        repeats = Repeats(request, self._max_wait)
-        attempts = AsyncRetrying(
-            retry=retry_if_exception(repeats.again), wait=repeats.pause, sleep=self._sleep, reraise=True
-        )
-        try:
-            answered: T = await attempts(self._attempt, request)
-            return answered
-        except TruedyError as error:
-            failure = repeats.final(error)
-        raise failure
+        attempts = self._begin(request)
+        while True:
+            try:
+                return await self._attempt(request)
+            except TruedyError as error:
+                failure = error
+            pause = attempts.pause_after(failure)
+            if pause is None:
+                break
+            _tell_waiting(failure, attempts.count, pause)
+            await self._sleep(pause)
+        raise attempts.outcome(failure)
 
     async def pages(self, list_request: ListRequest[T]) -> AsyncIterator[T]:
         """
-        Every object of a list, page by page as they are taken.
+        Yield every object of a list, page by page as they are taken.
 
         :param list_request: from :mod:`airflow_truedy.api.endpoints`.
+        :raises InconsistentListError: if the list contradicts its own paging.
+        """
+        async for page in self.iter_pages(list_request):
+            for item in page.items:
+                yield item
+
+    async def iter_pages(self, list_request: ListRequest[T]) -> AsyncIterator[Page[T]]:
+        """
+        Yield a list in pages, each with the objects that no page before it held. Stop early by asking for no more.
+
+        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
+        :raises InconsistentListError: if the list contradicts its own paging.
         """
         pager = Pager(list_request)
         while (request := pager.next_request()) is not None:
-            for item in pager.take(await self.send(request)):
-                yield item
+            page = await self.send(request)
+            yield Page(pager.take(page), page.pagination)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -333,16 +458,34 @@ class AsyncTruedyClient(_Sender[httpx.AsyncClient]):
         return asyncio.sleep
 
     async def _attempt(self, request: Request[T]) -> T:
-        if wait := self._pacer.reserve():
+        if wait := self._rate_limiter.reserve():
             await self._sleep(wait)
-        with _quiet():
-            try:
-                response = await self._connections().request(**self._arguments(request))
-            except httpx.RequestError as problem:
-                failure = self._failure(request, problem)
-            else:
-                return self._read(request, response)
+        self._refuse_if_too_late(request)
+        sent_at = self._clock()
+        try:
+            response, body = await asyncio.wait_for(self._exchange(request), self._longest_time(request))
+        except (httpx.RequestError, asyncio.TimeoutError) as problem:
+            failure = self._failure(request, problem)
+        else:
+            return self._result(request, response, body, sent_at)
         raise failure
+
+    async def _exchange(self, request: Request[Any]) -> tuple[httpx.Response, bytes]:
+        http = self._connections()
+        ends = time.monotonic() + self._longest_time(request)
+        response = await http.send(self._prepared(http, request), stream=True)
+        try:
+            body = _Body(request, response, ends)
+            async for piece in response.aiter_bytes():
+                body.add(piece)
+        finally:
+            await response.aclose()
+        return response, body.whole()
+
+
+def _tell_waiting(failure: TruedyError, attempt: int, pause: float) -> None:
+    what = "rate limited" if isinstance(failure, RateLimitedError) else type(failure).__name__
+    log.info("%s: %s, next try in %.0f s (%d of %d made).", failure.operation, what, pause, attempt, MAX_ATTEMPTS)
 
 
 def _check(api_key: str, base_url: str, headers: Mapping[str, str]) -> None:
@@ -367,6 +510,31 @@ def _is_http_url(text: str) -> bool:
     except httpx.InvalidURL:
         return False
     return url.scheme in ("http", "https") and bool(url.host) and not url.query
+
+
+def _proxy_problem(proxy: str | None) -> tuple[str, str, str]:
+    """Return which setting keeps a client from being made: the proxy given, or a variable of the environment."""
+    rule = "must be an address such as http://proxy.internal:3128, with user:password@ before the host if needed"
+    if proxy is not None:
+        return "proxy", HIDDEN, rule
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        for variable in (name.lower(), name):
+            value = os.environ.get(variable)
+            if value and not _can_be_proxy(value if "://" in value else f"http://{value}"):
+                if value.lower().startswith("socks"):
+                    rule = "names a SOCKS proxy, which needs another package: pip install 'httpx[socks]'"
+                return variable, HIDDEN, rule
+    variable = "no_proxy" if os.environ.get("no_proxy") else "NO_PROXY"
+    rule = "must hold names and addresses separated by commas, IPv6 without brackets and without networks"
+    return variable, os.environ.get(variable, ""), rule
+
+
+def _can_be_proxy(address: str) -> bool:
+    try:
+        httpx.Client(proxy=address, trust_env=False, verify=False).close()  # noqa: S501 - nothing is sent
+    except (httpx.InvalidURL, ValueError, ImportError):
+        return False
+    return True
 
 
 def _ssl(verify: bool | str | ssl.SSLContext) -> bool | ssl.SSLContext:

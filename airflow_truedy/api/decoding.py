@@ -1,11 +1,14 @@
 """
-Read an HTTP answer: the envelope of a success, the error of a failure, in all the shapes that the API's
-pages, its framework and a proxy before it can produce (API notes (a.3), (a.4), (a.5), (f) 1-3, 7, 20, 49).
+Read an HTTP answer: the envelope of a success, the error of a failure.
+
+Both come in all the shapes that the API's pages, its framework and a proxy before it can produce. What the server
+writes about a request is freed of the people whom the request named.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -16,7 +19,10 @@ from pydantic import ValidationError
 
 from airflow_truedy.api import errors
 from airflow_truedy.api.models.answer import Envelope
-from airflow_truedy.api.quota import quota_reset
+from airflow_truedy.api.rate_limit import quota_reset
+from airflow_truedy.api.scrub import scrub_id
+from airflow_truedy.api.sent_people import SentPeople
+from airflow_truedy.api.server_clock import read_http_date, read_moment
 
 if TYPE_CHECKING:
     from airflow_truedy.api.request import Request
@@ -32,6 +38,7 @@ _BY_STATUS: dict[int, type[errors.TruedyError]] = {
     409: errors.ConflictError,
 }
 _TEXT_SHOWN = 80
+_PLAIN_ID = re.compile(r"(?:[a-z]{2,8}_)?(?=[0-9-]*[a-f])(?=[a-f-]*[0-9])[0-9a-f]{6,32}(?:-[0-9a-f]{1,12}){0,4}")
 
 
 @dataclass(frozen=True)
@@ -49,41 +56,24 @@ class HttpAnswer:
     body: bytes = field(repr=False)
 
 
-def read(request: Request[T], answer: HttpAnswer, now: float) -> T:
+def envelope_of(request: Request[Any], answer: HttpAnswer, now: float) -> Envelope:
     """
-    The request's result.
+    Take a successful answer apart.
 
     :param request: what was sent.
     :param answer: what came back.
-    :param now: seconds since 1970, to tell how long a rate limit still lasts.
+    :param now: our clock, seconds since 1970, to tell when a rate limit ends.
     :raises TruedyError: the error that the answer stands for.
     """
     if not 200 <= answer.status < 300:
         raise _error(request, answer, now)
-    envelope = _envelope(request, answer)
-    failed_on = ""
-    try:
-        return request.parse(envelope)
-    except ValidationError as unreadable:
-        failed_on = ", ".join(sorted({".".join(map(str, error["loc"])) or "data" for error in unreadable.errors()}))
-    except (ValueError, TypeError):
-        failed_on = "data"
-    raise errors.UnreadableAnswerError(
-        f"the answer lacks what it must hold: {failed_on}",
-        operation=request.operation,
-        status=answer.status,
-        request_id=envelope.request_id,
-    )
-
-
-def _envelope(request: Request[T], answer: HttpAnswer) -> Envelope:
-    header_id = answer.headers.get("x-request-id")
+    header_id = _request_id(request, answer.headers.get("x-request-id"))
     if not answer.body.strip():
         return Envelope(request_id=header_id)
     body = _json(answer.body)
     if body is None:
         raise errors.UnreadableAnswerError(
-            f"not JSON but {_described(answer)}",
+            SentPeople(request).hide(f"not JSON but {_described(answer)}"),
             operation=request.operation,
             status=answer.status,
             request_id=header_id,
@@ -94,37 +84,71 @@ def _envelope(request: Request[T], answer: HttpAnswer) -> Envelope:
     pagination = _mapping(body.get("pagination"))
     if "total" not in pagination and meta.get("total", meta.get("count")) is not None:
         pagination = {**pagination, "total": meta.get("total", meta.get("count"))}
-    data = body.get("data", body)
     return Envelope(
-        data=data,
+        data=body.get("data", body),
         pagination=pagination,
-        request_id=_text(meta.get("request_id")) or header_id,
+        request_id=_request_id(request, _text(meta.get("request_id"))) or header_id,
         server_time=meta.get("ts", meta.get("timestamp")),
     )
 
 
+def result_of(request: Request[T], envelope: Envelope, status: int) -> T:
+    """
+    Return what a successful answer brought.
+
+    :param request: what was sent.
+    :param envelope: the answer, from :func:`envelope_of`.
+    :param status: its HTTP status, for the error.
+    :raises UnreadableAnswerError: if it lacks what it must hold.
+    """
+    lacking = "data"
+    try:
+        return request.parse(envelope)
+    except ValidationError as unreadable:
+        lacking = ", ".join(sorted({".".join(map(str, error["loc"])) or "data" for error in unreadable.errors()}))
+    except (ValueError, TypeError):
+        pass
+    raise errors.UnreadableAnswerError(
+        f"the answer lacks what it must hold: {lacking}",
+        operation=request.operation,
+        status=status,
+        request_id=envelope.request_id,
+    )
+
+
+def _request_id(request: Request[Any], text: str | None) -> str | None:
+    # Nearly all are plain hexadecimal; only another form is compared with what was sent.
+    if text is None or _PLAIN_ID.fullmatch(text):
+        return text
+    return scrub_id(SentPeople(request).hide(text))
+
+
 def _error(request: Request[Any], answer: HttpAnswer, now: float) -> errors.TruedyError:
+    people = SentPeople(request)
     said = _error_said(answer)
+    message, status = people.hide(said.message), answer.status
     common: dict[str, Any] = {
         "operation": request.operation,
-        "status": answer.status,
-        "code": said.code,
-        "details": said.details,
-        "request_id": said.request_id or answer.headers.get("x-request-id"),
+        "status": status,
+        "code": said.code and people.hide(said.code),
+        "details": people.hide_in(said.details),
+        "request_id": _request_id(request, said.request_id or answer.headers.get("x-request-id")),
     }
-    status = answer.status
     if status < 400:
         # The location is left out: it may hold anything.
         return errors.UnreadableAnswerError("redirected elsewhere, which this API never does", **common)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        moment = quota_reset(answer.headers.get("retry-after"), said.details, now)
-        resets_at = datetime.fromtimestamp(moment, tz=timezone.utc)
-        return errors.RateLimitedError(said.message, retry_after=moment - now, resets_at=resets_at, **common)
+        # The server's dates follow its own clock, which this very answer may tell.
+        now_there = read_moment(said.server_time) or read_http_date(answer.headers.get("date")) or now
+        wait = quota_reset(answer.headers.get("retry-after"), said.details, now_there) - now_there
+        resets_at = datetime.fromtimestamp(now + wait, tz=timezone.utc)
+        return errors.RateLimitedError(message, retry_after=wait, resets_at=resets_at, **common)
     if status >= 500:
-        return errors.ServerError(said.message, **common)
+        return errors.ServerError(message, **common)
     if status in _BY_STATUS:
-        return _BY_STATUS[status](said.message, **common)
-    return errors.InvalidRequestError(said.message, fields=said.fields, **common)
+        return _BY_STATUS[status](message, **common)
+    fields = {people.hide(field): people.hide(reason) for field, reason in said.fields.items()}
+    return errors.InvalidRequestError(message, fields=fields, **common)
 
 
 @dataclass
@@ -133,6 +157,7 @@ class _Said:
     code: str | None = None
     details: Any = None
     request_id: str | None = None
+    server_time: Any = None
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -140,7 +165,8 @@ def _error_said(answer: HttpAnswer) -> _Said:
     body = _json(answer.body)
     if not isinstance(body, Mapping):
         return _Said(_described(answer))
-    meta_id = _text(_mapping(body.get("meta")).get("request_id"))
+    meta = _mapping(body.get("meta"))
+    meta_id = _text(meta.get("request_id"))
     detail = body.get("detail")
     error = body.get("error")
     if error is None and isinstance(detail, Mapping):
@@ -152,6 +178,7 @@ def _error_said(answer: HttpAnswer) -> _Said:
             code=_text(error.get("code")),
             details=details,
             request_id=meta_id or _text(error.get("request_id")),
+            server_time=meta.get("ts", meta.get("timestamp", error.get("ts"))),
             fields=_named_field(details),
         )
     if isinstance(detail, list):

@@ -8,10 +8,12 @@ raises :class:`~airflow_truedy.api.errors.InvalidPayloadError` here, before ther
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.api import models, multipart
+from airflow_truedy.api import models
 from airflow_truedy.api.request import (
+    FormFile,
     ListRequest,
     Request,
     by_id,
@@ -155,7 +157,7 @@ def delete_batch_calls(ids: Iterable[str]) -> Request[models.DeletedBatchCalls]:
 
 def list_folders() -> ListRequest[models.Folder]:
     """``GET /contacts/folders``."""
-    return read_all("/contacts/folders", models.Folder, by_id)
+    return replace(read_all("/contacts/folders", models.Folder, by_id), may_be_unpaged=True)
 
 
 def create_folder(name: str, description: str | None = None) -> Request[models.Folder]:
@@ -222,13 +224,11 @@ def import_contacts(
     :param folder_id: where to. Default: the server's default folder.
     :param overwrite_existing: whether contacts with the same number are updated. Default: no.
     """
-    fields = {"overwrite_existing": "true" if overwrite_existing else "false"}
+    fields: tuple[tuple[str, str], ...] = (("overwrite_existing", "true" if overwrite_existing else "false"),)
     if folder_id is not None:
-        fields = {"folder_id": given_id(folder_id, "folder_id"), **fields}
-    body, content_type = multipart.encode(fields, file_name, content)
-    headers = (("Content-Type", content_type),)
-    parse = maybe(models.ImportResult)
-    return Request("POST", "/contacts/import", parse, body=body, headers=headers, slow=True)
+        fields = (("folder_id", given_id(folder_id, "folder_id")), *fields)
+    file = FormFile(file_name, content, fields)
+    return Request("POST", "/contacts/import", maybe(models.ImportResult), file=file, slow=True)
 
 
 # --- Calls (b.4)
@@ -264,7 +264,8 @@ def list_calls(
     :param status: only those in this state.
     :param direction: ``inbound`` or ``outbound``.
     """
-    return read_all("/calls", models.Call, by_id, agent_id=agent_id, status=status, direction=direction)
+    calls = read_all("/calls", models.Call, by_id, agent_id=agent_id, status=status, direction=direction)
+    return replace(calls, may_be_unpaged=True)
 
 
 def get_transcript(call_id: str) -> Request[models.Transcript]:

@@ -1,10 +1,33 @@
 """
 What can go wrong with the Truedy API, by cause.
 
-Every error reads as one line for the person on call: what was being done, what the server said, under which
-request id, and what to do about it. People and keys are scrubbed from all of it when the error is made.
+::
 
-Rests on sections (a.4) and (a.5) of the project's API notes (error envelope, statuses and codes).
+    TruedyError
+    ├── the server refused the request
+    │   ├── AuthenticationError          401: key missing, wrong or revoked
+    │   ├── PaymentRequiredError         402: credits, trial or subscription
+    │   ├── PermissionDeniedError        403: valid key, but not allowed
+    │   ├── NotFoundError                404: unknown id or path
+    │   ├── ConflictError                409: exists already, or is being changed
+    │   ├── InvalidRequestError          400, 413, 422 and other 4xx: a field, or the state of the object
+    │   └── RateLimitedError          *  429: quota used up
+    ├── no usable answer came
+    │   ├── ServerError               *  5xx
+    │   ├── UnreachableError          *  no connection, or it broke
+    │   ├── RequestTimeoutError       *  408, or no complete answer in time
+    │   ├── UnreadableAnswerError     *  not what the API answers, or too large
+    │   ├── InconsistentListError     *  a list contradicts its own paging
+    │   └── OutcomeUnknownError       *  a change was sent, its effect is not known
+    └── nothing was sent
+        ├── InvalidPayloadError          a value that the API would refuse
+        ├── TooLateError                 the request's ``not_after`` had passed
+        └── ForbiddenByConnectionError   the connection allows no changes, or not this number
+
+    * retryable: trying again later, unchanged, can help
+
+Every error reads as one line for the person on call: what was being done, what the server answered, under which
+request id, and what to do about it. People and keys are scrubbed from all of it when the error is made.
 """
 
 from __future__ import annotations
@@ -12,7 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import unquote
 
-from airflow_truedy.api.scrub import scrub, scrub_details
+from airflow_truedy.api.scrub import scrub, scrub_details, scrub_id
 from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
@@ -26,7 +49,7 @@ class TruedyError(Exception):
     """
     The root of the tree. Not an ``AirflowException``: this layer does not know Airflow.
 
-    :param message: what the server, or this client, said. Default: nothing.
+    :param message: what the server answered, or what this client found. Default: nothing.
     :param operation: method and path, e.g. ``POST /batch-calls/batch_1/schedule``; never a query or a body.
     :param status: the HTTP status, or None when no answer came.
     :param code: the server's machine code, e.g. ``validation_error``.
@@ -38,6 +61,8 @@ class TruedyError(Exception):
     retryable: ClassVar[bool] = False
     #: What the person on call can do.
     advice: ClassVar[str] = ""
+    #: How often it was tried before this error was raised.
+    attempts: int = 1
 
     def __init__(
         self,
@@ -57,7 +82,7 @@ class TruedyError(Exception):
         self.status = status
         self.code = scrub(code) if code else None
         self.details = scrub_details(details)
-        self.request_id = " ".join(request_id.split())[:100] if request_id else None
+        self.request_id = scrub_id(request_id) if request_id else None
 
     def _said(self) -> str:
         words = [str(word) for word in (self.status, self.code) if word is not None]
@@ -66,8 +91,9 @@ class TruedyError(Exception):
     def __str__(self) -> str:
         said = self._said() or type(self).__name__
         request_id = f" (request id {self.request_id})" if self.request_id else ""
+        tried = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
         advice = f". {self.advice}" if self.advice else ""
-        return f"{said.rstrip('.')}{request_id}{advice}"
+        return f"{said.rstrip('.')}{request_id}{tried}{advice}"
 
 
 class AuthenticationError(TruedyError):
@@ -189,6 +215,18 @@ class UnreadableAnswerError(TruedyError):
     advice = "Check that the base URL is that of a Truedy API and that no proxy answers in its place."
 
 
+class InconsistentListError(TruedyError):
+    """
+    A list contradicts its own paging, so that objects may be missing from what was read.
+
+    Raised for an empty page where more was promised, an offset that is ignored, fewer objects than the list counts,
+    and rows that moved while the list was read.
+    """
+
+    retryable = True
+    advice = "Read the list again later. If it stays like this, report it to Truedy's support with the request id."
+
+
 class OutcomeUnknownError(TruedyError):
     """
     A request that changes something was sent and it is not known whether it was carried out.
@@ -251,3 +289,19 @@ class InvalidPayloadError(TruedyError, ValueError):
         if len(self.problems) > _PROBLEMS_SHOWN:
             shown.append(f"and {len(self.problems) - _PROBLEMS_SHOWN} more")
         return f"{super()._said()}: {'; '.join(shown)}" if shown else super()._said()
+
+
+class TooLateError(TruedyError):
+    """
+    The last moment at which the request may be sent had passed, by the server's clock where it is known.
+
+    Earlier attempts of the same request, if there were any, did not reach the server either.
+    """
+
+    advice = "It was not sent."
+
+
+class ForbiddenByConnectionError(TruedyError):
+    """The connection is one that may not dial: ``dry_run`` is set, or the number is not among ``only_numbers``."""
+
+    advice = "Nothing was sent. Use a connection without this restriction if people shall really be called."

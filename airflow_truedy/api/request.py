@@ -7,6 +7,7 @@ quoted ids, readers of answers.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -16,6 +17,8 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.api.models import Answer, Payload
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_truedy.api.models.answer import Envelope
 
 IDEMPOTENCY_HEADER = "X-Idempotency-Key"
@@ -23,6 +26,26 @@ IDEMPOTENCY_HEADER = "X-Idempotency-Key"
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
 _JSON = (("Content-Type", "application/json"),)
+
+
+@dataclass(frozen=True)
+class FormFile:
+    """
+    A CSV file to upload, with the text fields of the same form.
+
+    :param name: the file's name as the server shall see it.
+    :param content: the file's bytes.
+    :param fields: the form's other fields, name and value.
+    """
+
+    name: str
+    content: bytes = field(repr=False)
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def boundary(self) -> str:
+        """What separates the parts: from the content, not from chance, so that equal files give equal bytes."""
+        return hashlib.sha256(self.content).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -35,9 +58,12 @@ class Request(Generic[T]):
     :param parse: reads the answer; raises ``ValueError`` (as pydantic does) for one that lacks what it must hold.
     :param query: query parameters in order.
     :param body: the bytes to send; made once, so that a repeat sends the same.
+    :param file: a file to send as a form, in place of ``body``.
     :param headers: what this request sends besides the client's own headers.
     :param repeatable: whether it may be sent again while it is unknown what became of the first.
     :param slow: whether the server may need long (creates with many contacts, imports).
+    :param not_after: the last moment, aware, at which it may be sent. Every attempt asks the server's clock first.
+        Default: no such moment.
     """
 
     method: str
@@ -45,9 +71,11 @@ class Request(Generic[T]):
     parse: Callable[[Envelope], T] = field(repr=False)
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes | None = field(default=None, repr=False)
+    file: FormFile | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     repeatable: bool = False
     slow: bool = False
+    not_after: datetime | None = None
 
     @property
     def operation(self) -> str:
@@ -58,6 +86,10 @@ class Request(Generic[T]):
     def reads_only(self) -> bool:
         """Whether it changes nothing on the server."""
         return self.method == "GET"
+
+    def before(self, not_after: datetime | None) -> Request[T]:
+        """Return the same request, never sent after this moment."""
+        return replace(self, not_after=not_after)
 
     def once(self) -> Request[T]:
         """Return the same request, never sent again while it is unknown what became of the first."""
@@ -74,7 +106,12 @@ class Page(Generic[T]):
     """
 
     items: list[T] = field(repr=False)
-    pagination: Mapping[str, Any]
+    pagination: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int | None:
+        """How many objects the list holds by the server's count; None if it does not say."""
+        return whole_number(self.pagination.get("total"))
 
 
 @dataclass(frozen=True)
@@ -87,6 +124,7 @@ class ListRequest(Generic[T]):
     :param key: what tells an object from the others, or None for an object without an id.
     :param query: filters, in order.
     :param limit: objects to ask for per page; 100 is the API's maximum.
+    :param may_be_unpaged: whether some servers answer the whole list to every request and say nothing about pages.
     """
 
     path: str
@@ -94,6 +132,7 @@ class ListRequest(Generic[T]):
     key: Callable[[T], str | None] = field(repr=False)
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     limit: int = 100
+    may_be_unpaged: bool = False
 
     def page(self, position: tuple[str, int]) -> Request[Page[T]]:
         """
@@ -166,6 +205,14 @@ def maybe(model: type[A]) -> Callable[[Envelope], A]:
         return model.model_validate(data).brought_by(envelope)
 
     return parse
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a count as the server writes it, text too; None for anything else."""
+    try:
+        return None if value is None or isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def by_id(item: Any) -> str | None:

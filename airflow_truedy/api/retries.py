@@ -1,8 +1,17 @@
 """
-Whether a request is sent again, after how long, and how it ends; the same for the sync and the async client.
+Whether a request is sent again, after how long, and how it ends; the same for the blocking and the async client.
 
-A request that may have been carried out is only sent again when its call says that this is safe. One that
-surely was not (429, no connection) may always be.
+====================================  =======================  ======================
+what happened                         a read, a keyed create   any other change
+====================================  =======================  ======================
+429, the quota is used up             again, when it is free   again, when it is free
+no connection, it never left          again                    again
+5xx, 408, lost or unreadable answer   again                    never: outcome unknown
+any other answer                      never                    never
+====================================  =======================  ======================
+
+At most five attempts, and no more waiting than the client's ``max_wait``. One lost answer to a change makes the outcome
+unknown, even if a later attempt fails in a harmless way.
 """
 
 from __future__ import annotations
@@ -21,8 +30,6 @@ from airflow_truedy.api.errors import (
 )
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
     from airflow_truedy.api.request import Request
 
 MAX_ATTEMPTS = 5
@@ -32,68 +39,63 @@ _LONGEST_JITTER = 2.0
 _SEE_OTHER = 303
 
 
-class Repeats:
+def may_be_sent_again(request: Request[Any], error: TruedyError) -> bool:
+    """Tell whether sending ``request`` again after ``error`` can help and is safe."""
+    was_not_carried_out = isinstance(error, RateLimitedError) or was_never_sent(error)
+    return was_not_carried_out or (request.repeatable and may_have_been_carried_out(error))
+
+
+def was_never_sent(error: TruedyError) -> bool:
+    """Tell whether the request surely never left this machine."""
+    return isinstance(error, (UnreachableError, RequestTimeoutError)) and not error.sent
+
+
+def may_have_been_carried_out(error: TruedyError) -> bool:
+    """Tell whether the server may have carried out a request that ended in ``error``."""
+    if isinstance(error, UnreadableAnswerError) and error.status is not None and 300 <= error.status < 400:
+        return error.status == _SEE_OTHER
+    no_answer = (ServerError, UnreachableError, RequestTimeoutError, UnreadableAnswerError)
+    return isinstance(error, no_answer) and not was_never_sent(error)
+
+
+class Attempts:
     """
-    The memory of one send.
+    The attempts of one send.
 
     :param request: what is being sent.
-    :param max_wait: the most seconds to spend waiting in all; a longer rate limit is left to the caller.
+    :param max_wait: seconds to spend waiting in all; a longer rate limit is left to the caller.
     """
 
     def __init__(self, request: Request[Any], max_wait: float) -> None:
         self._request = request
         self._max_wait = max_wait
-        self._attempts = 0
         self._waited = 0.0
-        self._pause = 0.0
         self._maybe_done = False
+        self.count = 0
 
-    def again(self, error: BaseException) -> bool:
+    def pause_after(self, error: TruedyError) -> float | None:
         """
-        Whether to send again after this error; fixes the pause. To be asked once per failed attempt.
+        Return the seconds to wait before the next attempt, or None if there is none. Call it once per failed attempt.
 
         :param error: what the attempt ended in.
         """
-        if not isinstance(error, TruedyError):
-            return False
-        self._attempts += 1
-        unsure = _unsure(error)
-        if unsure and not self._request.reads_only:
-            self._maybe_done = True
-        can_help = isinstance(error, RateLimitedError) or _never_sent(error) or (unsure and self._request.repeatable)
-        if not can_help or self._attempts >= MAX_ATTEMPTS:
-            return False
-        self._pause = self._pause_after(error)
-        self._waited += self._pause
-        return self._waited <= self._max_wait
+        self.count += 1
+        self._maybe_done |= not self._request.reads_only and may_have_been_carried_out(error)
+        if self.count >= MAX_ATTEMPTS or not may_be_sent_again(self._request, error):
+            return None
+        pause = self._pause(error)
+        self._waited += pause
+        return pause if self._waited <= self._max_wait else None
 
-    def pause(self, _: RetryCallState) -> float:
-        """Seconds until the next attempt, as tenacity asks for them."""
-        return self._pause
+    def outcome(self, error: TruedyError) -> TruedyError:
+        """Return what to tell the caller when the last attempt ended in ``error``."""
+        told = OutcomeUnknownError.after(error) if self._maybe_done else error
+        told.attempts = self.count
+        return told
 
-    def final(self, error: TruedyError) -> TruedyError:
-        """
-        What to tell the caller when no attempt succeeded.
-
-        :param error: what the last attempt ended in.
-        """
-        # One lost answer is enough, even if a later attempt failed in a harmless way.
-        return OutcomeUnknownError.after(error) if self._maybe_done else error
-
-    def _pause_after(self, error: TruedyError) -> float:
+    def _pause(self, error: TruedyError) -> float:
         if isinstance(error, RateLimitedError):
             # Jitter, or everybody comes back in the same instant.
             return error.retry_after + random.uniform(0, _LONGEST_JITTER)  # noqa: S311
-        ceiling = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (self._attempts - 1))
+        ceiling = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (self.count - 1))
         return random.uniform(0, ceiling)  # noqa: S311
-
-
-def _never_sent(error: TruedyError) -> bool:
-    return isinstance(error, (UnreachableError, RequestTimeoutError)) and not error.sent
-
-
-def _unsure(error: TruedyError) -> bool:
-    if isinstance(error, UnreadableAnswerError) and error.status is not None and 300 <= error.status < 400:
-        return error.status == _SEE_OTHER
-    ambiguous = (ServerError, UnreachableError, RequestTimeoutError, UnreadableAnswerError)
-    return isinstance(error, ambiguous) and not _never_sent(error)

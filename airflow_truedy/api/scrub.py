@@ -10,67 +10,81 @@ from airflow_truedy.masking import mask_number
 
 HIDDEN = "(hidden)"
 _LONGEST = 300
-_FEWEST_DIGITS_IN_GROUPS = 9
+# Read of a longer text: enough to fill the line after masking, and no server can make the patterns slow.
+_LONGEST_READ = 4 * _LONGEST
+_LONGEST_ID = 100
 
 # Fields that describe a person, under every name that one of the API's pages gives them. ``input`` is what a
 # FastAPI server echoes of a refused body, ``ctx`` may repeat it.
 PERSONAL_FIELDS = frozenset(
     {
         *("phone", "phone_number", "phone_numbers", "to", "from", "to_number", "from_number"),
-        *("first_name", "last_name", "full_name", "contact_name", "email", "email_address"),
-        *(
-            "custom_fields",
-            "metadata",
-            "variables",
-            "contacts",
-            "contact",
-            "row",
-            "input",
-            "ctx",
-            "value",
-            "body",
-        ),
+        *("name", "first_name", "last_name", "full_name", "contact_name", "email", "email_address"),
+        *("custom_fields", "metadata", "variables", "contacts", "contact", "row", "input", "ctx", "value", "body"),
     }
 )
 
 _KEY = re.compile(r"\btruedy_[A-Za-z0-9]+|(?<=Bearer )[^\s\"',]+", re.IGNORECASE)
 # The left side must be short: an unbounded one is quadratic on a long text without an @.
-_EMAIL = re.compile(r"[^\s@\"'<>(),;:/]{1,64}@[^\s@\"'<>(),;/]+")
-_UUID = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+_EMAIL = re.compile(r"[^\s@\"'<>(),;:/]{1,64}(?:@|%40|&#64;|\\u0040)[^\s@\"'<>(),;/]+", re.IGNORECASE)
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_DATE = rf"(?:{_YEAR}-{_MONTH}-{_DAY}|{_DAY}\.{_MONTH}\.{_YEAR})"
+_TIME = r"[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?"
+# What the person on call needs and what is full of digits: ids, moments, the address of a machine.
+_ID_OR_DATE = (
+    rf"\b(?:[a-z]{{2,8}}_(?:[0-9a-f]{{8}}(?:-[0-9a-f]{{1,2}})?\b(?!-)|{_UUID})|{_UUID}|{_DATE}(?:{_TIME})?(?![\d-]))"
+)
+_IP_ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)"
+# Whatever may stand between two digits of a phone number, as people and programs write it.
+_BETWEEN = r"[\s().\-/\u00b7\u2010-\u2015\u2212\u2060\u200b\u00ad]"
+_FEWEST_DIGITS = 7
 _NUMBER = re.compile(
-    # Ids are what the person on call needs, and they are full of digits: keep them.
-    rf"(?P<id>\b[a-z]{{2,8}}_(?:[0-9a-f]{{8}}(?:-[0-9a-f]{{1,2}})?\b(?!-)|{_UUID[2:]})|{_UUID}"
-    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d))"  # the address of a machine
-    r"|\+\(?\d[\d\s().\-]{4,}\d"  # international, with any separators
-    r"|\(?\d{3}\)?[\s.\-]{1,2}\d{3}[\s.\-]\d{4}"  # national, as North America writes it
-    r"|(?P<groups>\b\d{2,5}(?P<sep>[ ./\-])\d{2,4}(?:(?P=sep)\d{2,4})+\b)"  # national, as others do
-    r"|\d{7,}",
+    rf"(?P<kept>{_ID_OR_DATE}|{_IP_ADDRESS})"
+    rf"|[+(]{{0,2}}\d(?:{_BETWEEN}{{0,3}}(?!(?<=\D){_ID_OR_DATE})\d){{{_FEWEST_DIGITS - 1},}}",
     re.IGNORECASE,
 )
 
 
 def scrub(text: str) -> str:
     """
-    One line of at most 300 characters, with phone numbers, e-mail addresses and API keys masked.
+    Return one line of at most 300 characters, with phone numbers, e-mail addresses and API keys masked.
 
-    :param text: any text, such as a server's error message.
+    Every run of seven or more digits counts as a number, whatever separates them, unless it is an id of the API, a
+    date, a time or an IP address.
+
+    :param text: any text, e.g. a server's error message.
     """
-    line = " ".join(text.split())
+    line = " ".join(text[:_LONGEST_READ].split())
     line = _KEY.sub("***", line)
     line = _EMAIL.sub("***@***", line)
-    line = _NUMBER.sub(_masked, line)
+    line = _NUMBER.sub(lambda found: found[0] if found["kept"] else mask_number(found[0]), line)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
-def _masked(found: re.Match[str]) -> str:
-    # In groups of one kind, but too short for a number: a date.
-    is_date = found["groups"] and sum(map(str.isdigit, found["groups"])) < _FEWEST_DIGITS_IN_GROUPS
-    return found[0] if found["id"] or is_date else mask_number(found[0])
+def scrub_id(text: str) -> str:
+    """
+    Return a server's request id: kept as it is where it looks like an id, else masked like any other text.
+
+    :param text: what the server calls its request id.
+    """
+    if not _is_hexadecimal_id(text):
+        text = scrub(text)
+    return " ".join(text.split())[:_LONGEST_ID]
+
+
+def _is_hexadecimal_id(text: str) -> bool:
+    # Letters among the digits make an id of it; digits alone may be a number.
+    words = re.split(r"[^0-9A-Za-z]+", text)
+    mixed = any(re.search("[A-Za-z]", word) and re.search("[0-9]", word) for word in words)
+    long_numbers = any(word.isdigit() and len(word) >= _FEWEST_DIGITS for word in words)
+    return re.fullmatch(r"[\w.:=~\-]+", text, re.ASCII) is not None and mixed and not long_numbers
 
 
 def scrub_details(value: Any) -> Any:
     """
-    The same for a decoded JSON value: fields that describe a person are hidden, other text is scrubbed.
+    Return a decoded JSON value in which fields that describe a person are hidden and other text is scrubbed.
 
     :param value: what ``json.loads`` gave.
     """

@@ -15,11 +15,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.errors import NotFoundError
+from airflow_truedy.api.errors import InconsistentListError, NotFoundError
 from airflow_truedy.api.paging import Pager
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.call_status import COMPLETED
@@ -128,7 +127,8 @@ class ResultsReader:
             contradiction = self._list_once(batch.id, staging)
             found, expected = staging.count(), batch.total_contacts
             self.missing = max(0, (expected or 0) - found)
-            if not self.missing and contradiction is None:
+            # As many as the batch call has: then it does not matter how the list counted them.
+            if not self.missing and (contradiction is None or expected is not None):
                 break
             stale = 0 if found > before else stale + 1
             if stale >= _STALE_LISTINGS:
@@ -138,19 +138,28 @@ class ResultsReader:
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
             batch = self._batch(batch.id)
-        self.is_complete = expected is not None and not self.missing and contradiction is None
+        self.is_complete = expected is not None and not self.missing
         if expected is None:
             log.warning("The server does not tell how many contacts there are; %d are listed.", found)
 
-    def _list_once(self, batch_call_id: str, staging: Staging) -> Exception | None:
+    def _list_once(self, batch_call_id: str, staging: Staging) -> InconsistentListError | None:
         """List the contacts once; return how the list contradicted itself, if it did."""
-        rows = (row for page in self._pages(endpoints.list_batch_call_contacts(batch_call_id)) for row in page)
-        contacts = map(Contacted.of, rows)
-        while piece := list(islice(contacts, _CONTACTS_AT_ONCE)):
-            staging.add(piece)
-        return None
+        listed: list[Contacted] = []
+        contradiction = None
+        try:
+            for page in self._pages(endpoints.list_batch_call_contacts(batch_call_id)):
+                listed += map(Contacted.of, page)
+                if len(listed) >= _CONTACTS_AT_ONCE:
+                    staging.add(listed)
+                    listed = []
+        except InconsistentListError as found:
+            contradiction = found
+        staging.add(listed)
+        return contradiction
 
-    def _give_up_on_contacts(self, found: int, expected: int | None, contradiction: Exception | None) -> None:
+    def _give_up_on_contacts(
+        self, found: int, expected: int | None, contradiction: InconsistentListError | None
+    ) -> None:
         told = f"The server lists {found} of {expected or 'an unknown number of'} contacts, also when asked again."
         if contradiction is not None:
             told += f" {contradiction}"

@@ -253,7 +253,7 @@ def test_an_import_is_a_file_upload_and_byte_identical_on_a_repeat(
     first, second = (call.request for call in route.calls)
     assert first.content == second.content
     assert content in first.content
-    assert b'name="file"; filename="a_b.csv"' in first.content
+    assert b'name="file"; filename="a%22b.csv"' in first.content
     assert b'name="folder_id"\r\n\r\nfolder_1\r\n' in first.content
     assert b'name="overwrite_existing"\r\n\r\ntrue\r\n' in first.content
 

@@ -236,7 +236,7 @@ def test_the_tree_is_its_own_and_a_refusal_is_a_value_error() -> None:
     children = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert all(issubclass(kind, errors.TruedyError) for kind in children)
     assert issubclass(errors.InvalidPayloadError, ValueError)
-    assert len(children) == 14
+    assert len(children) == 17
 
 
 def test_a_rate_limit_says_when_it_ends() -> None:

@@ -96,7 +96,12 @@ def capped_and_wrong(rows: list[dict[str, Any]], limit: int, offset: int) -> Any
     return rows[offset : offset + 50], {"limit": 50, "offset": offset, "total": 50, "has_more": False}
 
 
-@pytest.mark.parametrize("pages", [ignoring_offset, capped_without_totals, capped_and_wrong])
+def test_a_list_with_short_pages_and_no_totals_is_read_to_its_end(ground: Ground) -> None:
+    list_as(ground, capped_without_totals)
+    assert Read(ground).numbers == sorted(ground.numbers())
+
+
+@pytest.mark.parametrize("pages", [ignoring_offset, capped_and_wrong])
 def test_a_list_that_stays_short_is_an_error_and_not_the_results(ground: Ground, pages: Pages) -> None:
     list_as(ground, pages)
     with pytest.raises(IncompleteResultsError, match=rf"of {PEOPLE} contacts.*on_incomplete") as caught:
