@@ -56,6 +56,8 @@ def campaign_by_region():
         columns={"phone_number": "phone", "first_name": "first_name", "custom_fields": ["plan"]},
         region=RegionColumn("country"),
         suppression=SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US"),
+        # A broken export must not shrink the campaign unnoticed.
+        max_rejected=0.2,
         split_by="time_zone",
         # A column that holds rubbish fails here, before it becomes hundreds of batch calls.
         max_splits=20,

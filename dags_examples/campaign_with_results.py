@@ -1,6 +1,10 @@
 """Call, wait for the end, bring the results back, and call those who did not answer again a week later.
 
-Waiting takes no worker slot: the task is deferred until the campaign has ended, hours or days later.
+Waiting takes no worker slot: the task is deferred until the campaign has ended, hours or days later. The results carry
+your own key of each person, so they join the table that the people came from:
+
+    SELECT people.customer_id, call_status, called_at FROM people
+    JOIN call_results ON call_results.contact_key = people.customer_id
 """
 
 from __future__ import annotations
@@ -80,9 +84,17 @@ def campaign_with_results():
         task_id="extract_contacts",
         conn_id="people_db",
         sql=CUSTOMERS,
-        columns={"phone_number": "phone", "first_name": "first_name", "custom_fields": ["plan"]},
+        columns={
+            "phone_number": "phone",
+            "first_name": "first_name",
+            "custom_fields": ["plan"],
+            # Stays here, in files and results; Truedy does not get it.
+            "contact_key": "customer_id",
+        },
         region=RegionColumn("country"),
         suppression=DO_NOT_CALL,
+        # A broken export must not shrink the campaign unnoticed.
+        max_rejected=0.2,
         output_path=FOLDER,
     ).output
 
@@ -106,6 +118,8 @@ def campaign_with_results():
     results = BatchCallResultsOperator(
         task_id="fetch_results",
         batch_call_id=campaign,
+        # Where contact_key and custom_fields come from.
+        contacts=contacts,
         conn_id="people_db",
         table="call_results",
         create_table=True,

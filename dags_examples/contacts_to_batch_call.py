@@ -23,7 +23,7 @@ CUSTOMERS = """
     FROM people
     WHERE time_zone LIKE 'America/%'
     ORDER BY customer_id
-"""  # customer_id is for the rejects file only. Ordered, so that a cleared task writes the same file again.
+"""  # Ordered, so that a cleared task writes the same file again.
 
 
 def working_day(moment: datetime, days: int) -> date:
@@ -52,6 +52,8 @@ def contacts_to_batch_call():
             "email": "email",
             # The agent's prompt can use these.
             "custom_fields": ["plan", "renewal_date"],
+            # Your own key, for the rejects file and the results; Truedy does not get it.
+            "contact_key": "customer_id",
         },
         # (917) 555-0104 is a number only once somebody says in which country.
         region=RegionColumn("country"),

@@ -51,6 +51,10 @@ def recurring_campaign():
         },
         region="US",
         suppression=SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US"),
+        # A broken export must not shrink the campaign unnoticed; a share of 0.5, because a week has few renewals.
+        max_rejected=0.5,
+        # A week without renewals is not a failure.
+        on_empty="skip",
         output_path="{{ var.value.get('contacts_folder', '/tmp/truedy-contacts') }}",
     )
 

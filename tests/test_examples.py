@@ -52,7 +52,7 @@ TASKS = {
     "recurring_campaign": {"extract_contacts": ["create_batch_call"], "create_batch_call": []},
     "folder_campaign": {"find_folder": ["create_batch_call"], "create_batch_call": []},
     "campaign_with_results": {
-        "extract_contacts": ["call_customers", "find_unanswered"],
+        "extract_contacts": ["call_customers", "fetch_results", "find_unanswered"],
         "call_customers": ["fetch_results"],
         "fetch_results": ["find_unanswered"],
         "find_unanswered": ["call_again"],
