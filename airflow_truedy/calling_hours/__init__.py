@@ -13,6 +13,7 @@ from __future__ import annotations
 from airflow_truedy.calling_hours.errors import CallingHoursError
 from airflow_truedy.calling_hours.hours import PlaceHours, Window
 from airflow_truedy.calling_hours.locate import Place, PlaceColumns
+from airflow_truedy.calling_hours.part_hours import PartHours
 from airflow_truedy.calling_hours.parts import fewest_parts
 from airflow_truedy.calling_hours.placement import Placement, Placer, PlaceRefusal
 from airflow_truedy.calling_hours.policy import Blackout, CallingHours
@@ -24,6 +25,7 @@ __all__ = [
     "CallingHoursError",
     "Cap",
     "HolidayDays",
+    "PartHours",
     "Place",
     "PlaceColumns",
     "PlaceHours",

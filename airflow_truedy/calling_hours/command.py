@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         policy = CallingHours(
             PlaceColumns("zone", "zip", "state", "country"),
             rules=options.rules,
+            own_rules=options.own_rules or (),
             kind=options.kind,
             earliest=options.earliest,
             latest=options.latest,
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--at", help="the instant to look from, ISO 8601 with offset; default: now")
     parser.add_argument("--kind", choices=KINDS, default=KINDS[0])
     parser.add_argument("--rules", help="a rule file; default: the rules of this package")
+    parser.add_argument("--own-rules", help="a rule file whose rules are added, or replace those with the same id")
     parser.add_argument("--earliest", help="own limit, HH:MM")
     parser.add_argument("--latest", help="own limit, HH:MM")
     parser.add_argument("--margin", type=int, default=0, help="minutes kept clear at both ends")

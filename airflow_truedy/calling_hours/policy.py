@@ -55,6 +55,10 @@ class Blackout:
         return not self.jurisdictions or not set(self.jurisdictions).isdisjoint(jurisdictions)
 
 
+def _read(rules: RuleSet | Any) -> RuleSet:
+    return rules if isinstance(rules, RuleSet) else RuleSet.load(rules)
+
+
 def _days_of(text: str | date) -> list[date]:
     first, _, last = str(text).partition("/")
     try:
@@ -75,7 +79,8 @@ class CallingHours:
 
     :param columns: columns that say where a person is. Default: none, so that the area code alone counts.
     :param rules: a :class:`RuleSet`, or the path of a rule file. Default: the rules of this package.
-    :param own_rules: rules that are added; one with the id of another replaces it.
+    :param own_rules: rules that are added; one with the id of another replaces it. A list of :class:`Rule`, a
+        :class:`RuleSet`, or the path of a rule file.
     :param without_rules: ids of rules that are left out, e.g. because of an exemption.
     :param kind: ``automated`` (default; an AI voice is) or ``live``.
     :param earliest: no call before this time, ``HH:MM`` where the person is. Default: what the rules say.
@@ -93,7 +98,7 @@ class CallingHours:
 
     columns: PlaceColumns = field(default_factory=PlaceColumns)
     rules: RuleSet | Any = None
-    own_rules: Sequence[Rule] = ()
+    own_rules: Sequence[Rule] | RuleSet | Any = ()
     without_rules: Sequence[str] = ()
     kind: str = "automated"
     earliest: str | None = None
@@ -107,8 +112,10 @@ class CallingHours:
     fail_after: int = 400
 
     def __post_init__(self) -> None:
-        for name in ("own_rules", "without_rules", "days"):
+        for name in ("without_rules", "days"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if isinstance(self.own_rules, list):
+            object.__setattr__(self, "own_rules", tuple(self.own_rules))
         blackout = (self.blackout,) if isinstance(self.blackout, Blackout) else tuple(self.blackout)
         object.__setattr__(self, "blackout", blackout)
         self._check()
@@ -143,13 +150,14 @@ class CallingHours:
 
         :raises RulesError: they cannot be read, or ``without_rules`` names one that does not exist.
         """
-        if self.rules is None:
-            rules = RuleSet.shipped()
+        rules = RuleSet.shipped() if self.rules is None else _read(self.rules)
+        if isinstance(self.own_rules, tuple):
+            own = RuleSet("own", self.own_rules, rules.holiday_sets)
         else:
-            rules = self.rules if isinstance(self.rules, RuleSet) else RuleSet.load(self.rules)
-        if self.own_rules or self.without_rules:
-            rules = rules.with_rules(*self.own_rules, without=self.without_rules)
-        return rules
+            own = _read(self.own_rules)
+        if own.rules:
+            rules = rules.joined(own)
+        return rules.without(self.without_rules) if self.without_rules else rules
 
     def check_age(self, today: date) -> None:
         """

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import cache, cached_property
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -215,20 +216,18 @@ class RuleSet:
         sets = tuple(HolidaySet.from_dict(name, each) for name, each in value.get("holiday_sets", {}).items())
         return cls(str(value["name"]), tuple(map(Rule.from_dict, value["rules"])), sets)
 
-    def with_rules(self, *rules: Rule, without: Iterable[str] = (), name: str | None = None) -> RuleSet:
+    def without(self, ids: Iterable[str]) -> RuleSet:
         """
-        Return a set with more rules, of which one with a known id replaces that rule.
+        Return a set that lacks some rules, e.g. because the people consented.
 
-        :param without: ids of rules to leave out, e.g. because the person consented.
-        :param name: name of the new set. Default: the old one with ``+own`` behind it.
-        :raises RulesError: ``without`` names a rule that does not exist.
+        :raises RulesError: there is no rule with one of the ids.
         """
-        left_out, replaced = set(without), {rule.id for rule in rules}
+        left_out = set(ids)
         unknown = sorted(left_out - {rule.id for rule in self.rules})
         if unknown:
             raise RulesError(f"There are no rules {unknown} in {self.name!r} to leave out")
-        kept = tuple(rule for rule in self.rules if rule.id not in left_out | replaced)
-        return replace(self, name=name or f"{self.name}+own", rules=(*kept, *rules))
+        kept = tuple(rule for rule in self.rules if rule.id not in left_out)
+        return replace(self, name=f"{self.name}-{'-'.join(sorted(left_out))}", rules=kept)
 
     def joined(self, other: RuleSet) -> RuleSet:
         """Return this set and another one together; where names are the same, the other's rules and holidays count."""
@@ -242,6 +241,12 @@ class RuleSet:
         """Return the rules of jurisdictions and of their countries for one kind of call, whenever they are valid."""
         places = {part for each in jurisdictions for part in (each, each.partition("-")[0])}
         return [rule for rule in self.rules if rule.jurisdiction in places and kind in rule.kinds]
+
+    @property
+    def version(self) -> str:
+        """Name and digest: rules that differ in anything have another version."""
+        held = [rule.to_dict() for rule in self.rules] + [asdict(each) for each in self.holiday_sets]
+        return f"{self.name}@{sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:12]}"
 
     @property
     def oldest(self) -> date:

@@ -104,21 +104,32 @@ def test_a_rule_with_a_zone_of_its_own_holds_by_that_clock_wherever_the_person_i
     assert str(hours.window) == "08:00-18:00 America/Los_Angeles, Mon-Sat"
 
 
-def test_an_own_rule_replaces_the_one_with_its_id_and_a_rule_can_be_left_out() -> None:
+def test_an_own_rule_replaces_the_one_with_its_id_and_a_rule_can_be_left_out(tmp_path: Path) -> None:
     wide = Rule("us-tx", "US-TX", {"mon-sun": ["08:00-21:00"]}, "2026-11-25")
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps({"name": "mine", "rules": [wide.to_dict()]}), encoding="utf-8")
     assert not monday(hours_of(SHIPPED, "US-TX"), 8)
-    assert monday(hours_of(SHIPPED.with_rules(wide), "US-TX"), 8)
-    assert monday(hours_of(SHIPPED.with_rules(without=["us-tx"]), "US-TX"), 8)
+    for own in ([wide], RuleSet("mine", (wide,)), file, str(file)):
+        assert monday(hours_of(CallingHours(own_rules=own).rule_set(), "US-TX"), 8)
+    assert monday(hours_of(CallingHours(without_rules=["us-tx"]).rule_set(), "US-TX"), 8)
     with pytest.raises(RulesError, match="us-xx"):
-        SHIPPED.with_rules(without=["us-xx"])
-    assert SHIPPED.with_rules(wide).name.endswith("+own")
+        CallingHours(without_rules=["us-xx"]).rule_set()
+
+
+def test_rules_that_differ_have_another_version() -> None:
+    wide = Rule("us-tx", "US-TX", {"mon-sun": ["08:00-21:00"]}, "2026-11-25")
+    wider = Rule("us-tx", "US-TX", {"mon-sun": ["07:00-21:00"]}, "2026-11-25")
+    versions = {policy.rule_set().version for policy in (CallingHours(), CallingHours(own_rules=[wide]))}
+    versions.add(CallingHours(own_rules=[wider]).rule_set().version)
+    assert len(versions) == 3
+    assert SHIPPED.version.startswith("us-2026-11+world-2026-11@")
 
 
 def test_holidays_can_be_added_and_removed() -> None:
     rule = Rule.from_dict(
         {**OWN, "holidays": {"set": "us-federal", "added": ["2026-12-07"], "removed": ["2026-12-25"]}}
     )
-    hours = hours_of(SHIPPED.with_rules(rule), "US-GA")
+    hours = hours_of(CallingHours(own_rules=[rule]).rule_set(), "US-GA")
     assert not monday(hours, 10)
     assert hours.may_call(datetime(2026, 12, 25, 16, tzinfo=timezone.utc))
     assert rule.holidays == HolidayDays("us-federal", ("2026-12-07",), ("2026-12-25",))
