@@ -21,8 +21,6 @@ from airflow.sdk.definitions.mappedoperator import OperatorPartial
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context, RetryDecision, RetryPolicy
 else:
     try:
@@ -40,7 +38,6 @@ __all__ = [
     "Templater",
     "XComArg",
     "count_as_expanded",
-    "insert_statement",
     "is_from_mapped",
     "task_state",
     "triggers_hear_of_kills",
@@ -83,6 +80,11 @@ class TaskState:
         """Keep ``value``. Raises in a worker that Airflow has given up, which is what stops a zombie."""
         self._accessor.set(self._key, value)
 
+    def forget(self) -> None:
+        """Forget what was kept, if anything was."""
+        if self._accessor.get(self._key) is not None:
+            self._accessor.delete(self._key)
+
 
 def task_state(context: Context, key: str) -> TaskState | None:
     """Return what a task instance keeps under ``key``; ``None`` before Airflow 3.3, which has no store for it."""
@@ -95,17 +97,3 @@ def triggers_hear_of_kills() -> bool:
     from airflow.triggers.base import BaseTrigger
 
     return hasattr(BaseTrigger, "on_kill")
-
-
-def insert_statement(hook: Any, table: str, row: Sequence[Any], columns: Sequence[str], key: Sequence[str]) -> str:
-    """
-    Return the statement that inserts a row, or replaces the one of the same key, in the database's own dialect.
-
-    The public ``insert_rows`` logs what the driver answers, which may show the row.
-
-    :param hook: a ``DbApiHook``.
-    :param row: a row, for its length.
-    :param key: the columns by which a row is replaced.
-    """
-    statement: str = hook._generate_insert_sql(table, row, list(columns), True, replace_index=list(key))
-    return statement

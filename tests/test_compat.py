@@ -136,17 +136,6 @@ def test_retry_policies_are_there_from_3_3_on() -> None:
         assert (compat.RetryPolicy is not object) == (Version("3.3") <= AIRFLOW)
 
 
-def test_a_database_hook_writes_the_statement_that_replaces_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.providers.sqlite.hooks.sqlite import SqliteHook
-
-    monkeypatch.setenv("AIRFLOW_CONN_SQLITE_DEFAULT", "sqlite:///:memory:")
-    with contract("DbApiHook._generate_insert_sql"):
-        statement = compat.insert_statement(SqliteHook(), "results", (1, "x"), ["id", "name"], ["id"])
-        assert "results" in statement
-        assert "id" in statement
-        assert statement.count("?") == 2
-
-
 def test_an_asset_may_be_named_by_reference() -> None:
     with contract("AssetRef"):
         from airflow.sdk.definitions.asset import AssetRef

@@ -175,7 +175,12 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
             write = self._into_file if self.table is None else self._into_table
             manifest = write(ResultsReader(hook.client, reading), staging, given, context)
         self._manifest = manifest
-        self.log.info("Results of batch call %s: %s", manifest["batch_call_id"], manifest["by_outcome"])
+        self.log.info(
+            "Results of batch call %s: %s; %s credits.",
+            manifest["batch_call_id"],
+            manifest["by_outcome"],
+            manifest["cost_credits"],
+        )
         record_outlets(context, self.outlets, manifest)
         return manifest
 

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_truedy.api.errors import NotFoundError, TruedyError
 from airflow_truedy.assets import record_outlets
-from airflow_truedy.compat import triggers_hear_of_kills
+from airflow_truedy.compat import task_state, triggers_hear_of_kills
 from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.monitoring.monitor import DEFAULT_INTERVAL, CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import (
@@ -329,23 +329,21 @@ def _waiting_since(context: Context, batch_call_id: str, now: float) -> float:
 
 def remembered(context: Context, batch_call_id: str) -> dict[str, Any]:
     """Return what an earlier part of the same wait remembered in the task state store, if there is one."""
-    store: Any = context.get("task_state_store")
-    kept = None if store is None else store.get(STATE_KEY)
-    return kept if isinstance(kept, dict) and kept.get("batch_call_id") == batch_call_id else {}
+    state = task_state(context, STATE_KEY)
+    kept = (state and state.get()) or {}
+    return kept if kept.get("batch_call_id") == batch_call_id else {}
 
 
 def remember(context: Context, batch_call_id: str, **values: Any) -> None:
     """Remember something of the wait for this batch call, where Airflow has a task state store."""
-    store: Any = context.get("task_state_store")
-    if store is not None:
-        store.set(STATE_KEY, {"batch_call_id": batch_call_id, **values})
+    if (state := task_state(context, STATE_KEY)) is not None:
+        state.set({"batch_call_id": batch_call_id, **values})
 
 
 def forget(context: Context) -> None:
     """Forget what was remembered: there is a verdict."""
-    store: Any = context.get("task_state_store")
-    if store is not None and store.get(STATE_KEY) is not None:
-        store.delete(STATE_KEY)
+    if (state := task_state(context, STATE_KEY)) is not None:
+        state.forget()
 
 
 def wait_in_worker(

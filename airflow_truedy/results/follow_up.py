@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 #: Outcomes that are called again by default: nobody was spoken to, and the number works.
 NOT_REACHED = ("no_answer", "busy", "voicemail")
 
+REACHED = "reached"
 _ENDING = ".jsonl.gz"
 _REJECTS = ("row_number", "reason", "masked_number", "call_status", "contact_key")
 _ROWS_AT_ONCE = 500
@@ -88,7 +89,8 @@ def follow_up(
     """
     Write the contacts of the next campaign, and a rejects file that tells why each of the others is not among them.
 
-    Reasons: ``outcome`` (the call ended in another way, e.g. reached, opted out, invalid number, or was not placed),
+    People who were reached are in the rejects file (``reached``) and in no count of the manifest: they need no other
+    call. Reasons: ``outcome`` (the call ended in another way, e.g. opted out, invalid number, or was not placed),
     ``refused`` (in another row or campaign), ``reached_before``, ``open_elsewhere`` (may still be called by another
     campaign), ``max_attempts``, ``called_later`` (by another campaign, whose follow-up has this person), ``taken``,
     ``suppressed``, ``no_number``, ``bad_number`` (the server does not write it as E.164).
@@ -124,7 +126,8 @@ def follow_up(
         file.close()
         publish(staged_rejects, rejects_to)
         publish(staged, to)
-    duplicates, held_back, rows_read = counted.pop("duplicate", 0), counted.pop("suppressed", 0), counted.pop("rows")
+    rows_read = counted.pop("rows") - counted.pop(REACHED, 0)
+    duplicates, held_back = counted.pop("duplicate", 0), counted.pop("suppressed", 0)
     return Manifest(
         uri=str(to),
         rejects_uri=str(rejects_to),
@@ -162,7 +165,7 @@ class _Selection:
                 # Without a country it is nobody's for certain, and no do-not-call list would hold it back.
                 yield "bad_number"
             elif not self._by_outcome(row):
-                yield "outcome"
+                yield REACHED if was_reached(call_status(row["call_status"])) else "outcome"
             else:
                 yield self._by_history(people[number]) or self._by_lists(int(number[1:]))
 

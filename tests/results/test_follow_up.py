@@ -48,7 +48,7 @@ def numbers(manifest: Any) -> list[str]:
 def test_who_was_not_reached_is_called_again_and_nobody_else(tmp_path: Path) -> None:
     manifest = followed(tmp_path)
     assert numbers(manifest) == [number(i) for i in (1, 2, 3, 7)]
-    assert (manifest.rows_read, manifest.contacts, manifest.rejected_by_reason) == (8, 4, {"outcome": 4})
+    assert (manifest.rows_read, manifest.contacts, manifest.rejected_by_reason) == (7, 4, {"outcome": 3})
 
 
 def test_everybody_else_stands_in_the_rejects_file_masked(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_everybody_else_stands_in_the_rejects_file_masked(tmp_path: Path) -> Non
     text = (tmp_path / "next.rejects.csv").read_text()
     rows = list(csv.DictReader(text.splitlines()))
     assert [(row["row_number"], row["reason"], row["call_status"]) for row in rows] == [
-        ("1", "outcome", "completed"),
+        ("1", "reached", "completed"),
         ("5", "outcome", "failed"),
         ("6", "outcome", "opted_out"),
         ("7", "outcome", "pending"),
@@ -72,7 +72,7 @@ def test_attempts_are_counted_over_campaigns(tmp_path: Path) -> None:
     earlier = [results("batch_0", ["no_answer"] * 3), results("batch_00", ["busy"] * 2)]
     manifest = followed(tmp_path, earlier)
     assert numbers(manifest) == [number(i) for i in (2, 3, 7)]
-    assert manifest.rejected_by_reason == {"max_attempts": 1, "outcome": 4}
+    assert manifest.rejected_by_reason == {"max_attempts": 1, "outcome": 3}
     assert numbers(followed(tmp_path, max_attempts=1)) == []
 
 
@@ -153,7 +153,7 @@ def test_who_opted_out_meanwhile_is_not_called_again(tmp_path: Path) -> None:
     suppressed = suppressed_numbers([Suppression([number(2)], name="do not call", region=None)])
     manifest = followed(tmp_path, suppressed=suppressed)
     assert numbers(manifest) == [number(i) for i in (1, 3, 7)]
-    assert (manifest.contacts, manifest.suppressed, manifest.rejected) == (3, 1, 4)
+    assert (manifest.contacts, manifest.suppressed, manifest.rejected) == (3, 1, 3)
     assert "suppressed" in (tmp_path / "next.rejects.csv").read_text()
 
 
