@@ -32,7 +32,7 @@ EXAMPLES = ROOT / "dags_examples"
 # In a new interpreter, as the Dag processor does it, so that an import cannot rely on what is already loaded.
 PARSE = """
 import json, sys
-from airflow.dag_processing.dagbag import DagBag
+from tests.support.airflow_versions import DagBag
 bag = DagBag(sys.argv[1])
 dags = {
     dag.dag_id: {

@@ -15,6 +15,7 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.campaigns.errors import LaunchInterruptedError
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.calls import CreateCallOperator
+from tests.support.airflow_versions import serialised
 from tests.support.contexts import context_of
 from tests.support.stores import StateStore
 
@@ -153,11 +154,10 @@ def test_nobodys_number_is_shown(sandbox: SandboxProcess, caplog: pytest.LogCapt
 
 
 def test_the_serialised_dag_holds_nobody() -> None:
-    from airflow.serialization.serialized_objects import DagSerialization
 
     with DAG("dag", start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
         operator_of()
-    text = json.dumps(DagSerialization.serialize_dag(dag), default=str)
+    text = json.dumps(serialised(dag), default=str)
     assert "5550100" not in text
     assert "Ann" not in text
 

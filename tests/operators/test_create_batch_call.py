@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -13,7 +14,7 @@ from typing import Any
 
 import pendulum
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from truedy_sandbox.process import SandboxProcess
@@ -147,6 +148,26 @@ class TestWhileTheDagIsParsed:
     )
     def test_what_is_stated_or_templated_is_taken(self, parameters: dict[str, Any]) -> None:
         CreateBatchCallOperator(task_id="t", name="n", agent_id=AGENT, contacts=people(1), **parameters)
+
+    @pytest.mark.parametrize(
+        ("contacts", "hint"),
+        [
+            (None, "contacts = None: is missing, so there is nobody to call"),
+            ([{"uri": "s3://b/1"}, {"uri": "s3://b/2"}], "make a task of each with .partial(...).expand(contacts=...)"),
+        ],
+    )
+    def test_what_is_surely_no_list_of_people_is_told_with_what_to_write(self, contacts: Any, hint: str) -> None:
+        with pytest.raises(InvalidPayloadError, match=re.escape(hint)) as told:
+            operator(contacts=contacts)
+        assert str(told.value).startswith("task 'launch': contacts = ")
+
+    def test_a_task_in_place_of_its_output_is_told_with_what_to_write(self) -> None:
+        with DAG("d", schedule=None), pytest.raises(InvalidPayloadError, match=r"write its output, such as up\.output"):
+            operator(contacts=operator(task_id="up"))
+
+    def test_the_task_is_named_with_its_group(self) -> None:
+        with DAG("d", schedule=None), TaskGroup("g"), pytest.raises(TimingError, match=r"^task 'g\.launch': "):
+            operator(scheduled_at="tomorrow")
 
     def test_an_unknown_parameter_is_an_error(self) -> None:
         with pytest.raises(TypeError, match="shedule_at"):

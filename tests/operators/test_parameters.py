@@ -12,11 +12,9 @@ from typing import Any
 import jinja2
 import pendulum
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, task
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
-from airflow.serialization.serialized_objects import DagSerialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +38,7 @@ from airflow_truedy.operators.parameters import (
     whole,
 )
 from airflow_truedy.operators.private_fields import PrivateValue, holds_people, reveal
+from tests.support.airflow_versions import DagBag, serialised
 
 PEOPLE: list[dict[str, Any]] = [
     {"phone_number": "+12125550100", "first_name": "Zaphod", "email": "zaphod@example.com"},
@@ -80,8 +79,8 @@ def rendered(operator: Any, dag: DAG, **more: Any) -> Any:
     return context["task"]
 
 
-def serialised(dag: DAG) -> str:
-    return json.dumps(DagSerialization.to_dict(dag), default=str)
+def stored(dag: DAG) -> str:
+    return json.dumps(serialised(dag), default=str)
 
 
 def shows_somebody(text: str) -> list[str]:
@@ -322,7 +321,7 @@ class TestRendering:
 
             operator = create(contacts=[PEOPLE[0], person()])
         assert operator.upstream_task_ids == {"person"}
-        assert shows_somebody(serialised(dag)) == []
+        assert shows_somebody(stored(dag)) == []
         rendered(operator, dag)
         assert reveal(operator.contacts) == PEOPLE
 
@@ -375,7 +374,7 @@ class TestNobodyShows:
     def test_of_inline_contacts(self, form: str) -> None:
         with a_dag() as dag:
             operator = create(contacts=self.FORMS[form])
-        assert shows_somebody(serialised(dag)) == []
+        assert shows_somebody(stored(dag)) == []
         assert shows_somebody(repr(operator.contacts)) == []
         rendered(operator, dag)
         assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
@@ -431,7 +430,7 @@ class TestNobodyShows:
         bag = DagBag(tmp_path)
         assert bag.import_errors == {}
         dag = bag.dags["d"]
-        assert shows_somebody(serialised(dag)) == []
+        assert shows_somebody(stored(dag)) == []
         operator: Any = dag.get_task("t")
         rendered(operator, dag)
         assert shows_somebody(json.dumps(_serialize_rendered_fields(operator))) == []
@@ -477,7 +476,7 @@ class TestMapped:
             of(task_id="b", **REQUIRED).expand(contacts=[PEOPLE, PEOPLE[:1]])
             of(task_id="c", agent_id="a", schedule_type="immediate").expand_kwargs([{"name": "x", "contacts": PEOPLE}])
         assert len(dag.tasks) == 3
-        assert shows_somebody(serialised(dag)) == []
+        assert shows_somebody(stored(dag)) == []
         assert shows_somebody(repr(dag.tasks)) == []
 
     @pytest.mark.parametrize("how", ["partial", "expand", "expand_kwargs"])
@@ -556,7 +555,7 @@ class TestMapped:
             CreateCallOperator.partial(task_id="t", agent_id="a", variables={"name": "Zaphod"}).expand(
                 phone_number=["+12125550100", "+12125550101"]
             )
-        assert shows_somebody(json.dumps(DagSerialization.serialize_dag(dag), default=str)) == []
+        assert shows_somebody(json.dumps(serialised(dag), default=str)) == []
 
     def test_bad_parameters_are_refused_like_those_of_a_plain_task(self) -> None:
         with a_dag(), pytest.raises(TypeError, match="no_such_parameter"):
