@@ -39,14 +39,21 @@ def report_of(check: ServerCheck) -> dict[str, Any]:
     }
 
 
-def show(check: ServerCheck) -> int:
-    """Print what was found; return 0 if no promise is broken, 1 if one is, 2 if the check stopped before its end."""
+def show(check: ServerCheck, settle: float) -> int:
+    """
+    Print what was found; return 0 if no promise is broken, 1 if one is, 2 if the check stopped before its end.
+
+    :param settle: what the connection states, in seconds.
+    """
     _say("")
     for each in check.findings:
         _say(f"{_WORDS[each.holds]:>13}  {each.promise}: {each.found}")
     for what, lag in check.lags.items():
         _say(f"{'':>13}  {what} after {lag:.1f} s" if lag is not None else f"{'NOT SEEN':>13}  {what}")
-    _say(f"\n{check.settle()[1]}.")
+    fits, advice = check.settle()
+    _say(f"\n{advice}.")
+    if fits and settle < fits:
+        _say(f"The connection has settle = {settle:g}: raise it.")
     if check.left_behind:
         _say(f"Left behind, delete by hand: {', '.join(check.left_behind)}")
     _say(f"\nTo attach to a bug report:\n{json.dumps(report_of(check))}")
@@ -77,10 +84,10 @@ def main(arguments: Sequence[str] | None = None, **timing: Any) -> int:
         with TruedyHook(options.conn_id) as hook:
             check = ServerCheck(hook.client, say=_say, **timing)
             check.run(options.agent_id)
+            return show(check, hook.settings.settle)
     except ConnectionFieldError as error:
         _say(str(error))
         return 2
-    return show(check)
 
 
 def _say(text: str) -> None:

@@ -21,7 +21,13 @@ KEY = "truedy_0123456789abcdefghijklmn"
 class Outcome:
     """How the command ended for a sandbox with some settings; time passes only while it waits."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **settings: Any) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        extra: dict[str, Any],
+        settings: dict[str, Any],
+    ) -> None:
         with ExitStack() as stack:
             sandbox = SandboxClient(api_key=KEY, **settings)
             stack.callback(sandbox.close)
@@ -30,7 +36,7 @@ class Outcome:
                 "conn_type": "truedy",
                 "password": KEY,
                 "host": server.url,
-                "extra": {"requests_per_minute": 0},
+                "extra": {"requests_per_minute": 0, **extra},
             }
             monkeypatch.setenv("AIRFLOW_CONN_SOME_TRUEDY", json.dumps(connection))
             self.code = main(
@@ -52,14 +58,15 @@ class Outcome:
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    return lambda **settings: Outcome(monkeypatch, capsys, **settings)
+    return lambda extra=None, **settings: Outcome(monkeypatch, capsys, extra or {}, settings)
 
 
 def test_a_good_server_ends_with_0_and_leaves_nothing(check: Any) -> None:
     done = check()
     assert (done.code, done.left) == (0, [])
     assert "holds  A long name keeps the tag: kept" in done.text
-    assert "settle = 15 fits" in done.text
+    assert "settle = 15 or more fits" in done.text
+    assert "raise it" not in done.text
     assert done.report["complete"] is True
     assert done.report["left_behind"] == 0
 
@@ -69,7 +76,8 @@ def test_a_broken_promise_ends_with_1_and_says_so(check: Any) -> None:
     assert (done.code, done.left) == (1, [])
     assert "DOES NOT HOLD  A long name keeps the tag: cut, 100 of" in done.text
     assert done.report["settle"] > 15
-    assert f"settle = {done.report['settle']:.0f} fits" in done.text
+    assert f"settle = {done.report['settle']:.0f} or more fits" in done.text
+    assert "The connection has settle = 15: raise it." in done.text
 
 
 def test_a_lag_that_is_never_over_is_told(check: Any) -> None:
@@ -84,6 +92,13 @@ def test_a_check_that_stops_ends_with_2_and_names_what_it_left(check: Any) -> No
     assert "it was paused" in done.text
     assert f"delete by hand: {done.left[0]}" in done.text
     assert done.report["complete"] is False
+
+
+@pytest.mark.parametrize("extra", [{"dry_run": True}, {"only_numbers": ["+12025550123"]}])
+def test_a_connection_that_may_not_dial_writes_nothing(check: Any, extra: dict[str, Any]) -> None:
+    done = check(extra)
+    assert (done.code, done.left) == (2, [])
+    assert "Use a connection without this restriction" in done.text
 
 
 def test_a_wrong_key_is_told(check: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
