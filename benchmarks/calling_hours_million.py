@@ -19,11 +19,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime, timezone
 from importlib import import_module
 from typing import Any
 
-TODAY = date(2026, 11, 25)
+NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 
 
 def rows(count: int) -> Iterator[dict[str, str]]:
@@ -53,7 +53,7 @@ def measure(count: int, *, placing: bool) -> dict[str, Any]:
     rules = ContactRules(columns=Columns("phone", first_name="given", custom_fields=["state"]), region="US")
     became: Counter[object] = Counter()
     began = time.process_time()
-    placer = Placer(CallingHours(PlaceColumns(zip="zip", state="state")), TODAY)
+    placer = Placer(CallingHours(PlaceColumns(zip="zip", state="state")), NOW)
     place = placer.place_contact
     for outcome in convert(*begin(made, rules)):
         if outcome.reason:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from airflow_truedy.calling_hours.errors import CallingHoursError, RulesError
@@ -100,8 +100,7 @@ def _explained(options: argparse.Namespace, policy: CallingHours, now: datetime)
     if not is_e164(number):
         raise RulesError("The number must begin with + and its country code, and hold digits only")
     row = {name: getattr(options, name) for name in ("zone", "zip", "state", "country")}
-    # Where the person is it may still be yesterday.
-    placed = Placer(policy, (now - timedelta(days=1)).date()).place_contact(row, number)
+    placed = Placer(policy, now).place_contact(row, number)
     told = number if options.show_number else _masked(number)
     if not isinstance(placed, Placement):
         return False, [f"{told}: not called, {placed.value}: {EXPLANATIONS[placed]}"]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from airflow_truedy.calling_hours.places import NORTH_AMERICA, Atlas, Region, calling_country
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -112,23 +109,25 @@ class Locator:
 
     def _read(self, address: Address, by_number: Region | None) -> list[Clue] | None:
         """Read the cells, the most exact one first; ``None`` if they are filled and nothing can be read in them."""
-        country = address.country.upper()
-        if country and self._atlas.of_country(country) is None:
+        zone, code, state, country = address
+        atlas, found = self._atlas, []
+        by_country = atlas.of_country(country.upper()) if country else None
+        if country and by_country is None:
             return None
-        of_number = (by_number.country,) if by_number else ("US",)
-        countries = (country,) if country else NORTH_AMERICA if of_number[0] in NORTH_AMERICA else of_number
-        readers: tuple[tuple[str, str, Callable[[str], Region | None]], ...] = (
-            (address.zone, "zone column", self._atlas.of_zone),
-            (address.zip if "US" in countries else "", "ZIP code", self._atlas.of_zip),
-            (address.state, "state column", lambda text: self._atlas.of_state(text, countries)),
-        )
-        filled = [(text, by, read) for text, by, read in readers if text]
-        clues = [Clue(region, by) for text, by, read in filled if (region := read(text))]
-        if filled and not clues:
+        countries = (by_country.country,) if by_country else _countries_of(by_number)
+        if "US" not in countries:
+            code = ""  # five digits of another country
+        if zone and (region := atlas.of_zone(zone)):
+            found.append(Clue(region, "zone column"))
+        if code and (region := atlas.of_zip(code)):
+            found.append(Clue(region, "ZIP code"))
+        if state and (region := atlas.of_state(state, countries)):
+            found.append(Clue(region, "state column"))
+        if (zone or code or state) and not found:
             return None
-        if country and (region := self._atlas.of_country(country)):
-            clues.append(Clue(region, "country column"))
-        return clues
+        if by_country:
+            found.append(Clue(by_country, "country column"))
+        return found
 
     def _jurisdictions(self, clues: tuple[Clue, ...]) -> frozenset[str]:
         """Every country and state that a clue names; all states on the clock of a clue that names none."""
@@ -147,6 +146,11 @@ class Locator:
             f"{', '.join(sorted(map(self._atlas.name_of, clue.region.states))) or clue.region.country} by {clue.by}"
             for clue in clues
         )
+
+
+def _countries_of(by_number: Region | None) -> tuple[str, ...]:
+    """Return in which countries a state is looked for if no cell says it: US and Canada share their numbers."""
+    return NORTH_AMERICA if by_number is None or by_number.country in NORTH_AMERICA else (by_number.country,)
 
 
 def _all_that_count(regions: list[Region]) -> frozenset[str] | None:

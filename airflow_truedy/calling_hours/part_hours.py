@@ -7,14 +7,14 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.calling_hours.errors import RulesError
-from airflow_truedy.calling_hours.hours import PlaceHours, Window
+from airflow_truedy.calling_hours.hours import Window
 from airflow_truedy.calling_hours.parts import common, minutes
 from airflow_truedy.calling_hours.zones import UTC, Span, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_truedy.calling_hours.placement import Placer
+    from airflow_truedy.calling_hours.placement import Placement, Placer
 
 _A_DAY = timedelta(days=1)
 _A_MINUTE = timedelta(minutes=1)
@@ -51,18 +51,18 @@ class PartHours:
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @classmethod
-    def gather(cls, window: Window, people: Iterable[PlaceHours], placer: Placer) -> PartHours:
+    def gather(cls, window: Window, people: Iterable[Placement], placer: Placer) -> PartHours:
         """
         Return the hours of a part.
 
         :param window: its window.
-        :param people: the hours of the places of all its people, each at least once.
+        :param people: the placements of all its people, each at least once.
         :param placer: which placed them.
         """
         blocked, jurisdictions = set[date](), set[str]()
         for each in people:
-            blocked.update(each.blocked_in(window))
-            jurisdictions |= each.jurisdictions
+            blocked.update(each.hours.blocked_in(window))
+            jurisdictions |= each.place.jurisdictions
         first, last = placer.span
         return cls(
             *window,

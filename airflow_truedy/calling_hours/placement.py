@@ -8,20 +8,21 @@ worked out once and remembered.
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.calling_hours.hours import PlaceHours, Window
 from airflow_truedy.calling_hours.locate import Address, Clue, Locator, Place
 from airflow_truedy.calling_hours.places import Atlas
-from airflow_truedy.calling_hours.zones import Span
+from airflow_truedy.calling_hours.zones import UTC, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_truedy.calling_hours.policy import CallingHours
 
+_FARTHEST_WEST = timedelta(hours=12)
 #: Zones count as one only if they show the same time for so many days: one that changes its rules stays by itself.
 _ONE_CLOCK_FOR = 400
 
@@ -61,15 +62,17 @@ Placed = Placement | PlaceRefusal
 
 class Placer:
     """
-    Places people under one policy, for the days from today on.
+    Places people under one policy, for the days from an instant on.
 
     :param policy: the user's decisions.
-    :param today: the first day on which somebody may be called.
+    :param now: the instant, which has a zone.
     :raises RulesError: the rules cannot be read.
     :raises StaleRulesError: they are too old.
     """
 
-    def __init__(self, policy: CallingHours, today: date) -> None:
+    def __init__(self, policy: CallingHours, now: datetime) -> None:
+        # The date where it is earliest: somebody's today is not left out.
+        today = (now.astimezone(UTC) - _FARTHEST_WEST).date()
         policy.check_age(today)
         self.policy = policy
         self.rules = policy.rule_set()

@@ -60,6 +60,7 @@ class Atlas:
             for code, found in _table("area_codes").items()
         }
         self._zones: dict[str, Region] = {}
+        self._countries: dict[str, Region] = {}
         self._zip_codes: dict[tuple[str, str], Region | None] = {}
 
     def of_zone(self, text: str) -> Region | None:
@@ -109,9 +110,10 @@ class Atlas:
 
     def of_country(self, code: str) -> Region | None:
         """Return the region of a country, with its zones if all of them have one clock; ``None`` if there is none."""
-        names = zones_of_country(code)
-        clocks = self.clocks(names)
-        return Region(code, zones=clocks if len(clocks) == 1 else frozenset()) if names else None
+        if code not in self._countries and (names := zones_of_country(code)):
+            clocks = self.clocks(names)
+            self._countries[code] = Region(code, zones=clocks if len(clocks) == 1 else frozenset())
+        return self._countries.get(code)
 
     def of_area_code(self, code: str) -> Region | None:
         """Return the region of an area code of the United States or Canada; ``None`` for any other."""

@@ -202,7 +202,6 @@ def rank(name: str) -> tuple[int, str]:
     return (PREFERRED.index(name) if name in PREFERRED else len(PREFERRED), name)
 
 
-@cache
 def zones_of_country(code: str) -> tuple[str, ...]:
     """Return the zones of a country by its ISO 3166 code; none if there is no such country."""
     return tuple(zone for zone, country in _countries().items() if country == code)

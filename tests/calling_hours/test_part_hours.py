@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from airflow_truedy.calling_hours import Blackout, CallingHours, PartHours, Placement, Placer, fewest_parts
 from airflow_truedy.calling_hours.errors import RulesError
 
-PLACER = Placer(CallingHours(blackout=Blackout(dates=["2026-12-01"])), date(2026, 11, 25))
+NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
+PLACER = Placer(CallingHours(blackout=Blackout(dates=["2026-12-01"])), NOW)
 CODES = ("205", "207", "601", "850", "801", "415", "213", "316")
 PLACED = [each for code in CODES if isinstance(each := PLACER.place_contact({}, f"+1{code}5550104"), Placement)]
 PARTS = fewest_parts({each.window: 1 for each in PLACED}, PLACER.span, most=3)
 GATHERED = {
-    part: PartHours.gather(part, [each.hours for each in PLACED if PARTS[each.window] == part], PLACER)
+    part: PartHours.gather(part, [each for each in PLACED if PARTS[each.window] == part], PLACER)
     for part in set(PARTS.values())
 }
 ALABAMA = PartHours(
@@ -41,6 +42,14 @@ def test_what_a_part_allows_is_allowed_for_each_of_its_people(minute: int) -> No
         assert each.hours.may_call(instant) or not part.allows(instant)
         following = part.next_opening(instant)
         assert following is None or (following >= instant and part.allows(following))
+
+
+def test_a_part_names_every_state_also_those_that_share_their_hours() -> None:
+    georgia_and_ohio = [PLACER.place_contact({}, f"+1{code}5550104") for code in ("404", "614")]
+    placed = [each for each in georgia_and_ohio if isinstance(each, Placement)]
+    assert placed[0].hours is placed[1].hours
+    part = PartHours.gather(placed[0].window, placed, PLACER)
+    assert part.jurisdictions == ("US", "US-GA", "US-OH")
 
 
 def test_hours_go_through_a_manifest_and_back_and_are_small() -> None:

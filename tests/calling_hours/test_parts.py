@@ -74,7 +74,7 @@ def test_each_part_lies_within_the_windows_of_its_people(
 
 
 def test_all_area_codes_fit_into_a_few_parts() -> None:
-    placer = Placer(CallingHours(), date(2026, 11, 25))
+    placer = Placer(CallingHours(), datetime(2026, 11, 25, 12, tzinfo=timezone.utc))
     placed = [placer.place_contact({}, f"+1{code}5550104") for code in AREA_CODES]
     people: dict[Window, int] = {}
     for each in placed:
@@ -85,7 +85,7 @@ def test_all_area_codes_fit_into_a_few_parts() -> None:
 
 
 def test_the_window_of_a_part_is_allowed_on_every_day_that_is_not_blocked() -> None:
-    placer = Placer(CallingHours(), date(2026, 12, 20))
+    placer = Placer(CallingHours(), datetime(2026, 12, 20, 12, tzinfo=timezone.utc))
     placed = [
         placer.place_contact({}, f"+1{code}5550104") for code in ("205", "207", "801", "601", "907", "671", "850")
     ]

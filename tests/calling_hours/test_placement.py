@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
@@ -18,12 +18,13 @@ from airflow_truedy.calling_hours import (
     Rule,
 )
 from airflow_truedy.calling_hours.placement import EXPLANATIONS
+from airflow_truedy.calling_hours.zones import zone_of
 from tests.calling_hours.test_places import AREA_CODES
 
 pytest.importorskip("zipcodes")
-TODAY = date(2026, 11, 25)
+NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 COLUMNS = PlaceColumns("zone", "zip", "state", "country")
-PLACER = Placer(CallingHours(COLUMNS), TODAY)
+PLACER = Placer(CallingHours(COLUMNS), NOW)
 
 
 def placed(number: str, **row: Any) -> Placement:
@@ -81,21 +82,29 @@ def test_the_dates_on_which_the_window_is_not_allowed_are_named() -> None:
 
 def test_a_user_may_say_where_people_are_of_whom_it_is_unknown() -> None:
     somewhere = Place(frozenset({"America/New_York", "Pacific/Honolulu"}), frozenset({"US"}), "unknown")
-    placer = Placer(CallingHours(place_if_unknown=somewhere), TODAY)
+    placer = Placer(CallingHours(place_if_unknown=somewhere), NOW)
     found = placer.place_contact({}, "+18005550104")
     assert isinstance(found, Placement)
     assert str(found.window) == "13:00-21:00 America/New_York, Mon-Sun"
 
 
+def test_where_it_is_still_yesterday_people_may_be_called_yesterday() -> None:
+    evening = datetime(2026, 11, 25, 18, tzinfo=zone_of("Pacific/Honolulu"))
+    assert evening.astimezone(timezone.utc).date() == date(2026, 11, 26)
+    found = Placer(CallingHours(), evening).place_contact({}, "+18085550104")
+    assert isinstance(found, Placement)
+    assert found.hours.may_call(evening)
+
+
 def test_a_country_gets_hours_by_an_own_rule() -> None:
     rule = Rule("de", "DE", {"mon-fri": ["09:00-18:00"]}, "2026-11-25")
-    found = Placer(CallingHours(own_rules=[rule]), TODAY).place_contact({}, "+4915112345678")
+    found = Placer(CallingHours(own_rules=[rule]), NOW).place_contact({}, "+4915112345678")
     assert isinstance(found, Placement)
     assert str(found.window) == "09:00-18:00 Europe/Paris, Mon-Fri"
 
 
 def test_what_says_the_same_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    placer = Placer(CallingHours(COLUMNS), TODAY)
+    placer = Placer(CallingHours(COLUMNS), NOW)
     asked = []
     place = placer._place
     monkeypatch.setattr(placer, "_place", lambda clues: asked.append(clues) or place(clues))
@@ -106,7 +115,7 @@ def test_what_says_the_same_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_memory_does_not_grow_with_what_a_column_should_not_hold() -> None:
-    placer = Placer(CallingHours(COLUMNS), TODAY)
+    placer = Placer(CallingHours(COLUMNS), NOW)
     for index in range(500):
         row = {"state": f"note {index}", "zone": f"Note/N{index}", "zip": f"{index}"}
         assert placer.place_contact(row, "+12125550104") is PlaceRefusal.UNKNOWN_PLACE
@@ -118,6 +127,6 @@ def test_people_of_all_area_codes_need_few_windows() -> None:
     windows = {each.window for each in found if isinstance(each, Placement)}
     assert len(windows) < 50
     assert len({window.zone for window in windows}) < 15
-    early = Placer(CallingHours(earliest="12:00", latest="18:00", days=[1, 2, 3, 4, 5]), TODAY)
+    early = Placer(CallingHours(earliest="12:00", latest="18:00", days=[1, 2, 3, 4, 5]), NOW)
     fewer = {early.place_contact({}, f"+1{code}5550104").window for code in AREA_CODES}  # type: ignore[union-attr]
     assert len(fewer) < len(windows) * 2 / 3
