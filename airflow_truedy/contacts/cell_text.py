@@ -84,9 +84,11 @@ def digits_in(text: str) -> int:
     return sum(map(str.isdigit, text))
 
 
-def before_brackets(text: str) -> str | None:
-    """Return what stands before digits in brackets at the end, ``None`` if there are none."""
-    found = _brackets_behind(text)
+def before_tail(text: str) -> str | None:
+    """
+    Return what stands before digits in brackets or a few digits behind a stroke at the end; ``None`` if there are none.
+    """
+    found = _brackets_behind(text) or _other_last_digits(text)
     return found["head"] if found else None
 
 

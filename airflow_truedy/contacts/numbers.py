@@ -20,13 +20,14 @@ from phonenumbers import (
     ValidationResult,
     country_code_for_region,
     is_valid_number,
+    ndd_prefix_for_region,
     normalize_digits_only,
 )
 
 from airflow_truedy.contacts.cell_text import (
     LEAST_DIGITS_OF_A_NUMBER,
     WRAPPING,
-    before_brackets,
+    before_tail,
     cleaned,
     damage,
     digits_in,
@@ -47,7 +48,7 @@ Verdict = str | Reason
 _E164_MAX_LENGTH = 16
 #: Most cells look like this, and nothing but libphonenumber needs to look at them.
 #: Not those that may begin with the number of a label, ``2) 030`` or ``(2) 030``, or end in one, ``030 (2)``.
-_is_plain = re.compile(r"\s*[+\uff0b]?(?:\(\d{2,6}\)|\d(?!\d?\)))[\d \t\xa0()\-]*\d[ \t\xa0]*").fullmatch
+_is_plain = re.compile(r"\s*[+\uff0b]?(?:\(\d{3,6}\)(?![\s\-]*0)|\d(?!\d?\)))[\d \t\xa0()\-]*\d[ \t\xa0]*").fullmatch
 #: Groups of digits between dots; one dot alone may be a decimal point.
 _is_dotted = re.compile(r"[+]?\d{1,4}(\.\d{2,4}){2,}").fullmatch
 _WITHOUT_PUNCTUATION = str.maketrans("\uff0b", "+", " \t\xa0()-.")
@@ -149,7 +150,7 @@ def _parse_other(text: str, region: str | None, allowed: frozenset[Reason]) -> P
         return damaged
     body, words = number_and_words(clean)
     number = _with_trunk_zero(body, region) or _parse(body, region)
-    head = before_brackets(clean)
+    head = before_tail(clean)
     if isinstance(number, PhoneNumber):
         if _holds_digit_of_a_label(clean, number, region):
             return Reason.SEVERAL_NUMBERS
@@ -277,7 +278,9 @@ def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) 
     if not found:
         return False
     rest = text[found.end() :]
-    begins_anew = rest[0] == "0"
+    # Where no area codes exist, nothing in front is one.
+    has_no_areas = region is not None and not ndd_prefix_for_region(region, True)
+    begins_anew = rest[0] == "0" or (has_no_areas and _is_mark_of_a_list(found["marks"]))
     is_label = len(found["digits"]) == 1 and (_find_label(found["words"]) or _is_mark_of_a_list(found["marks"]))
     if not begins_anew and not is_label:
         return False

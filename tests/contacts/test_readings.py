@@ -133,6 +133,7 @@ def test_a_zero_in_brackets_stands_behind_a_country_code(cell: str, region: str 
         ("(9-17) 030 23125042", "DE"),
         ("[8:00-12:00] 030 23125042", "DE"),
         ("Tel (9 - 17): 030 23125042", "DE"),
+        ("3101/5", "TK"),
     ],
 )
 def test_other_last_digits_hours_and_years_are_not_a_part_of_the_number(cell: str, region: str | None) -> None:
@@ -316,6 +317,28 @@ def test_no_writing_of_a_number_is_read_as_another_persons(region: str) -> None:
                 held = is_held_back(cell, region, e164)
                 assert held is True or "cannot be read" in str(held), (name, e164, cell, held)
                 assert isinstance(found, Reason) or held is True, (name, e164, cell)
+
+
+#: What people and programs add to a number; h and k are hours, d other digits, m another number.
+ADDED = """
+({d}) {n}|{d}) {n}|{d}. {n}|#{d} {n}|({h}-{k}) {n}|{d}x {n}
+{n} ({d})|{n} [{d}]|{n} {{{d}}}|{n} (20{d})|{n} ({h}-{k})|{n} ({h}h-{k}h)|{n} (ab {h})|{n} {h}-{k} Uhr|{n} ab {h}
+{n}/{d}|{n} / -{d}|{n}, {d}|{n}; {d}|{n} & {d}|{n} + {d}|{n} u. {d}|{n} bis {d}|{n} oder -{d}
+{n} *{d}|{n} ~{d}|{n} = {d}|{n}: {d}|{n}·{d}|{n} ext {d}|{n} / {m}|{n} {m}|{n} or {m}
+"""
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_nothing_that_is_added_to_a_number_makes_it_another_persons(region: str) -> None:
+    for number in examples(region)[:2]:
+        e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        home = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+        for written in (home, e164):
+            for form in ADDED.replace("\n", "|").strip("|").split("|"):
+                for digits in ("5", "43"):
+                    cell = form.format(n=written, m=f"{written[:-1]}7", d=digits, h=9, k=17)
+                    found = normaliser()(cell, region)
+                    assert isinstance(found, Reason) or found == e164, cell
 
 
 def test_the_plain_writings_of_nearly_all_numbers_are_taken() -> None:
