@@ -278,10 +278,11 @@ def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) 
     if not found:
         return False
     rest = text[found.end() :]
-    # Where no area codes exist, nothing in front is one.
-    has_no_areas = region is not None and not ndd_prefix_for_region(region, True)
-    begins_anew = rest[0] == "0" or (has_no_areas and _is_mark_of_a_list(found["marks"]))
-    is_label = len(found["digits"]) == 1 and (_find_label(found["words"]) or _is_mark_of_a_list(found["marks"]))
+    begins_anew = rest[0] == "0"
+    # Where no area codes exist, two digits in front are none either.
+    has_areas = region is None or ndd_prefix_for_region(region, True)
+    is_numbered = _find_label(found["words"]) or _is_mark_of_a_list(found["marks"])
+    is_label = is_numbered and (len(found["digits"]) == 1 or not has_areas)
     if not begins_anew and not is_label:
         return False
     other = _parse(rest, region)
