@@ -78,7 +78,7 @@ def show_rejects(uri: str) -> None:
     with Path(uri.removeprefix("file://")).open(encoding="utf-8", newline="") as file:
         first = list(itertools.islice(csv.DictReader(file), REJECTS_SHOWN))
     for row in first:
-        customer, number = row["customer_id"], row["masked_number"]
+        customer, number = row["contact_key"], row["masked_number"]
         print(f"         row {row['row_number']:>3}, customer {customer}: {number:22} {row['reason']}")
 
 

@@ -17,7 +17,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program
         self.headers: dict[str, str] = {}
 
 
-#: What each refusal is called and says, as the documentation names it (API facts, a.5).
+#: The code and message of each refusal, as Truedy's documents name them.
 REFUSALS = {
     400: ("bad_request", "The request is malformed"),
     401: ("unauthorized", "Missing or invalid API key"),
