@@ -1,4 +1,4 @@
-"""Assets: ``truedy://`` addresses, and what a task says about itself to the Dags that wait for its assets."""
+"""Assets: ``truedy://`` addresses, and what a task tells the Dags that wait for its assets."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-# A value among template fields that renders itself: XCom arguments are such values. There is no public name for it.
+# A value among template fields that renders itself: XCom arguments are such values. It has no public name.
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
 # The way to mark a literal as "not a template"; public only from 3.1 on (airflow.sdk.literal). It shows its value.

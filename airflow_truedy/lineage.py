@@ -49,7 +49,7 @@ def campaign_lineage(
     """
     Contacts to a batch call.
 
-    :param contacts: what the operator was given: a contacts manifest or a file's path; anything else is no dataset.
+    :param contacts: what the operator was given: a contacts manifest or a file's path; anything else is not a dataset.
     :param total: contacts in the batch call.
     """
     lineage = _lineage()
@@ -97,7 +97,7 @@ def _file(uri: str, rows: int | None = None) -> Any:
     parts = urlsplit(uri)
     if parts.scheme in ("", "file"):
         return _dataset("file", parts.path, rows)
-    # ObjectStoragePath writes its connection before an @; that is no part of the file's name.
+    # ObjectStoragePath writes its connection before an @; that is not part of the file's name.
     place = parts.netloc.rpartition("@")[2]
     return _dataset(f"{parts.scheme}://{place}", parts.path.lstrip("/"), rows)
 

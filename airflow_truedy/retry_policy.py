@@ -1,4 +1,4 @@
-"""Which errors a retry can help: said to Airflow in every task, and from 3.3 on by a retry policy, too."""
+"""Which errors a retry can help: every task tells Airflow, and from 3.3 on a retry policy does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TruedyRetryPolicy(RetryPolicy):
     Retry what can succeed later, when it can, and nothing else.
 
     Errors that no retry helps (key, permission, payment, refused values, a changed payload) fail at once. A rate limit
-    waits as long as the server said. Everything else keeps the task's own ``retry_delay``. Never exceeds ``retries``.
+    waits as long as the server asks. Everything else keeps the task's own ``retry_delay``. Never exceeds ``retries``.
 
     Use it as ``default_args={"retries": 5, "retry_policy": TruedyRetryPolicy()}``.
     """
@@ -57,7 +57,7 @@ class TruedyRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Context | None = None,
     ) -> RetryDecision:
-        """Decide by the error's own word: ``retryable``, and ``retry_after`` in seconds."""
+        """Decide by what the error states: ``retryable``, and ``retry_after`` in seconds."""
         if getattr(exception, "retryable", True) is False:
             return RetryDecision.fail(reason=str(exception))
         retry_after = getattr(exception, "retry_after", None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_truedy.campaigns.progress import Store
 
 XCOM_KEY = "truedy_campaign_url"
-# The dashboard's address of a campaign is not documented; a connection's extra "dashboard_url" says better.
+# The dashboard's address of a campaign is not documented; a connection's extra "dashboard_url" sets another.
 DASHBOARD_URL = "https://app.truedy.ai/campaigns/{batch_call_id}"
 
 

@@ -36,6 +36,7 @@ from airflow_truedy.operators.parameters import (
     whole,
 )
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
+from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.operators.waiting import WAITING_FIELDS, WaitingOperator
 from airflow_truedy.retry_policy import failing_fast
 
@@ -103,7 +104,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     :param name: campaign name, 1 to 255 characters. A tag such as ``[airflow 3f9a1c2b7d10-9c2e41aa]`` is appended, by
         which a campaign is found again after a crash.
     :param agent_id: the agent that calls.
-    :param contacts: whom to call: a list of mappings (``phone_number`` in E.164, ``first_name``, ``last_name``,
+    :param contacts: the people to call: a list of mappings (``phone_number`` in E.164, ``first_name``, ``last_name``,
         ``email``, ``custom_fields``), the manifest that an extracting task returned, or the path or URI of a JSON
         Lines or CSV file.
     :param contact_ids: contacts that Truedy has already.
@@ -133,7 +134,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     :param chunk_size: contacts per request.
     :param durable: keep progress in Airflow's task state store (3.3), so that a retry goes on where the last attempt
         stopped. Without it the server is read instead; the promise is the same.
-    :param dry_run: do everything but the writes; log and return what would be sent.
+    :param dry_run: do everything but the writes; log and return what would be sent. A connection with ``dry_run`` does
+        this for every task. Tasks behind this one have nothing to do then and end green; results are skipped.
     :param kwargs: parameters of the wait, see :class:`~airflow_truedy.operators.waiting.WaitingOperator`
         (``wait_for_completion``, ``deferrable``, ``poll_interval``, ``min_called``, ``max_failed``, ``on_partial``,
         ``max_paused``, ``stall_after``, ``timeout``, ``on_timeout``, ``on_kill_action``), ``truedy_conn_id``
@@ -260,8 +262,11 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             plan = self._plan(context)
-            if truth(self.is_dry_run):
+            if truth(self.is_dry_run) or hook.settings.dry_run:
                 return self._preview(context, hook, plan)
+            sources = {name: plan.fields.get(name) for name in ("contact_ids", "contact_folder_id")}
+            numbers = (person["phone_number"] for person in plan.contacts or ())
+            refuse_other_numbers(numbers, hook.settings.only_numbers, unknown=sources)
             return self._bring_about(context, hook, plan)
 
     def _plan(self, context: Context) -> CampaignPlan:
@@ -291,8 +296,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         from airflow_truedy.campaigns.preview import preview
 
         planned = preview(hook.client, plan, self._store(context))
-        self.log.info("Dry run, nothing was written. Would be sent: %s", json.dumps(planned))
-        return planned
+        self.log.info("Would be sent: %s", json.dumps(planned))
+        return {**planned, **dry_summary(self.log, planned["would"])}
 
     def _bring_about(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
         from airflow_truedy.campaigns.launch import Launch
@@ -374,7 +379,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         """
         Stop a launch before its next step: what is on the server by then is a draft, which dials nobody.
 
-        A task that waits for its campaign pauses it, or leaves it, as ``on_kill_action`` says.
+        A task that waits for its campaign pauses it, or leaves it, as ``on_kill_action`` states.
         """
         if self._launch is None:
             return

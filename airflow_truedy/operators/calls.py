@@ -11,6 +11,7 @@ from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.compat import task_state
 from airflow_truedy.operators.parameters import Parameter, Parameters, mapping, number, one_of, text, truth
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator
+from airflow_truedy.operators.restrictions import dry_summary
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ class CreateCallOperator(PrivateFieldsOperator):
         from airflow_truedy.campaigns.single_call import SingleCall, wait_until_ended
 
         given = _PARAMETERS.read(self, self._stated)
+        if hook.settings.dry_run:
+            return dry_summary(self.log, f"let agent {given['agent_id']} ring one person", call_id=None)
         is_first = context["ti"].try_number <= 1
         self._call = SingleCall(
             hook.client,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
+from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class ImportContactsOperator(PrivateFieldsOperator):
             contacts = contact_list_of(reveal(self.contacts))
             if contacts is None:
                 raise AirflowFailException("contacts is empty: nothing says who is to be imported")
+            into = f"folder {self.folder_id or self.folder}"
+            if hook.settings.dry_run:
+                return dry_summary(self.log, f"import {contacts.count} contacts into {into}", contacts=contacts.count)
+            refuse_other_numbers((person["phone_number"] for person in contacts), hook.settings.only_numbers)
             folder_id = self.folder_id or folder_named(hook, self.folder or "")
             outcome = import_contacts(
                 hook, contacts, folder_id, overwrite_existing=self.overwrite_existing, max_bytes=self.max_bytes

@@ -39,6 +39,7 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.compat import XComArg
 from airflow_truedy.operators.private_fields import PrivateValue, reveal
+from airflow_truedy.operators.restrictions import ONLY_PLANNED, is_only_planned
 
 Kind = Callable[[Any], Any]
 
@@ -187,7 +188,7 @@ def text(value: Any) -> str | None:
 
 
 def moment(value: Any) -> datetime | str | None:
-    """A datetime, or text that says one."""
+    """A datetime, or text that gives one."""
     return value if isinstance(value, datetime) else text(value)
 
 
@@ -204,7 +205,7 @@ def contacts(value: Any) -> Any:
 
 
 def anything(value: Any) -> Any:
-    """Whatever it is, ``None`` for text that says nothing."""
+    """Whatever it is, ``None`` for blank text."""
     return None if isinstance(value, str) and value.strip() in _NOTHING else value
 
 
@@ -274,10 +275,16 @@ def mapping(value: Any) -> Any:
 
 
 def batch_call(value: Any) -> str:
-    """The id of one batch call: an id, or the dict that ``CreateBatchCallOperator`` returns, also as text."""
+    """
+    The id of one batch call: an id, or the dict that ``CreateBatchCallOperator`` returns, also as text.
+
+    ``ONLY_PLANNED`` for what a dry run returned.
+    """
     rule = "must be the id of a batch call, or the dict that CreateBatchCallOperator returns"
     # Ids are opaque: only what looks like a mapping is read as one, so that "123" or "1e5" stays an id.
     given = collection(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+    if is_only_planned(given):
+        return ONLY_PLANNED
     found = given.get("batch_call_id") if isinstance(given, Mapping) else given
     if given is None or (isinstance(found, str) and found.strip() in ("", "None")):
         raise NotOfKindError(f"is empty; it {rule}")
@@ -309,7 +316,7 @@ def _number(value: Any, at_least: float, rule: str) -> Any:
 
 
 def collection(value: Any) -> Any:
-    """A list or mapping, also as text; anything else stays as it is, ``None`` for text that says nothing."""
+    """A list or mapping, also as text; anything else stays as it is, ``None`` for blank text."""
     value = anything(value)
     if not isinstance(value, str):
         return value

@@ -1,10 +1,10 @@
 """
 Parameters that may hold people, kept out of what Airflow stores and shows of a Dag and of its task instances.
 
-Airflow's own ``mask_secret`` does not do it. Measured on 3.0.6, 3.1.8 and 3.3.2: a serialised Dag shows every literal
-whatever is masked. Rendered fields are stored before ``execute`` could mask what a template rendered; of what was
-masked in time they show everything on 3.0, names below five characters and integers later. And masking 2,000 numbers
-takes 40 to 100 seconds, because each rebuilds one expression of all.
+Airflow's own ``mask_secret`` does not do it. Measured on 3.0.6, 3.1.8, 3.2.2 and 3.3.2: a serialised Dag shows every
+literal whatever is masked. Rendered fields are stored before ``execute`` could mask what a template rendered; of what
+was masked in time they show everything on 3.0, names below five characters and integers later. And masking 2,000
+numbers takes 40 to 100 seconds, because each rebuilds one expression of all.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class PrivateValue(ResolveMixin):
         """Return the rendered value, hidden again. Airflow asks values of this kind to render themselves."""
         if self.is_data:
             return self
-        # As text whatever the Dag says: native rendering would make an integer of an E.164 number.
+        # As text whatever the Dag states: native rendering would make an integer of an E.164 number.
         as_text = Templater()
         as_text.template_ext = context["task"].template_ext
         dag = context.get("dag")
@@ -96,7 +96,7 @@ class PrivateField:
         operator.__dict__[self._name] = self.hidden(value, is_data=is_from_mapped(operator))
 
     def hidden(self, value: Any, *, is_data: bool = False) -> Any:
-        """Return the value, hidden if it has to be. The output of a task only says which task that is."""
+        """Return the value, hidden if it has to be. The output of a task only names that task."""
         is_reference = isinstance(value, ResolveMixin) and not isinstance(value, LiteralValue)
         if value is None or is_reference or callable(value) or not self._holds_people(value):
             return value
@@ -168,5 +168,5 @@ def is_content(text: str) -> bool:
 
 
 def is_manifest(value: Mapping[str, Any]) -> bool:
-    """Return whether a mapping says where a contacts file is."""
+    """Return whether a mapping tells where a contacts file is."""
     return "uri" in value

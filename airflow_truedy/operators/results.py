@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.operators.parameters import (
     Parameter,
@@ -19,6 +21,7 @@ from airflow_truedy.operators.parameters import (
     whole,
 )
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
+from airflow_truedy.operators.restrictions import ONLY_PLANNED
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -165,6 +168,8 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
 
         with failing_fast(), Staging() as staging, TruedyHook(self.truedy_conn_id) as hook:
             given = _PARAMETERS.read(self, self._stated)
+            if given["batch_call_id"] == ONLY_PLANNED:
+                raise AirflowSkipException("The batch call was only planned by a dry run: it has no results.")
             reading = Reading(
                 details=given["details"],
                 transcripts=given["transcripts"],

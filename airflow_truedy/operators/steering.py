@@ -25,6 +25,7 @@ from airflow_truedy.operators.parameters import (
     truth,
     whole,
 )
+from airflow_truedy.operators.restrictions import ONLY_PLANNED, dry_summary, refuse_others_in
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -71,8 +72,12 @@ class _OneBatchCall(BaseOperator):
 
     :param batch_call_id: the batch call, or the dict that ``CreateBatchCallOperator`` returns.
     :param truedy_conn_id: connection of type ``truedy``.
+    :cvar deed: what it does, as a verb.
+    :cvar lets_call: whether people are called after it who would not be called without it.
     """
 
+    deed: ClassVar[str]
+    lets_call: ClassVar[bool] = False
     parameters: ClassVar[Parameters] = _ONE_BATCH_CALL
     template_fields: Sequence[str] = _ONE_BATCH_CALL.template_fields
     operator_extra_links = (BatchCallLink(),)
@@ -95,7 +100,13 @@ class _OneBatchCall(BaseOperator):
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             given = self.parameters.read(self, self._stated)
-            url = hook.campaign_url(given["batch_call_id"])
+            batch_call_id = given["batch_call_id"]
+            if batch_call_id == ONLY_PLANNED or hook.settings.dry_run:
+                known = None if batch_call_id == ONLY_PLANNED else batch_call_id
+                return dry_summary(self.log, f"{self.deed} batch call {batch_call_id}", batch_call_id=known)
+            if self.lets_call:
+                refuse_others_in(hook.client, batch_call_id, hook.settings.only_numbers)
+            url = hook.campaign_url(batch_call_id)
             context["ti"].xcom_push(key=XCOM_KEY, value=url)
             try:
                 batch, more = self._do(hook.client, given)
@@ -131,6 +142,7 @@ class ScheduleBatchCallOperator(_OneBatchCall):
     :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
     """
 
+    deed, lets_call = "schedule", True
     parameters = _SCHEDULE
     template_fields: Sequence[str] = _SCHEDULE.template_fields
 
@@ -189,6 +201,8 @@ class PauseBatchCallOperator(_OneBatchCall):
     was paused here, also not one that was paused before because its task was killed.
     """
 
+    deed = "pause"
+
     def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import pause
 
@@ -203,6 +217,8 @@ class ResumeBatchCallOperator(_OneBatchCall):
     does not tell its window: see to it yourself that the task runs inside it.
     """
 
+    deed, lets_call = "resume", True
+
     def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import resume
 
@@ -215,8 +231,8 @@ class UpdateBatchCallOperator(_OneBatchCall):
 
     Start and name are read back. A start that the server did not take fails the task; if it stored a third one, neither
     the old nor the new, the batch call is paused first. For a name that it did not take there is a warning. Numbers,
-    limits, window and days **cannot** be read back: the API does not show them, so the log says which ones nobody knows
-    about. They are sent each time, which does no harm. A tag that ``CreateBatchCallOperator`` put into the name stays
+    limits, window and days **cannot** be read back: the API does not show them, so the log names those that are
+    unknown. They are sent each time, which does no harm. A tag that ``CreateBatchCallOperator`` put into the name stays
     in it. A parameter whose template renders to nothing is an error: leave it out if nothing is to change.
 
     :param name: new name, 1 to 255 characters.
@@ -233,6 +249,7 @@ class UpdateBatchCallOperator(_OneBatchCall):
     :param retry_failed: only older servers know it.
     """
 
+    deed = "change"
     parameters = _UPDATE
     template_fields: Sequence[str] = _UPDATE.template_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"phone_number_ids": "json", "working_days": "json"}
@@ -327,7 +344,10 @@ class DeleteBatchCallsOperator(BaseOperator):
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             given = _DELETE.read(self, self._stated)
-            outcome = delete(hook.client, given["batch_call_ids"])
+            ids = [each for each in given["batch_call_ids"] if each != ONLY_PLANNED]
+            if hook.settings.dry_run or not ids:
+                return dry_summary(self.log, f"delete {len(ids)} batch calls", batch_call_ids=ids)
+            outcome = delete(hook.client, ids)
         self.log.info("Deleted %d batch calls; %d were not there.", len(outcome.deleted), len(outcome.gone))
         if outcome.kept:
             listed = "; ".join(f"{batch_call_id} {why}" for batch_call_id, why in outcome.kept.items())

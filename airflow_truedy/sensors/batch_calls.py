@@ -21,11 +21,13 @@ from airflow_truedy.operators.parameters import (
     Parameter,
     Parameters,
     batch_call,
+    collection,
     is_template,
     items,
     naming_task,
     text,
 )
+from airflow_truedy.operators.restrictions import dry_summary, is_only_planned
 from airflow_truedy.operators.waiting import (
     RULES,
     backstop,
@@ -144,6 +146,8 @@ class BatchCallSensor(BaseSensorOperator):
 
         :return: ``batch_call_id``, ``status``, ``outcome``, the counters and ``duration_seconds``.
         """
+        if is_only_planned(collection(self.batch_call_id)):
+            return dry_summary(self.log, "wait for the end of a batch call", batch_call_id=None)
         return self._poll_and_defer(context) if self.deferrable else super().execute(context)
 
     def _poll_and_defer(self, context: Context) -> dict[str, Any]:
