@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from airflow_truedy.api.models import BatchCall
 
 DEFAULT_INTERVAL = 60.0
+DEFAULT_SETTLE = 15.0
 # How long a campaign may be unreadable before the wait gives up. A retry of the task then waits for the same campaign.
 GIVE_UP_AFTER = 3600.0
 # Errors that repeating does not help (key, permission, payment): time for somebody to correct the connection.
 GIVE_UP_ON_REFUSAL_AFTER = 300.0
 # One 404 may come from a proxy or a replica; a campaign is gone after two.
 _READS_TO_BE_GONE = 2
-_LONGEST_SETTLE = 15.0
 _SOONER = 4
 
 
@@ -46,6 +46,7 @@ class MonitorSettings:
     :param stall_after: how long no counter may move while the calling window is open; ``None`` waits.
     :param window: when calls may be placed.
     :param key: key of the campaign that this task made; its mark tells a pause of ours from a person's.
+    :param settle: how old a 404, or counters that speak against a success, must be before they are believed.
     """
 
     batch_call_id: str
@@ -56,11 +57,7 @@ class MonitorSettings:
     window: CallingWindow = field(default_factory=CallingWindow)
     rules: SuccessRules = field(default_factory=SuccessRules)
     key: CampaignKey | None = None
-
-    @property
-    def settle(self) -> float:
-        """How old a 404, or counters that speak against a success, must be before they are believed."""
-        return min(_LONGEST_SETTLE, self.interval / _SOONER)
+    settle: float = DEFAULT_SETTLE
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON: they cross from the worker to the triggerer."""
@@ -198,7 +195,7 @@ class CampaignMonitor:
             state.missing_at = now if state.missing_at is None else state.missing_at
             if state.missing >= _READS_TO_BE_GONE and now - state.missing_at >= self.settings.settle:
                 return Poll(self._failure(OutcomeReason.DELETED, self._is_gone(error), now))
-            state.due = now + self.settings.settle
+            state.due = now + min(self.settings.settle, usual)
             if state.missing == 1:
                 notes.append(Note(logging.WARNING, f"{error} Reading once more before it counts as deleted."))
         else:
@@ -316,7 +313,8 @@ class CampaignMonitor:
         near, and never after a limit.
         """
         settings, state = self.settings, self.state
-        limits = [now + (settings.settle if self._has_ended else self._pause(batch, moved, now))]
+        usual = min(settings.settle, settings.interval) if self._has_ended else self._pause(batch, moved, now)
+        limits = [now + usual]
         if settings.deadline is not None:
             limits.append(settings.deadline)
         if settings.max_paused is not None and state.paused_at is not None:

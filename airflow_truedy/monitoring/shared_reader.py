@@ -24,13 +24,13 @@ from weakref import WeakKeyDictionary
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import (
+    InconsistentListError,
     InvalidRequestError,
     NotFoundError,
     ServerError,
     TruedyError,
     UnreadableAnswerError,
 )
-from airflow_truedy.api.paging import Pager
 from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ _LISTED = (State.ACTIVE, State.SCHEDULED, State.PAUSED)
 # Errors that may concern one batch call, or one list, and not the connection.
 _OF_ONE = (NotFoundError, ServerError, UnreadableAnswerError, InvalidRequestError)
 _ERRORS_IN_A_ROW = 3
+#: Times that a list is read which moves meanwhile, before the rest is read one by one.
+_LISTINGS = 2
 _PAGE = 100
 
 
@@ -105,21 +107,31 @@ class BatchReader:
         return max(1, math.ceil(self._lengths.get(filter_, 0) / _PAGE))
 
     async def _listed(self, filter_: State | None, left: Mapping[str, str]) -> AsyncIterator[BatchCall]:
-        pager = Pager(endpoints.list_batch_calls(status=filter_.value if filter_ else None))
-        shown = 0
-        try:
-            while left and (call := pager.next_request()) is not None:
-                page = await self._client.send(call)
-                shown += len(page.items)
-                self._lengths[filter_] = _length(page.pagination.get("total"), shown)
-                for batch in pager.take(page):
+        for _ in range(_LISTINGS):
+            try:
+                async for batch in self._walk(filter_, left):
                     yield batch
-                if self._pages(filter_) - math.ceil(shown / _PAGE) >= len(left):
-                    return  # The rest of the list costs more than reading the rest one by one.
-        except _OF_ONE as problem:
-            log.warning("%s Reading batch calls without this list.", problem)
-            if not isinstance(problem, ServerError):
-                self._useless.add(filter_)
+            except InconsistentListError as problem:
+                # A campaign that ends leaves the list, and the others move up while it is read.
+                log.info("%s", problem)
+                continue
+            except _OF_ONE as problem:
+                log.warning("%s Reading batch calls without this list.", problem)
+                if not isinstance(problem, ServerError):
+                    self._useless.add(filter_)
+            return
+
+    async def _walk(self, filter_: State | None, left: Mapping[str, str]) -> AsyncIterator[BatchCall]:
+        shown = 0
+        async for page in self._client.iter_pages(
+            endpoints.list_batch_calls(status=filter_.value if filter_ else None)
+        ):
+            shown += len(page.items)
+            self._lengths[filter_] = _length(page.pagination.get("total"), shown)
+            for batch in page.items:
+                yield batch
+            if not left or self._pages(filter_) - math.ceil(shown / _PAGE) >= len(left):
+                return  # The rest of the list costs more than reading the rest one by one.
 
     async def _one_by_one(self, left: Mapping[str, str]) -> AsyncIterator[Reading]:
         in_a_row = 0

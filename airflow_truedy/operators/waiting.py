@@ -162,7 +162,14 @@ class WaitingOperator(BaseOperator):
         :raises InvalidPayloadError: naming a rendered parameter and its rule.
         """
         given = _WAITING.read(self, self._stated_waiting)
-        settings = MonitorSettings("", given["poll_interval"], window=plan.window, key=plan.key, **borne(given))
+        settings = MonitorSettings(
+            "",
+            given["poll_interval"],
+            window=plan.window,
+            key=plan.key,
+            settle=hook.settings.settle,
+            **borne(given),
+        )
         if self._waits and self.on_kill_action == "pause":
             connection = hook.get_connection(hook.truedy_conn_id)
             self._to_pause = (ClientSettings.read(connection, connection.extra_dejson), plan.key)

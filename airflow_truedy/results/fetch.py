@@ -14,20 +14,19 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import InconsistentListError, NotFoundError
-from airflow_truedy.api.paging import Pager
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.call_status import COMPLETED
-from airflow_truedy.campaigns.schedule import UTC
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.results.columns import Contacted, Details, IncompleteResultsError, details_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall, Call
@@ -70,7 +69,7 @@ class ResultsReader:
     Brings the results of one batch call into the staging.
 
     :param sleep: how to wait for contacts and details.
-    :param now: the clock, in UTC.
+    :param now: the clock, in UTC. Default: the server's.
     :ivar requests: requests made, those that the client repeated counted once.
     :ivar missing: contacts that the batch call has and the server did not list.
     :ivar is_complete: whether as many contacts are listed as the batch call has.
@@ -82,12 +81,12 @@ class ResultsReader:
         reading: Reading | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._client = client
         self._reading = reading or Reading()
         self._sleep = sleep
-        self._now = now
+        self._now = now or client.now
         self.requests = 0
         self.missing = 0
         self.is_complete = False
@@ -171,10 +170,9 @@ class ResultsReader:
         log.warning("%s The results are incomplete.", told)
 
     def _pages(self, list_request: Any) -> Iterator[list[Any]]:
-        pager: Pager[Any] = Pager(list_request)
-        while (request := pager.next_request()) is not None:
+        for page in self._client.iter_pages(list_request):
             self.requests += 1
-            yield pager.take(self._client.send(request))
+            yield page.items
 
     # Details
 
@@ -220,15 +218,19 @@ class ResultsReader:
     def _from_list(self, staging: Staging, agent_id: str | None, wanted: int) -> None:
         """Walk the agent's calls while a page brings more than it costs."""
         found = 0
-        # As long as a page finds a call or more, this never costs more than a request a call would.
-        for pages, page in enumerate(self._pages(endpoints.list_calls(agent_id=agent_id)), 1):
-            for call in page:
-                # A list that leaves the summaries out is no substitute for the calls themselves.
-                if "summary" in call.model_fields_set and staging.look(call.id):
-                    found += 1
-                    self._keep(staging, call.id, call)
-            if found >= wanted or pages >= found + _PATIENCE:
-                return
+        try:
+            # As long as a page finds a call or more, this never costs more than a request a call would.
+            for pages, page in enumerate(self._pages(endpoints.list_calls(agent_id=agent_id)), 1):
+                for call in page:
+                    # A list that leaves the summaries out is no substitute for the calls themselves.
+                    if "summary" in call.model_fields_set and staging.look(call.id):
+                        found += 1
+                        self._keep(staging, call.id, call)
+                if found >= wanted or pages >= found + _PATIENCE:
+                    return
+        except InconsistentListError as problem:
+            # Calls that are placed meanwhile move the list; what it did not show is read singly.
+            log.info("%s", problem)
 
     def _keep(self, staging: Staging, call_id: str, call: Call) -> None:
         details = details_of(call, self._now(), self._reading.settle_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -197,6 +198,7 @@ class BatchCallSensor(BaseSensorOperator):
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with TruedyHook(self.truedy_conn_id) as hook:
+            monitor.settings = replace(monitor.settings, settle=hook.settings.settle)
             while True:
                 poll = poll_once(hook.client, monitor, patient=not forgets)
                 log_notes(self.log, poll)

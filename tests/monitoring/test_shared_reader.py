@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from airflow_truedy.api.errors import InvalidRequestError, NotFoundError, ServerError, UnreachableError
+from airflow_truedy.api.errors import (
+    InconsistentListError,
+    InvalidRequestError,
+    NotFoundError,
+    ServerError,
+    UnreachableError,
+)
+from airflow_truedy.api.paging import Pager
 from airflow_truedy.api.request import Page
 from airflow_truedy.monitoring.shared_reader import BatchReader
 from tests.monitoring.watched import batch
@@ -35,6 +42,12 @@ class Server:
         begin, limit = int(query["offset"]), int(query["limit"])
         items = [batch(self.states[id_], id=id_) for id_ in shown[begin : begin + limit]]
         return Page(items, {"total": len(shown), "offset": begin, "has_more": begin + limit < len(shown)})
+
+    async def iter_pages(self, list_request: Any) -> Any:
+        pager: Pager[Any] = Pager(list_request)
+        while (request := pager.next_request()) is not None:
+            page = await self.send(request)
+            yield Page(pager.take(page), page.pagination)
 
     def _one(self, batch_id: str) -> Any:
         self.sent["one"] += 1
@@ -131,3 +144,22 @@ async def test_a_server_that_is_down_is_not_asked_for_each_one() -> None:
     with pytest.raises(ServerError):
         await read(BatchReader(server), dict.fromkeys(ids("a", 50), "active"))  # type: ignore[arg-type]
     assert server.sent["one"] == 3
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_list_that_moves_while_it_is_read_is_read_again_and_ends_no_round(times: int) -> None:
+    states = dict.fromkeys(ids("batch", 250), "active")
+    server, left = Server(states), [times]
+    send = server.send
+
+    async def moving(call: Any) -> Any:
+        page = await send(call)
+        if call.path == "/batch-calls" and dict(call.query)["offset"] != "0" and left[0]:
+            left[0] -= 1
+            raise InconsistentListError("rows moved while the list was read")
+        return page
+
+    server.send = moving  # type: ignore[method-assign]
+    found = await read(BatchReader(server), dict.fromkeys(states, "active"))  # type: ignore[arg-type]
+    assert set(found) == set(states)
+    assert server.sent["one"] == (0 if times == 1 else 150)

@@ -63,7 +63,10 @@ def answer(monkeypatch: pytest.MonkeyPatch, *readings: Any, launched: Any = None
     async def connect(_: TruedyAsyncHook) -> AsyncAnswers:
         return AsyncAnswers(answers)
 
-    monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_DEFAULT", json.dumps({"conn_type": "truedy", "password": "key_1234"}))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_TRUEDY_DEFAULT",
+        json.dumps({"conn_type": "truedy", "password": "key_1234", "extra": {"settle": 0.001}}),
+    )
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     monkeypatch.setattr(TruedyHook, "client", answers)
     monkeypatch.setattr(TruedyHook, "close", lambda self: None)

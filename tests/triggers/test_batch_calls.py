@@ -31,6 +31,7 @@ KWARGS_V1 = {
         "window": {"zone": "America/New_York", "opens": "09:00", "closes": "17:30", "days": [1, 2, 3, 4, 5]},
         "rules": {"min_called": 0.9, "max_failed": None, "on_partial": "fail"},
         "key": {"text": '["dag", "task", "run", -1]', "word": "airflow"},
+        "settle": 15.0,
     },
     "state": {
         "since": 1779990000.0,
