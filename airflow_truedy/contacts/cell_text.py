@@ -1,4 +1,4 @@
-"""What stands in a cell around a phone number: damage by spreadsheets, several numbers, labels and notes."""
+"""What is in a cell around a phone number: damage by spreadsheets, several numbers, labels and notes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONG_VOWEL_MARK = re.compile(r"(?<=\d)\s*\u30fc\s*(?=\d)")
 _BETWEEN_NUMBERS = re.compile(r"[;,/|&\n\r]|\s(?:or|and|und|oder|ou|et|y|o)\s", re.IGNORECASE)
 #: ``030 23 12 50 42 / 43`` and ``12345-67/-68`` mean two numbers, which differ in their last digits.
 _other_last_digits = re.compile(r"(?P<head>.*\d)\s*[/\\|;&]\s*[-\u2013]?\s*\d{1,4}\s*").fullmatch
-#: A negative number: an export went wrong, or the digits are no phone number.
+#: A negative number: an export went wrong, or the digits are not a phone number.
 _is_negative = re.compile(r"[-\u2212]\d").match
 #: Digits behind a number that are none of its own: ``030 1234567 [5]``, ``030 1234567 * 5``.
 _find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
@@ -86,7 +86,7 @@ def digits_in(text: str) -> int:
 
 def before_tail(text: str) -> str | None:
     """
-    Return what stands before digits in brackets or a few digits behind a stroke at the end; ``None`` if there are none.
+    Return what comes before digits in brackets or a few digits behind a stroke at the end; ``None`` if there are none.
     """
     found = _brackets_behind(text) or _other_last_digits(text)
     return found["head"] if found else None
@@ -111,7 +111,7 @@ def number_and_words(text: str) -> tuple[str, list[str]]:
 
 @cache
 def _known_words() -> tuple[frozenset[str], frozenset[str]]:
-    """The labels of all languages, and the words for "number"."""
+    """Return the labels of all languages, and the words for "number"."""
     lines = (Path(__file__).with_name("labels.txt")).read_text(encoding="utf-8").splitlines()
     words = [(language, word) for language, *found in map(str.split, lines) if language != "#" for word in found]
     for_number = {word for language, word in words if language == "number"}
@@ -120,7 +120,7 @@ def _known_words() -> tuple[frozenset[str], frozenset[str]]:
 
 def letters_inside(body: str, extension: str | None) -> bool:
     """
-    Tell whether letters stand between the digits (``212555O1OO``); those of an extension may.
+    Tell whether letters are between the digits (``212555O1OO``); those of an extension may.
 
     :param body: from the first digit to the last.
     :param extension: the digits that libphonenumber took for an extension.

@@ -16,7 +16,7 @@ OTHERS = "*"
 #: A contact without its number, as it goes over the wire; or why the row is refused.
 Fields = dict[str, Any] | Reason
 
-_NAME_MAX_LENGTH = 100  # (g): first and last name of a contact
+_NAME_MAX_LENGTH = 100  # Truedy's limit for first and last name
 _EMAIL_MAX_LENGTH = 254
 _SINGLE = ("phone_number", "first_name", "last_name", "full_name", "email", "contact_key")
 
@@ -61,7 +61,7 @@ class Columns:
 
     @property
     def takes_others(self) -> bool:
-        """Whether every column that is not mapped becomes a custom field."""
+        """Tell whether every column that is not mapped becomes a custom field."""
         return self.custom_fields == OTHERS
 
     def named(self) -> set[str]:
@@ -80,7 +80,7 @@ class Columns:
         return replace(self, **single, custom_fields=custom, required=[new(name) for name in self.required])
 
     def reader(self) -> Callable[[Mapping[str, Any]], Fields]:
-        """The function that makes the fields of a contact, but for its number, from a row."""
+        """Return the function that makes the fields of a contact, but for its number, from a row."""
         named = (("first_name", self.first_name or self.full_name), ("last_name", self.last_name))
         names = [(field, column) for field, column in named if column]
         email, required, mapped = self.email, tuple(self.required), self.personal()

@@ -46,7 +46,7 @@ def line_of(contact: Mapping[str, Any], contact_key: str = "") -> bytes:
     Return a contact as a line, without its end.
 
     :param contact: see the keys in :mod:`airflow_truedy.contacts`.
-    :param contact_key: the customer's own key, which stands last on the line and is never sent. Default: none.
+    :param contact_key: the customer's own key, which comes last on the line and is never sent. Default: none.
     :raises ValueError: a text that cannot be written as UTF-8, or holds a NUL character, which no database keeps.
     """
     line = to_json(contact)
@@ -115,7 +115,7 @@ class Manifest:
 
     @property
     def how_to_make_again(self) -> str:
-        """What to do when its file is gone or is not the one that was written."""
+        """Say what to do when its file is gone or is not the one that was written."""
         made_by = self.made_by
         maker = (
             f"task {made_by['task_id']!r} of run {made_by.get('run_id')!r}" if made_by.get("task_id") else "its maker"

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_truedy.contacts.rules import ContactRules
 
-#: In so many rows at the beginning a column of the mapping must stand once; rows of JSON Lines may leave
-#: keys out.
+#: In so many rows at the beginning a column of the mapping must occur once; rows of JSON Lines may leave keys out.
 _ROWS_LOOKED_AT = 1_000
-#: A value to split by stands in XCom, and there is one for each part.
+#: A value to split by gets into XCom, and there is one for each part.
 _LONGEST_PART = 200
 
 
@@ -91,7 +90,7 @@ def _mappings(rows: Any) -> Iterator[Row]:
 
 
 def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
-    """The first rows and the others; copies, where the source fills one mapping again for each row."""
+    """Return the first rows and the others; copies, where the source fills one mapping again for each row."""
     first: list[Row] = []
     fills_again, last = False, None
     for at, row in enumerate(islice(rows, _ROWS_LOOKED_AT), 1):
@@ -114,7 +113,7 @@ def _outcomes(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
 
 
 def _in_parts(outcomes: Iterable[Outcome], split_by: str) -> Iterator[Outcome]:
-    """Say of each row to which part it belongs; whether that can be said is a matter of the row by itself too."""
+    """Add to which part each row belongs, or refuse it if that cannot be known."""
     for outcome in outcomes:
         try:
             part = text_of(outcome.row.get(split_by))
@@ -127,7 +126,7 @@ def _in_parts(outcomes: Iterable[Outcome], split_by: str) -> Iterator[Outcome]:
 
 
 def _converter(rules: ContactRules) -> Callable[[Row], tuple[int, bytes] | Reason]:
-    """The function from a row to its number and line, or to the reason why it has none."""
+    """Return the function from a row to its number and line, or to the reason why it has none."""
     from airflow_truedy.contacts.numbers import normaliser
 
     verdict_of = normaliser(rules.allow)

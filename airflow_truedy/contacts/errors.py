@@ -6,7 +6,7 @@ ContactsError
 ├── MissingColumnError           a column or field that is named does not exist
 ├── TooManyRejectedError         more rows were refused than max_rejected allows
 ├── EmptyListError               no row became a contact, and on_empty says that this is an error
-├── DuplicateContactError        a number stands twice where it may stand once
+├── DuplicateContactError        a number occurs twice where it may occur once
 ├── TooManySplitsError           the column to split by holds more values than allowed
 ├── StaleSuppressionError        a do-not-call list is too old; a retry may find a newer one
 ├── EmptySuppressionError        a do-not-call list holds nobody; a retry may find it loaded
@@ -44,7 +44,7 @@ class EmptyListError(ContactsError):
 
 
 class DuplicateContactError(ContactsError, ValueError):
-    """A number stands twice where it may stand once."""
+    """A number occurs twice where it may occur once."""
 
 
 class StaleSuppressionError(ContactsError):

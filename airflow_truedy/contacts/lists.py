@@ -44,7 +44,7 @@ class ContactList:
     """
     Contacts in a fixed order. Made by :meth:`of`, :meth:`from_manifest` or :meth:`from_file`.
 
-    Each number stands in it once and is E.164. Only as much is in memory as is being looked at (but for
+    Each number is E.164 and occurs once. Only as much is in memory as is being looked at (but for
     :meth:`of`, which was given a list). Each complete pass checks that the contacts are still the same.
 
     :ivar count: how many contacts there are.
@@ -80,7 +80,7 @@ class ContactList:
             ``custom_fields``, and ``contact_key``, which is not sent. Values become text, empty ones are left out.
         :raises ContactsFileError: a contact that the API would not take; its position is named, the first is
             1.
-        :raises DuplicateContactError: a number stands twice.
+        :raises DuplicateContactError: a number occurs twice.
         """
         lines = [_checked_line(contact, position) for position, contact in enumerate(contacts, 1)]
         return cls._counted(lambda: iter(lines), "this list")
@@ -93,7 +93,7 @@ class ContactList:
         :param manifest: a manifest, or its ``dict`` as it comes out of XCom.
         :param opener: makes something to open from the manifest's address: ``ObjectStoragePath`` for object
             stores. Default: files on this machine.
-        :raises ManifestError: this is no manifest.
+        :raises ManifestError: this is not a manifest.
         :raises ContactsFileError: the file is not the one that was written.
         """
         known = manifest if isinstance(manifest, Manifest) else Manifest.from_dict(manifest)
@@ -116,7 +116,7 @@ class ContactList:
         :param options: how the file is read.
         :raises RowsFileError: the file cannot be read.
         :raises ContactsFileError: a contact that the API would not take; its row is named, the first is 1.
-        :raises DuplicateContactError: a number stands twice.
+        :raises DuplicateContactError: a number occurs twice.
         """
 
         def lines() -> Iterator[bytes]:
@@ -159,7 +159,7 @@ class ContactList:
             if not seen.add(int(number[1:])):
                 earlier = _position_of(number, lines())
                 raise DuplicateContactError(
-                    f"The number {mask_number(number)} stands at {earlier} and at {count} of {name}"
+                    f"The number {mask_number(number)} is at {earlier} and at {count} of {name}"
                 )
         return cls(lines, count, digest.hexdigest(), name)
 
@@ -170,9 +170,9 @@ def _position_of(number: str, lines: Iterator[bytes]) -> int:
 
 
 def _nested(row: Row, position: int) -> dict[str, Any]:
-    """A flat row as a wire contact: what is no field of the API is a custom field."""
+    """Return a flat row as a contact: what is not a field of the API is a custom field."""
     if isinstance(row, BrokenRow):
-        raise ContactsFileError(f"Row {position} has more or fewer cells than the header, or is no JSON object")
+        raise ContactsFileError(f"Row {position} has more or fewer cells than the header, or is not a JSON object")
     others = {name: value for name, value in row.items() if name not in _FIELDS}
     contact = {name: value for name, value in row.items() if name in _FIELDS}
     nested = contact.get("custom_fields") or {}
@@ -180,13 +180,13 @@ def _nested(row: Row, position: int) -> dict[str, Any]:
 
 
 def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
-    """The line of a contacts file for a contact that somebody made."""
+    """Return the line of a contacts file for a contact that somebody made."""
     try:
         wire, key = _as_wire(contact), text_of(contact.get("contact_key"))
     except _RefusedError as error:
         raise ContactsFileError(f"Contact {position}: {error}") from None
     except UnreadableTextError:
-        raise ContactsFileError(f"Contact {position} holds a value that is no text") from None
+        raise ContactsFileError(f"Contact {position} holds a value that is not text") from None
     try:
         return line_of(wire, key)
     except ValueError:
@@ -200,11 +200,11 @@ class _RefusedError(Exception):
 def _as_wire(contact: Mapping[str, Any]) -> Contact:
     number = contact.get("phone_number")
     if not isinstance(number, str) or not is_e164(number):
-        raise _RefusedError("phone_number is no E.164 number (+ and digits); prepare_contacts makes them")
+        raise _RefusedError("phone_number is not an E.164 number (+ and digits); prepare_contacts makes them")
     # After the number: in a mapping from number to name the keys are people, not names of fields.
     unknown = sorted(set(contact) - _FIELDS)
     if unknown:
-        raise _RefusedError(f"{unknown} are no fields of a contact; put them into custom_fields")
+        raise _RefusedError(f"{unknown} are not fields of a contact; put them into custom_fields")
     wire: Contact = {"phone_number": number}
     for field in _TEXT_FIELDS:
         if text := text_of(contact.get(field)):
@@ -213,6 +213,6 @@ def _as_wire(contact: Mapping[str, Any]) -> Contact:
                 raise _RefusedError(f"{field} has more than {_NAME_MAX_LENGTH} characters")
     custom = contact.get("custom_fields") or {}
     if not isinstance(custom, Mapping):
-        raise _RefusedError("custom_fields is no mapping")
+        raise _RefusedError("custom_fields is not a mapping")
     texts = {name: text for name in sorted(custom) if (text := text_of(custom[name]))}
     return {**wire, "custom_fields": texts} if texts else wire

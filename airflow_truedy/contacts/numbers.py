@@ -1,7 +1,7 @@
 """
-One phone number as it stands in a cell -> E.164, or the reason why not.
+One phone number in a cell -> E.164, or the reason why not.
 
-libphonenumber decides what a number is. Around it stands what it lets pass: digits that can be read as two people's
+libphonenumber decides what a number is. Around it is what it lets pass: digits that can be read as two people's
 numbers, damage by spreadsheets, letters read as keypad digits, and kinds of numbers that nobody wants to ring.
 """
 
@@ -203,8 +203,8 @@ def _parse(text: str, region: str | None) -> PhoneNumber | Reason:
 
 def _with_trunk_zero(text: str, region: str | None) -> PhoneNumber | Reason | None:
     """
-    Read ``49 (0) 30 1234567``: the brackets say that a country code stands before them, and a zero that is dialled from
-    inside the country behind it. In some countries, as Italy, the zero is a part of the number.
+    Read ``49 (0) 30 1234567``: the brackets say that a country code is before them, and behind it a zero that is
+    dialled inside the country. In some countries, as Italy, the zero is a part of the number.
 
     :return: ``None`` if it is not written so.
     """

@@ -161,7 +161,7 @@ class RejectsFile:
         self._columns: dict[str, None] = {}
 
     def name_columns(self, row: Mapping[str, Any]) -> None:
-        """Let these columns stand in the header even if no row is refused."""
+        """Put these columns into the header even if no row is refused."""
         self._columns.update(dict.fromkeys(map(_column, row)))
 
     def add(self, outcome: Outcome) -> None:
@@ -196,7 +196,7 @@ class RejectsFile:
 
 def written(value: Any) -> str:
     """
-    Return a value as it stands in a rejects file; nothing for what cannot be written down.
+    Return a value as a rejects file has it; nothing for what cannot be written down.
 
     :param value: what a database or a file gives.
     """
@@ -208,7 +208,7 @@ def written(value: Any) -> str:
 
 
 def _column(name: Any) -> str:
-    """The name of a column; ``csv.DictReader`` names the cells behind the last one ``None``."""
+    """Return the name of a column; ``csv.DictReader`` names the cells behind the last one ``None``."""
     return "further_cells" if name is None else written(name)
 
 
@@ -222,7 +222,7 @@ def _told_apart(columns: Iterable[str], own: list[str]) -> Iterator[str]:
 
 
 def _file_name(value: str) -> str:
-    """A part of a file name for a value; two values never share one."""
+    """Return a part of a file name for a value; two values never share one."""
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", value)[:40]
     if safe == value and safe == safe.lower() and safe:
         return safe

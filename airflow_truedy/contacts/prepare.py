@@ -61,7 +61,7 @@ def prepare_contacts(
     :raises TooManySplitsError: the column to split by has more than ``rules.max_splits`` values.
     :raises TooManyRejectedError: more rows are refused than ``rules.max_rejected`` allows.
     :raises EmptyListError: no row became a contact, and ``rules.on_empty`` is ``"fail"``.
-    :raises DuplicateContactError: a number stands in several rows, and ``rules.duplicates`` is ``"fail"``.
+    :raises DuplicateContactError: a number occurs in several rows, and ``rules.duplicates`` is ``"fail"``.
     :raises StaleSuppressionError: a do-not-call list is too old.
     :raises UnreadableSuppressionError: one holds entries that cannot be read.
     :raises EmptySuppressionError: one holds nobody.

@@ -115,7 +115,7 @@ def _region(options: argparse.Namespace) -> Region:
 
 
 def _suppress_region(options: argparse.Namespace, region: Region) -> str | None:
-    """A do-not-call list has no column of regions; where the rows have one, the list's region is said apart."""
+    """A do-not-call list has no column of regions; where the rows have one, an option tells the list's."""
     if options.suppress_region:
         return str(options.suppress_region)
     return None if isinstance(region, RegionColumn) else region

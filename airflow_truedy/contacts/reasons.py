@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Reason(str, Enum):
-    """Why a row was refused. The value is the code that stands in rejects files and manifests."""
+    """Why a row was refused. The value is its code in rejects files and manifests."""
 
     # What stood in the cell
     EMPTY = "empty"
@@ -69,12 +69,12 @@ ALLOWABLE = frozenset(
 
 EXPLANATIONS: dict[Reason, str] = {
     Reason.EMPTY: "the cell of the number is empty",
-    Reason.NOT_A_NUMBER: "no phone number stands in the cell",
+    Reason.NOT_A_NUMBER: "the cell holds something else than a phone number",
     Reason.EXPONENT: "a spreadsheet wrote the number as 4.47912E+11, digits are lost",
     Reason.DECIMAL_TAIL: "the number was kept as a decimal such as 447911123456.0",
     Reason.THOUSANDS_SEPARATORS: "a spreadsheet wrote the number with thousands separators",
     Reason.SPREADSHEET_ERROR: "a spreadsheet error such as #N/A or ######",
-    Reason.LETTERS: "letters stand between the digits",
+    Reason.LETTERS: "letters between the digits",
     Reason.NOTE: "words beside the number that a person has to read, such as a name or 'do not call'",
     Reason.SEVERAL_NUMBERS: "more than one number in the cell, or digits that may belong to a label, an hour or a year",
     Reason.AMBIGUOUS: "two people's numbers: with and without its country code (or a zero); write it with a +",
@@ -97,12 +97,12 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.UAN: "universal access number of a company",
     Reason.VOICEMAIL: "access number of a voicemail box",
     Reason.GLOBAL_NETWORK: "satellite or other network that belongs to no country",
-    Reason.UNREADABLE_ROW: "more or fewer cells than the header, or a line that is no JSON object with each key once",
+    Reason.UNREADABLE_ROW: "cells that do not fit the header, or a line that is not one JSON object with each key once",
     Reason.UNREADABLE_TEXT: "a value cannot be sent as text (bytes, broken characters), or is too long to split by",
     Reason.NAME_TOO_LONG: "a name of more than 100 characters",
-    Reason.BAD_EMAIL: "no e-mail address stands in the e-mail column",
+    Reason.BAD_EMAIL: "the e-mail column holds something else than an address",
     Reason.MISSING_VALUE: "a required column is empty",
-    Reason.DUPLICATE: "the same number stands in another row",
+    Reason.DUPLICATE: "another row has the same number",
     Reason.SUPPRESSED: "the number is on a do-not-call list",
 }
 

@@ -19,7 +19,7 @@ _WORDS_FOR_A_REGION = {"UK": "GB", "EN": "GB", "USA": "US", "U.S.": "US", "GER":
 @dataclass(frozen=True)
 class RegionColumn:
     """
-    The region stands in a column of each row.
+    The region is in a column of each row.
 
     :param name: the column; it holds ISO 3166 codes of two letters such as ``US``, in any case. A row whose number
         has no ``+`` and whose region is empty or unknown (``UK``, ``USA``) is refused.
@@ -84,7 +84,7 @@ class ContactRules:
         if self.duplicates not in _DUPLICATES:
             raise ValueError(f"duplicates={self.duplicates!r} is none of {_DUPLICATES}")
         if self.split_by is not None and self.split_by in self.columns.personal():
-            raise ValueError(f"split_by={self.split_by!r}: its values stand in file names and XCom, so not a person's")
+            raise ValueError(f"split_by={self.split_by!r}: its values get into file names and XCom")
         if self.on_empty not in (None, "fail", "skip"):
             raise ValueError(f"on_empty={self.on_empty!r} is neither 'fail' nor 'skip'")
 
@@ -205,7 +205,7 @@ def require_known(region: str) -> None:
 
 def region_to_dict(region: Region) -> dict[str, str]:
     """
-    Return a region as it stands in a manifest: ``{"code": "US"}``, ``{"column": "country"}`` or ``{"only": "+"}``.
+    Return a region as a manifest has it: ``{"code": "US"}``, ``{"column": "country"}`` or ``{"only": "+"}``.
     """
     if isinstance(region, RegionColumn):
         return {"column": region.name}

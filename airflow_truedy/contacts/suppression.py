@@ -40,14 +40,14 @@ class Suppression:
     """
     One do-not-call list.
 
-    :param entries: cells as they stand in the list: numbers in any form, or sha256 digests. Gone through
+    :param entries: the cells of the list: numbers in any form, or sha256 digests. Gone through
         once, when the list is prepared. Empty cells are passed over.
     :param name: what the list is called in error messages.
     :param region: in which region its numbers without ``+`` are read: an ISO 3166 code, or ``None``: an entry without
         ``+`` cannot be read. Must be stated, unless ``hashed``. It may differ from that of the contacts.
     :param hashed: the entries are sha256 digests in hex (any case) of ``salt`` followed by the E.164 number
         with its ``+``.
-    :param salt: what stands before the number when it is hashed. Default: nothing.
+    :param salt: what comes before the number when it is hashed. Default: nothing.
     :param as_of: when the list was true, with a time zone. For a file: its change time, see
         :func:`changed_at`.
     :param max_age: how old it may be; needs ``as_of``. Default: any age.
@@ -55,7 +55,7 @@ class Suppression:
         number, a ``float`` a share. Default 0, for an entry that is not understood is a person who gets
         called.
     :param allow_empty: whether the list may be without any entry. Default ``False``: a list that was not loaded,
-        or whose entries stand in another column, looks just like one on which nobody is.
+        or whose entries are in another column, looks like one with nobody on it.
     """
 
     entries: Iterable[Any]
@@ -168,7 +168,7 @@ def changed_at(path: Any) -> datetime:
 
 @dataclass
 class _Found:
-    """What the cells of a list were."""
+    """How many cells of a list were what."""
 
     total: int = 0
     empty: int = 0
@@ -185,7 +185,7 @@ class _Found:
         if refused == self.total and not entry.allow_empty:
             raise EmptySuppressionError(
                 f"{entry.name}: it gave no entry that can be used, of {self.total + self.empty} cells {self.empty} are "
-                "empty. Was it loaded, and do the entries stand in the column that is read? State allow_empty=True if "
+                "empty. Was it loaded, and are the entries in the column that is read? State allow_empty=True if "
                 "nobody may be on it"
             )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_truedy.contacts.contacts_file import Contact
     from airflow_truedy.contacts.lists import ContactList
 
-#: Truedy's own dashboard takes files of up to 5 MB; see (g).
+#: Truedy's own dashboard takes files of up to 5 MB.
 MAX_BYTES = 4_500_000
 _CHUNK = 1_000
 _KNOWN = ("phone", "name", "email")
@@ -22,7 +22,7 @@ _KNOWN = ("phone", "name", "email")
 
 class CsvFile(NamedTuple):
     """
-    One file to import: its bytes, how many contacts it holds, and how many stand in the files before it.
+    One file to import: its bytes, how many contacts it holds, and how many are in the files before it.
     """
 
     content: bytes

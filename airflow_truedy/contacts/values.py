@@ -16,7 +16,7 @@ class UnreadableTextError(ValueError):
 
 def is_nothing(value: Any) -> bool:
     """
-    Tell whether a value stands for no value: ``None``, NaN, and the NaT and NA of numpy and pandas.
+    Tell whether a value means no value: ``None``, NaN, and the NaT and NA of numpy and pandas.
 
     :param value: what a database or a file gives.
     """
@@ -36,10 +36,10 @@ def is_numpy(value: Any) -> bool:
 def text_of(value: Any) -> str:
     """
     Return a value as the text that is sent: no blanks around it, ``true``/``false``, ISO dates, numbers without
-    exponent, JSON for lists and objects; nothing for what stands for no value.
+    exponent, JSON for lists and objects; nothing for what means no value.
 
     :param value: what a database or a file gives.
-    :raises UnreadableTextError: bytes, or what cannot be written down: keys that are no text, thousands of digits,
+    :raises UnreadableTextError: bytes, or what cannot be written down: keys that are not text, thousands of digits,
         lists in lists a thousand deep.
     """
     if type(value) is str:
@@ -69,7 +69,7 @@ def _written(value: Any) -> str:
 
 
 def _for_json(value: Any) -> Any:
-    """A value in a list or object as JSON has it."""
+    """Return a value in a list or object as JSON has it."""
     if isinstance(value, dict):
         return {name: _for_json(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Rows of CSV files: the delimiter found out, the header checked, what is no row of it told apart."""
+"""Rows of CSV files: the delimiter found out, the header checked, broken rows told apart."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _check_quotes(
 
 
 def _detect_delimiter(lines: list[str]) -> str:
-    """The delimiter that divides the first lines into the same number of cells, and into most."""
+    """Return the delimiter that divides the first lines into the same number of cells, and into most."""
 
     def fitness(delimiter: str) -> tuple[int, int]:
         widths = [len(cells) for cells in _parsed(lines, delimiter) if cells]

@@ -60,7 +60,7 @@ def format_of(name: str, stated: str | None = None) -> str:
 
 
 def may_be_somebody(name: str) -> bool:
-    """Whether a text given in place of a path is rather a person: a number or address, without folder or ending."""
+    """Tell whether a text in place of a path is rather a person: a number or address, without folder or ending."""
     holds_somebody = "@" in name or sum(map(str.isdigit, name)) >= DIGITS_OF_A_NUMBER
     return holds_somebody and "/" not in name and kind_of(name) is None
 

@@ -26,7 +26,7 @@ _BLOCK = 1 << 20
 
 
 def local_path(path: Any) -> Path | None:
-    """The path as a local one, or ``None`` when it is on an object store."""
+    """Return the path as a local one, or ``None`` when it is on an object store."""
     if isinstance(path, str):
         parts = urlsplit(path)
         if parts.scheme in ("", "file"):

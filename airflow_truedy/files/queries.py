@@ -79,7 +79,7 @@ def query_rows(connect: Callable[[], Any], name: str, sql: str, parameters: Any 
 
 
 def _cursor(connection: Any) -> Any:
-    """A server-side cursor where the driver has one: without it, psycopg would load the whole result."""
+    """Return a server-side cursor where the driver has one: without it, psycopg would load the whole result."""
     is_postgres = type(connection).__module__.partition(".")[0] in ("psycopg2", "psycopg")
     return connection.cursor(name=_CURSOR_NAME) if is_postgres else connection.cursor()
 
@@ -90,7 +90,7 @@ def ask(call: Callable[..., _Answer], *args: Any, refused: Callable[[str], Excep
 
     :param call: what to do, with ``args``.
     :param refused: makes the error that is raised instead, of what may be told.
-    :param sql: the statement: names of tables and columns that stand in it may be told. Default: none.
+    :param sql: the statement: names of tables and columns in it may be told. Default: none.
     """
     try:
         return call(*args)
@@ -122,7 +122,7 @@ def told_of(error: Exception, sql: str = "") -> str:
 
 
 def _names_in(text: str, sql: str) -> list[str]:
-    """The names of tables and columns in a driver's words that its statement has too, outside of quoted values."""
+    """Return the names in a driver's words that its statement has too, outside of quoted values."""
     stated = set(_find_names(_VALUES.sub(" ", sql)))
     return [name for name in dict.fromkeys(_find_names(text)) if name in stated and not _is_word(name)]
 

@@ -47,7 +47,7 @@ def read_rows(path: Any, options: ReadOptions | None = None, **stated: Any) -> I
     """
     Read a file row by row, or all files of a folder or pattern as one, in the order of their names.
 
-    Values of CSV files are text as they stand, but for :data:`NULLS`, which are empty. A row that the file does not
+    Values of CSV files are text, but for :data:`NULLS`, which are empty. A row that the file does not
     hold properly comes as :class:`BrokenRow`, so that it is refused and counted: more or fewer cells than the header
     (empty ones behind the last do not count), a line that is not a JSON object with each key once, a value of Parquet
     that Python cannot hold, a byte that is not of the file's encoding. Blank lines and the line ``sep=;`` at the
@@ -145,7 +145,7 @@ def _known(encoding: str) -> str:
         name = codecs.lookup(encoding).name
     except LookupError:
         raise RowsFileError(f"encoding={encoding!r} is not a text encoding that Python knows") from None
-    return "utf-8-sig" if name == "utf-8" else encoding  # or its byte order mark would stand in the first name
+    return "utf-8-sig" if name == "utf-8" else encoding  # or its byte order mark would be in the first name
 
 
 def _open_bytes(path: Any) -> IO[bytes]:
@@ -232,7 +232,7 @@ def _jsonl_rows(path: Any, text: IO[str]) -> Iterator[Row]:
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return found
 
 

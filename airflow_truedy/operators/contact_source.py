@@ -1,4 +1,4 @@
-"""What the parameter ``contacts`` stands for: a list, a file or a manifest, as one streamable list of contacts."""
+"""What the parameter ``contacts`` means: a list, a file or a manifest, as one streamable list of contacts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def contact_list_of(value: Any) -> ContactList | None:
     """
-    Return the contacts that a rendered ``contacts`` value stands for, ``None`` for none.
+    Return the contacts that a rendered ``contacts`` value means, ``None`` for none.
 
     :param value: a list of mappings, the manifest that an extracting task returned, the path or URI of a JSON Lines or
         CSV file, or any of these as text.

@@ -94,7 +94,7 @@ def _made_by(context: Context) -> dict[str, Any]:
 
 
 def _file_in(output_path: str, made_by: Mapping[str, Any]) -> str:
-    """The output itself if it is a file, else a file in it that no other task instance has."""
+    """Return the output itself if it is a file, else a file in it that no other task instance has."""
     if output_path.endswith(_ENDING):
         return output_path
     task = _file_name(made_by["task_id"])
@@ -105,7 +105,7 @@ def _file_in(output_path: str, made_by: Mapping[str, Any]) -> str:
 
 
 def _file_name(name: str) -> str:
-    """The name as a part of a path; two names never share one."""
+    """Return the name as a part of a path; two names never share one."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:_LONGEST_NAME]
     return safe if safe == name else f"{safe}-{sha256(name.encode()).hexdigest()[:8]}"
 
@@ -195,7 +195,7 @@ class SqlToContactsOperator(ContactsOperator):
     Turn the rows of a query into a contacts file. Rows are streamed; memory does not grow with the list.
 
     :param sql: the query, or the name of a ``.sql`` file. On PostgreSQL a single ``SELECT``, ``VALUES`` or
-        ``WITH``. Add an ``ORDER BY`` when the same rows shall make the same file again. (templated)
+        ``WITH``. Add an ``ORDER BY`` so that the same rows make the same file again. (templated)
     :param conn_id: connection of any database whose hook is a ``DbApiHook``. (templated)
     :param parameters: for the query, as its driver takes them; shown in the UI, so no place for a number or name.
         (templated)

@@ -126,7 +126,7 @@ def _suppression(
 
 
 def _salt(source: SqlSuppression | FileSuppression) -> str:
-    """The rendered salt. With another one than the list was made with, no number is found in it."""
+    """Return the rendered salt. With another one than the list was made with, no number is found in it."""
     from airflow_truedy.api.errors import InvalidPayloadError
     from airflow_truedy.operators.parameters import VANISHED, text
 

@@ -99,5 +99,5 @@ def test_a_key_that_cannot_be_written_refuses_its_row(tmp_path: Path) -> None:
 
 
 def test_two_writings_of_one_telephone_in_a_list_are_found() -> None:
-    with pytest.raises(DuplicateContactError, match="stands at 1 and at 2"):
+    with pytest.raises(DuplicateContactError, match="is at 1 and at 2"):
         ContactList.of([{"phone_number": "+5491123456789"}, {"phone_number": "+541123456789"}])

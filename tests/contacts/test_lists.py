@@ -47,13 +47,13 @@ def test_a_list_shows_nothing_of_its_contacts() -> None:
 
 
 def test_a_number_that_stands_twice_is_refused_with_its_positions() -> None:
-    with pytest.raises(DuplicateContactError, match=r"\+\*{9}01 stands at 2 and at 24"):
+    with pytest.raises(DuplicateContactError, match=r"\+\*{9}01 is at 2 and at 24"):
         ContactList.of([*CONTACTS, CONTACTS[1]])
 
 
 @pytest.mark.parametrize("number", ["2125550100", "+1 212 555 0100", "+0125550100", "+1", "", None, 12125550100])
 def test_a_number_that_is_not_e164_is_refused_by_its_position(number: object) -> None:
-    with pytest.raises(ContactsFileError, match=r"^Contact 2: phone_number is no E.164 number"):
+    with pytest.raises(ContactsFileError, match=r"^Contact 2: phone_number is not an E.164 number"):
         ContactList.of([CONTACTS[0], {"phone_number": number}])
 
 

@@ -172,7 +172,7 @@ def test_a_folder_must_be_said_once() -> None:
 
 
 def test_what_no_retry_can_help_fails_at_once(sandbox: SandboxProcess) -> None:
-    with pytest.raises(AirflowFailException, match=r"phone_number is no E\.164"):
+    with pytest.raises(AirflowFailException, match=r"phone_number is not an E\.164"):
         imported(folder="spring", contacts=[{"phone_number": "212 555 0100"}])
     with pytest.raises(AirflowFailException, match="contacts is empty"):
         imported(folder="spring", contacts=None)
