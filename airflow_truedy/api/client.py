@@ -514,19 +514,22 @@ def _is_http_url(text: str) -> bool:
 
 def _proxy_problem(proxy: str | None) -> tuple[str, str, str]:
     """Return which setting keeps a client from being made: the proxy given, or a variable of the environment."""
-    rule = "must be an address such as http://proxy.internal:3128, with user:password@ before the host if needed"
     if proxy is not None:
-        return "proxy", HIDDEN, rule
+        return "proxy", HIDDEN, _proxy_rule(proxy)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         for variable in (name.lower(), name):
             value = os.environ.get(variable)
             if value and not _can_be_proxy(value if "://" in value else f"http://{value}"):
-                if value.lower().startswith("socks"):
-                    rule = "names a SOCKS proxy, which needs another package: pip install 'httpx[socks]'"
-                return variable, HIDDEN, rule
+                return variable, HIDDEN, _proxy_rule(value)
     variable = "no_proxy" if os.environ.get("no_proxy") else "NO_PROXY"
     rule = "must hold names and addresses separated by commas, IPv6 without brackets and without networks"
     return variable, os.environ.get(variable, ""), rule
+
+
+def _proxy_rule(proxy: str) -> str:
+    if proxy.lower().startswith("socks"):
+        return "names a SOCKS proxy, which needs another package: pip install 'httpx[socks]'"
+    return "must be an address such as http://proxy.internal:3128, with user:password@ before the host if needed"
 
 
 def _can_be_proxy(address: str) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from airflow_truedy.api import errors
-from airflow_truedy.api.models.answer import Envelope
+from airflow_truedy.api.models import Envelope
 from airflow_truedy.api.rate_limit import quota_reset
 from airflow_truedy.api.scrub import scrub_id
 from airflow_truedy.api.sent_people import SentPeople

@@ -19,7 +19,7 @@ from airflow_truedy.api.models import Answer, Payload
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_truedy.api.models.answer import Envelope
+    from airflow_truedy.api.models import Envelope
 
 IDEMPOTENCY_HEADER = "X-Idempotency-Key"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from airflow_truedy.api.models.answer import UtcDatetime
+from airflow_truedy.api.models.fields import UtcDatetime
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_truedy.api.client import TruedyClient
-    from airflow_truedy.api.models.answer import Envelope
+    from airflow_truedy.api.models import Envelope
     from airflow_truedy.api.request import ListRequest, Request
 
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_truedy.api.request import ListRequest, Request
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,12 +86,13 @@ def _signed(method: M, endpoint: Callable[..., Any]) -> M:
     return method
 
 
-def _tell(hook: BaseHook, conn_id: str, settings: ClientSettings) -> None:
+def _tell(conn_id: str, settings: ClientSettings) -> None:
+    """Log which connection is used, and what it does not allow."""
     restrictions = settings.restrictions()
     if restrictions:
-        hook.log.warning("Connection %r, %s: %s.", conn_id, settings.base_url, restrictions)
+        log.warning("Connection %r, %s: %s.", conn_id, settings.base_url, restrictions)
     else:
-        hook.log.info("Connection %r, %s.", conn_id, settings.base_url)
+        log.info("Connection %r, %s.", conn_id, settings.base_url)
 
 
 class _ConnectionType:
@@ -126,7 +130,7 @@ class TruedyHook(_ConnectionType, BaseHook):
     def client(self) -> TruedyClient:
         """The API client of this hook."""
         client = TruedyClient(**self.settings.client_arguments())
-        _tell(self, self.truedy_conn_id, self.settings)
+        _tell(self.truedy_conn_id, self.settings)
         return client
 
     def get_conn(self) -> TruedyClient:
@@ -212,7 +216,7 @@ class TruedyAsyncHook(_ConnectionType, BaseHook):
         if self._client is None:
             settings = await self.get_settings()
             self._client = AsyncTruedyClient(**settings.client_arguments())
-            _tell(self, self.truedy_conn_id, settings)
+            _tell(self.truedy_conn_id, settings)
         return self._client
 
     async def get_settings(self) -> ClientSettings:

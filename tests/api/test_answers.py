@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.api import models
-from airflow_truedy.api.models.answer import Envelope
+from airflow_truedy.api.models import Envelope
 from tests.api.scripted import NUMBER
 
 JSON = st.recursive(

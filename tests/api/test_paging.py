@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import InconsistentListError, UnreadableAnswerError
-from airflow_truedy.api.models.answer import Envelope
+from airflow_truedy.api.models import Envelope
 from airflow_truedy.api.paging import Pager
 from tests.support.ground import Ground
 

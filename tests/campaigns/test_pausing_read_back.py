@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_truedy.api.models import BatchCall
-from airflow_truedy.api.models.answer import Envelope
+from airflow_truedy.api.models import BatchCall, Envelope
 from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
 from airflow_truedy.campaigns.launch import Launch
 from airflow_truedy.campaigns.pausing import verify_start

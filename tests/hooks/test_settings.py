@@ -179,3 +179,111 @@ def test_the_path_of_a_uri_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_CRM", f"truedy://:{KEY}@gateway.internal/voice/v2")
     connection = BaseHook.get_connection("crm")
     assert ClientSettings.read(connection, {}).base_url == "https://gateway.internal/voice/v2"
+
+
+@pytest.mark.parametrize("extra", ["text", "12", ["a"], 3, True, None])
+def test_an_extra_that_is_no_object_is_named(extra: Any) -> None:
+    with pytest.raises(ConnectionFieldError, match="'crm': extra must be a JSON object"):
+        ClientSettings.read(Fields(), extra)
+
+
+@pytest.mark.parametrize(
+    ("host", "schema", "port", "base_url"),
+    [
+        ("api.truedy.ai", "https", None, DEFAULT),
+        ("api.truedy.ai", "HTTPS", None, DEFAULT),
+        (None, "https", None, DEFAULT),
+        ("https://api.truedy.ai", "https", None, DEFAULT),
+        ("https://api.truedy.ai/gateway/v1", "https", None, "https://api.truedy.ai/gateway/v1"),
+        ("127.0.0.1", "http", 8765, "http://127.0.0.1:8765/api/public/v1"),
+        ("localhost:8765", "http", None, "http://localhost:8765/api/public/v1"),
+        ("truedy.internal", "gateway/v1", None, "https://truedy.internal/gateway/v1"),
+        ("truedy.internal", "/gateway/v1/", 8443, "https://truedy.internal:8443/gateway/v1"),
+    ],
+)
+def test_a_scheme_in_the_field_schema_is_a_scheme(
+    host: str | None, schema: str, port: int | None, base_url: str
+) -> None:
+    assert read(host=host, schema=schema, port=port).base_url == base_url
+
+
+def test_a_scheme_in_the_field_schema_does_not_send_the_key_unencrypted() -> None:
+    with pytest.raises(ConnectionFieldError, match="unencrypted"):
+        read(host="api.truedy.ai", schema="http")
+
+
+@pytest.mark.parametrize("host", [None, "api.truedy.ai", "https://api.truedy.ai"])
+@pytest.mark.parametrize("port", [0, 443, None])
+def test_port_0_of_the_form_and_the_usual_port_change_nothing(host: str | None, port: int | None) -> None:
+    assert read(host=host, port=port).base_url == DEFAULT
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(None, 15.0), ("", 15.0), (0, 0.0), ("2.5", 2.5), (60, 60.0)])
+def test_the_settle_time_is_fifteen_seconds_unless_stated(value: Any, seconds: float) -> None:
+    assert read({"settle": value}).settle == seconds
+
+
+@pytest.mark.parametrize("value", [-1, "soon", True, "nan", "inf", [3]])
+def test_a_settle_time_that_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(ConnectionFieldError, match="'settle'"):
+        read({"settle": value})
+
+
+@pytest.mark.parametrize("value", [True, "true", "True", " yes ", "1", 1, "on"])
+def test_a_dry_run_is_read_from_json_forms_and_uris(value: Any) -> None:
+    assert read({"dry_run": value}).dry_run is True
+
+
+@pytest.mark.parametrize("value", [None, "", False, "false", "0", 0, "no"])
+def test_nothing_stated_is_no_dry_run(value: Any) -> None:
+    assert read({"dry_run": value}).dry_run is False
+
+
+@pytest.mark.parametrize("value", ["ture", "maybe", 2, ["true"], {"dry": True}])
+def test_a_dry_run_that_is_misspelt_does_not_dial(value: Any) -> None:
+    with pytest.raises(ConnectionFieldError, match="'dry_run' must be true or false"):
+        read({"dry_run": value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["+15555550100", "+442079460018"],
+        '["+15555550100", "+442079460018"]',
+        "+15555550100,+442079460018",
+        " +15555550100 ; +442079460018, ",
+        ["+15555550100", "+442079460018", "+15555550100"],
+    ],
+)
+def test_numbers_are_read_from_json_forms_and_uris(value: Any) -> None:
+    assert read({"only_numbers": value}).only_numbers == ("+15555550100", "+442079460018")
+
+
+@pytest.mark.parametrize("value", [None, "", []])
+def test_no_numbers_stated_allow_all(value: Any) -> None:
+    assert read({"only_numbers": value}).only_numbers == ()
+
+
+@pytest.mark.parametrize(
+    "value", ["15555550100", "all", ",", "[]", " ", {"a": 1}, 15555550100, [15555550100], ["+1555", None], True, "none"]
+)
+def test_numbers_that_cannot_be_read_do_not_allow_all(value: Any) -> None:
+    with pytest.raises(ConnectionFieldError, match="'only_numbers' must be a list") as refused:
+        read({"only_numbers": value})
+    assert "15555550100" not in str(refused.value).replace("+15555550100", "", 1)
+
+
+@pytest.mark.parametrize("name", ["proxy", "dashboard_url"])
+def test_a_text_that_is_no_text_is_named(name: str) -> None:
+    with pytest.raises(ConnectionFieldError, match=f"'{name}' must be text"):
+        read({name: ["http://proxy"]})
+
+
+def test_the_restrictions_are_told_without_showing_a_number() -> None:
+    assert read().restrictions() == ""
+    settings = read({"dry_run": True, "only_numbers": [f"+1555555010{digit}" for digit in range(5)]})
+    assert settings.restrictions() == (
+        "dry run, nothing is changed and nobody is called; "
+        "only +*********00, +*********01, +*********02 and 2 more may be called"
+    )
+    assert "5550" not in repr(settings)

@@ -21,9 +21,10 @@ from truedy_sandbox.settings import Settings
 
 from airflow_truedy import __version__
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.errors import AuthenticationError, TruedyError
+from airflow_truedy.api.errors import AuthenticationError, ForbiddenByConnectionError, InvalidPayloadError, TruedyError
 from airflow_truedy.api.request import ListRequest, Request
 from airflow_truedy.hooks.settings import ConnectionFieldError
+from airflow_truedy.hooks.short_lived import short_lived_client
 from airflow_truedy.hooks.truedy import TruedyAsyncHook, TruedyHook
 
 KEY = "truedy_0123456789abcdefghijklmn"
@@ -324,6 +325,160 @@ class TestSecrecy:
         with pytest.raises(TruedyError) as failed:
             hook.get_batch_call("batch_1")
         assert KEY.encode() not in pickle.dumps(failed.value)
+
+
+class TestRestrictions:
+    def test_a_dry_run_is_told_in_the_log_and_changes_nothing(
+        self, define: Define, server: respx.MockRouter, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        define(extra={"dry_run": True, "only_numbers": ["+15555550100"], "settle": 3})
+        route = server.get("/batch-calls/batch_1").respond(json=BATCH)
+        with TruedyHook() as hook:
+            assert (hook.settings.dry_run, hook.settings.settle) == (True, 3)
+            hook.get_batch_call("batch_1")
+            with pytest.raises(ForbiddenByConnectionError, match="dry_run"):
+                hook.pause_batch_call("batch_1")
+        assert route.call_count == 1
+        assert "dry run, nothing is changed and nobody is called; only +*********00 may be called" in caplog.text
+
+    async def test_the_async_hook_too(
+        self, define: Define, server: respx.MockRouter, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        define(extra={"dry_run": "true"})
+        async with TruedyAsyncHook() as hook:
+            assert (await hook.get_settings()).dry_run
+            with pytest.raises(ForbiddenByConnectionError, match="dry_run"):
+                await hook.resume_batch_call("batch_1")
+        assert "dry run, nothing is changed" in caplog.text
+
+    def test_the_clients_of_kill_handlers_too(self, define: Define) -> None:
+        define(extra={"dry_run": True})
+        with short_lived_client(TruedyHook().settings) as client, pytest.raises(ForbiddenByConnectionError):
+            client.send(endpoints.pause_batch_call("batch_1"))
+
+    def test_the_connection_test_tells_it(self, define: Define, server: respx.MockRouter) -> None:
+        define(extra={"dry_run": True})
+        server.get("/agents").respond(json=AGENTS)
+        works, told = TruedyHook().test_connection()
+        assert works
+        assert told.endswith("This connection may not dial freely: dry run, nothing is changed and nobody is called.")
+
+    def test_a_connection_that_may_dial_is_named_once(
+        self, hook: TruedyHook, server: respx.MockRouter, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
+        server.get("/batch-calls/batch_1").respond(json=BATCH)
+        hook.get_batch_call("batch_1")
+        hook.get_batch_call("batch_1")
+        assert caplog.text.count(f"Connection 'truedy_default', {BASE}.") == 1
+        assert KEY not in caplog.text
+
+
+PROXY_PASSWORD = "pr0xyS3cret"
+
+
+class TestProxies:
+    @pytest.fixture(autouse=True)
+    def no_proxies(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.lower(), raising=False)
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("NO_PROXY", "localhost,[::1]"),
+            ("no_proxy", "[::1]:8080"),
+            ("NO_PROXY", "10.0.0.0/8,fd00::/8"),
+            ("ALL_PROXY", f"socks5://anna:{PROXY_PASSWORD}@proxy:1080"),
+            ("all_proxy", f"socks5h://anna:{PROXY_PASSWORD}@proxy:1080"),
+            ("HTTPS_PROXY", f"ftp://anna:{PROXY_PASSWORD}@proxy"),
+            ("https_proxy", f"http://anna:{PROXY_PASSWORD}@[::1"),
+        ],
+    )
+    def test_a_variable_that_cannot_be_used_is_named(
+        self, define: Define, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    ) -> None:
+        define()
+        monkeypatch.setenv(variable, value)
+        with pytest.raises(InvalidPayloadError) as refused:
+            TruedyHook().get_conn()
+        self.check(refused, variable)
+        works, told = TruedyHook().test_connection()
+        assert not works
+        assert variable in told
+        assert PROXY_PASSWORD not in told
+
+    @pytest.mark.parametrize(
+        "proxy",
+        [
+            f"anna:{PROXY_PASSWORD}@proxy:3128",
+            "proxy:3128",
+            "proxy",
+            f"socks5://anna:{PROXY_PASSWORD}@proxy",
+            f"ftp://anna:{PROXY_PASSWORD}@proxy",
+            f"http://anna:{PROXY_PASSWORD}@[::1",
+            f"http://anna:{PROXY_PASSWORD}@proxy:port",
+        ],
+    )
+    def test_an_extra_that_cannot_be_used_is_named(self, define: Define, proxy: str) -> None:
+        define(extra={"proxy": proxy})
+        with pytest.raises(InvalidPayloadError) as refused:
+            TruedyHook().get_conn()
+        self.check(refused, "proxy")
+        if proxy.startswith("socks"):
+            assert "httpx[socks]" in str(refused.value)
+
+    def check(self, refused: Any, name: str) -> None:
+        seen: BaseException | None = refused.value
+        while seen is not None:
+            told = "".join(traceback.format_exception(seen))
+            assert PROXY_PASSWORD not in told
+            seen = seen.__cause__ or seen.__context__
+        assert [problem.field for problem in refused.value.problems] == [name]
+        assert not refused.value.retryable
+
+    @pytest.mark.parametrize("value", ["localhost,::1", "10.0.0.0/8", "*", "", ".internal,127.0.0.1"])
+    def test_usual_values_are_fine(self, define: Define, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        define()
+        monkeypatch.setenv("NO_PROXY", value)
+        monkeypatch.setenv("HTTPS_PROXY", f"anna:{PROXY_PASSWORD}@proxy:3128")
+        TruedyHook().get_conn()
+
+
+class TestTheTestButton:
+    """
+    What Airflow's test button sends for a stored connection: the port as a number, 0 for none, the key masked.
+
+    Airflow 3.3.2 compares host and port with what is stored, and refuses the request if they differ.
+    """
+
+    @pytest.fixture
+    def accepts(self) -> Callable[[Any, Any], bool]:
+        # In a process of its own: importing Airflow's API server sets up its logging.
+        def ask(sent: Any, stored: Any) -> bool:
+            program = (
+                "from airflow.api_fastapi.core_api.routes.public import connections as c; "
+                f"print(getattr(c, '_same_endpoint', lambda a, b: True)({sent!r}, {stored!r}))"
+            )
+            ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+            return ended.stdout.splitlines()[-1] == "True"
+
+        return ask
+
+    @pytest.mark.parametrize("port", [0, 443, 8765])
+    def test_a_connection_with_a_port_passes(self, accepts: Callable[[Any, Any], bool], port: int) -> None:
+        assert accepts(port, port)
+
+    def test_what_it_sends_reaches_the_api(
+        self, define: Define, server: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # The form sends empty texts for hidden fields, and Airflow hands the copy on as a URI in the environment.
+        define(host="https://truedy.test", port=0, schema="", login="", extra="{}")
+        server.get("/agents").respond(json=AGENTS)
+        works, told = TruedyHook().test_connection()
+        assert works
+        assert told.startswith(f"Connected to {BASE}: 24 agents")
 
 
 class TestCampaignUrl:

@@ -8,39 +8,29 @@ field are read.
 
 from __future__ import annotations
 
-from airflow_truedy.api.models.answer import Answer
-from airflow_truedy.api.models.base import Payload, checked
-from airflow_truedy.api.models.batch_call_answers import (
+from airflow_truedy.api.models.base import Answer, Envelope, Payload, checked
+from airflow_truedy.api.models.batch_calls import (
+    AddContactsRequest,
     AddedContacts,
     BatchCall,
     BatchCallContact,
-    DeletedBatchCalls,
-    ScheduledBatchCall,
-)
-from airflow_truedy.api.models.batch_calls import (
-    AddContactsRequest,
     BatchCallRequest,
     BatchCallUpdate,
+    DeletedBatchCalls,
     DeleteRequest,
+    ScheduledBatchCall,
     ScheduleRequest,
 )
-from airflow_truedy.api.models.people import (
-    CallRequest,
-    CallSettings,
+from airflow_truedy.api.models.calls import Agent, Call, CallRequest, CallSettings, PhoneNumber, Transcript
+from airflow_truedy.api.models.contacts import (
+    Contact,
     ContactInput,
     ContactRequest,
     ContactUpdate,
-    FolderRequest,
-)
-from airflow_truedy.api.models.people_answers import (
-    Agent,
-    Call,
-    Contact,
     Folder,
+    FolderRequest,
     ImportProblem,
     ImportResult,
-    PhoneNumber,
-    Transcript,
 )
 
 __all__ = [
@@ -61,6 +51,7 @@ __all__ = [
     "ContactUpdate",
     "DeleteRequest",
     "DeletedBatchCalls",
+    "Envelope",
     "Folder",
     "FolderRequest",
     "ImportProblem",

@@ -1,15 +1,22 @@
-"""What all requests share: strictness, one encoding to bytes, and refusals that show no person and no key."""
+"""
+What all models share.
+
+What is sent is strict: one encoding to bytes, and refusals that show no person and no key. What is answered is read
+leniently: servers disagree on names and shapes, so every spelling is read, and unknown fields are kept.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
 from airflow_truedy.api.errors import InvalidPayloadError, Problem
+from airflow_truedy.api.models.fields import AnsweredMoment, RuleBroken
 from airflow_truedy.api.scrub import HIDDEN, scrub
 from airflow_truedy.masking import mask_number
 
@@ -69,23 +76,9 @@ _RULES = {
     "timezone_aware": "must say its offset from UTC, e.g. 2026-03-20T09:00:00Z",
 }
 
+A = TypeVar("A", bound="Answer")
 M = TypeVar("M", bound="Payload")
-
-
-class RuleBroken(ValueError):  # noqa: N818 - a broken rule, never seen outside this package
-    """
-    A rule of ours, raised inside a pydantic validator; the words are ours, so they are safe to show.
-
-    :param rule: the rule in words, e.g. ``must be after start_time``.
-    :param field: the field to name when the rule spans several; default: the one being validated.
-    :param value: that field's value.
-    """
-
-    def __init__(self, rule: str, *, field: str | None = None, value: Any = None) -> None:
-        super().__init__(rule)
-        self.rule = rule
-        self.field = field
-        self.value = value
+_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(AnsweredMoment)
 
 
 class Payload(BaseModel):
@@ -120,8 +113,8 @@ class Payload(BaseModel):
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # A repr ends in logs and tracebacks: show which fields are set and only such values as describe no
         # person.
-        for field in self.model_fields_set:
-            yield field, safe_value(field, getattr(self, field))
+        for name in self.model_fields_set:
+            yield name, safe_value(name, getattr(self, name))
 
 
 def checked(model: type[M], values: Mapping[str, Any]) -> M:
@@ -180,3 +173,77 @@ def safe_value(field: str, value: Any) -> str:
         return HIDDEN
     shown = scrub(value.isoformat() if isinstance(value, datetime) else repr(value))
     return shown if len(shown) <= _SHOWN_LENGTH else f"{shown[: _SHOWN_LENGTH - 1]}…"
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """
+    A successful answer, taken apart.
+
+    :param data: the object or the list; the whole body where a server sends no envelope; None for an empty body.
+    :param pagination: how far a list goes, in whatever style; empty if the server does not say.
+    :param request_id: for Truedy's support.
+    :param server_time: when it was given by the server's own clock, as it writes it; None if it does not say.
+    """
+
+    data: Any = field(default=None, repr=False)
+    pagination: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    server_time: Any = None
+
+
+class Answer(BaseModel):
+    """One object of the API. Its repr shows ids, states and counts, never a person."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+
+    #: Field -> the other names under which it comes; the first that holds something is taken.
+    other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: What a repr may show.
+    shown: ClassVar[tuple[str, ...]] = ("id", "status")
+
+    _request_id: str | None = PrivateAttr(default=None)
+    _server_time: Any = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_other_names(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        values = dict(data)
+        for name_of_ours, names in cls.other_names.items():
+            if values.get(name_of_ours) is None:
+                values[name_of_ours] = next((data[name] for name in names if data.get(name) is not None), None)
+        return values
+
+    @property
+    def request_id(self) -> str | None:
+        """
+        The id of the request that brought this answer, for Truedy's support; None if the server gave none.
+        """
+        return self._request_id
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """
+        When this was true by the server's own clock, which may differ from ours; None if the server did not say.
+        """
+        return _MOMENT.validate_python(self._server_time)
+
+    def brought_by(self: A, envelope: Envelope) -> A:
+        """
+        The same answer, saying which request brought it and when.
+
+        :param envelope: what it came in.
+        """
+        self._request_id, self._server_time = envelope.request_id, envelope.server_time
+        return self
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [(name, getattr(self, name)) for name in self.shown if hasattr(self, name)]

@@ -1,7 +1,4 @@
-"""
-The types of single fields, each with its rule, as the create page of the API states them (and real ones
-only).
-"""
+"""The types of single fields: each with its rule where it is sent, lenient where it is answered."""
 
 from __future__ import annotations
 
@@ -11,15 +8,40 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, Strict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    Strict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-from airflow_truedy.api.models.base import RuleBroken
 from airflow_truedy.formats import CLOCK_TIME_RULE, is_clock_time, is_e164, is_email, utc_text
 
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
 _SECONDS = re.compile(r"[1-9][0-9]*s")
 # In a system's zone directory, but no place: the first is whatever this machine is set to.
 _NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+
+
+class RuleBroken(ValueError):  # noqa: N818 - a broken rule, never seen outside this package
+    """
+    A rule of ours, raised inside a pydantic validator; the words are ours, so they are safe to show.
+
+    :param rule: the rule in words, e.g. ``must be after start_time``.
+    :param field: the field to name when the rule spans several; default: the one being validated.
+    :param value: that field's value.
+    """
+
+    def __init__(self, rule: str, *, field: str | None = None, value: Any = None) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.field = field
+        self.value = value
 
 
 @lru_cache(maxsize=1)
@@ -128,3 +150,29 @@ def check_window(start_time: str | None, end_time: str | None) -> None:
         raise RuleBroken("a window needs both start_time and end_time", field=missing)
     if start_time is not None and end_time is not None and end_time <= start_time:
         raise RuleBroken(f"must be after start_time ({start_time})", field="end_time", value=end_time)
+
+
+# What the API answers is read leniently: a value that cannot be read is None instead of an error.
+
+
+def _none_if_unreadable(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+def _utc_if_naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment
+
+
+#: A moment; without an offset it is UTC.
+UtcDatetime = Annotated[datetime, AfterValidator(_utc_if_naive)]
+LENIENT = WrapValidator(_none_if_unreadable)
+Text = Annotated[str | None, LENIENT]
+Whole = Annotated[int | None, LENIENT]
+Amount = Annotated[int | float | None, LENIENT]
+AnsweredMoment = Annotated[UtcDatetime | None, LENIENT]
+Fields = Annotated[dict[str, Any] | None, LENIENT]
+#: A state that is missing or odd is the empty text, which no rule takes for a final one.
+State = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]

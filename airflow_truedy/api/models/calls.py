@@ -1,0 +1,149 @@
+"""Single calls, and the agents and numbers that make them: what is sent about them, and what the API answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import StrictBool, model_validator
+
+from airflow_truedy.api.models.base import Answer, Payload
+from airflow_truedy.api.models.fields import (
+    LENIENT,
+    Amount,
+    AnsweredMoment,
+    Fields,
+    Id,
+    Number,
+    Seconds,
+    State,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class CallSettings(Payload):
+    """
+    How a single call is made.
+
+    :param recording_enabled: the server's default is true.
+    :param transcription_enabled: the server's default is true.
+    :param greeting: what the agent says first.
+    :param max_duration: seconds with the unit, e.g. ``"3600s"``.
+    :param join_timeout: seconds with the unit, e.g. ``"30s"``.
+    """
+
+    label: ClassVar[str] = "call settings"
+
+    recording_enabled: StrictBool | None = None
+    transcription_enabled: StrictBool | None = None
+    greeting: str | None = None
+    max_duration: Seconds | None = None
+    join_timeout: Seconds | None = None
+
+
+class CallRequest(Payload):
+    """
+    ``POST /calls``: one outbound call, at once.
+
+    :param agent_id: the agent that calls; must be active.
+    :param phone_number: whom to call, E.164.
+    :param from_number: a number assigned to the agent, E.164. Default: the server chooses.
+    :param call_settings: recording, transcription, greeting, durations.
+    :param variables: values for the agent's prompt, text to text.
+    """
+
+    label: ClassVar[str] = "call"
+
+    agent_id: Id
+    phone_number: Number
+    from_number: Number | None = None
+    call_settings: CallSettings | None = None
+    variables: dict[str, str] | None = None
+
+
+class Call(Answer):
+    """One phone call. ``status`` is as the server sent it."""
+
+    other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "to_number": ("to", "phone_number"),
+        "from_number": ("from",),
+    }
+    shown: ClassVar[tuple[str, ...]] = ("id", "status", "direction", "agent_id", "duration_seconds")
+
+    id: Id
+    status: State = ""
+    direction: Text = None
+    agent_id: Text = None
+    to_number: Text = None
+    from_number: Text = None
+    duration_seconds: Amount = None
+    recording_url: Text = None
+    transcript_url: Text = None
+    summary: Text = None
+    cost_credits: Amount = None
+    metadata: Fields = None
+    started_at: AnsweredMoment = None
+    ended_at: AnsweredMoment = None
+    created_at: AnsweredMoment = None
+    updated_at: AnsweredMoment = None
+
+    @property
+    def batch_call_id(self) -> str | None:
+        """The batch call it belongs to; the server calls it ``metadata.campaign_id``."""
+        found = (self.metadata or {}).get("campaign_id")
+        return str(found) if found is not None else None
+
+    @property
+    def contact_id(self) -> str | None:
+        """The contact it went to, from ``metadata``; its prefix may differ from the batch call's rows."""
+        found = (self.metadata or {}).get("contact_id")
+        return str(found) if found is not None else None
+
+
+class Transcript(Answer):
+    """What was said in a call: each line a mapping with ``speaker``, ``text`` and seconds from the start."""
+
+    shown: ClassVar[tuple[str, ...]] = ("call_id",)
+
+    call_id: Text = None
+    transcript: Annotated[list[dict[str, Any]] | None, LENIENT] = None
+    summary: Text = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lines_alone(cls, data: Any) -> Any:
+        return {"transcript": data} if isinstance(data, list) else data
+
+
+class PhoneNumber(Answer):
+    """
+    A number of the organization, or of an agent. Not a person's, so its repr shows only the id all the same.
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ("id", "agent_id", "status")
+
+    id: Id
+    phone_number: Text = None
+    agent_id: Text = None
+    status: State = ""
+    created_at: AnsweredMoment = None
+    updated_at: AnsweredMoment = None
+
+
+class Agent(Answer):
+    """A voice agent. It must be ``active`` to call."""
+
+    shown: ClassVar[tuple[str, ...]] = ("id", "name", "status")
+
+    id: Id
+    name: Text = None
+    description: Text = None
+    voice_id: Text = None
+    model: Text = None
+    status: State = ""
+    inbound_phone_numbers: Annotated[list[PhoneNumber] | None, LENIENT] = None
+    outbound_phone_numbers: Annotated[list[PhoneNumber] | None, LENIENT] = None
+    created_at: AnsweredMoment = None
+    updated_at: AnsweredMoment = None
