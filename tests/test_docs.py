@@ -190,3 +190,13 @@ def test_the_openapi_document_is_what_the_sandbox_serves() -> None:
     assert document.read_text(encoding="utf-8") == served.stdout, (
         f"run: python -m truedy_sandbox --openapi > {document.relative_to(ROOT)}"
     )
+
+
+def test_the_table_of_results_is_described_as_it_is_created() -> None:
+    from airflow_truedy.results.columns import COLUMNS
+    from airflow_truedy.results.table import create_statement
+
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert create_statement("call_results") in page
+    rows = re.findall(r"^\| (`.*?) \|", page.split("## Complete")[0], re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(COLUMNS)

@@ -127,7 +127,8 @@ def create_statement(table: str = "results", dialect: str = "postgresql") -> str
     """
     spoken = sa.create_mock_engine(f"{dialect}://", lambda *_: None).dialect
     name, schema = _named(table, spoken.name)
-    return str(CreateTable(results_table(name, schema)).compile(dialect=spoken)).strip()
+    written = str(CreateTable(results_table(name, schema)).compile(dialect=spoken)).strip()
+    return "\n".join(line.rstrip() for line in written.expandtabs(4).splitlines())
 
 
 class ResultsTable:
