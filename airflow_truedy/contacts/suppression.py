@@ -23,6 +23,7 @@ from airflow_truedy.contacts.number_set import DigestSet, NumberSet, writings_of
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 from airflow_truedy.contacts.rules import check_list_region, require_known
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
+from airflow_truedy.files.reader import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -159,11 +160,11 @@ def suppressed_numbers(sources: Any, now: datetime | None = None) -> Suppressed 
 
 def changed_at(path: Any) -> datetime:
     """
-    When a file was changed last, for ``as_of``.
+    Return when a file was changed last, for ``as_of``; of a folder or pattern, when its oldest file was.
 
     :param path: a path or ``ObjectStoragePath``.
     """
-    return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    return datetime.fromtimestamp(min(part.stat().st_mtime for part in parts_of(path) or [path]), timezone.utc)
 
 
 @dataclass

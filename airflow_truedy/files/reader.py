@@ -60,7 +60,7 @@ def read_rows(path: Any, options: ReadOptions | None = None, **stated: Any) -> I
     :raises RowsFileError: it cannot be read.
     """
     options = options or ReadOptions(**stated)
-    parts = _parts_of(path, options.format)
+    parts = parts_of(path, options.format)
     if parts is None:
         yield from _rows_of(path, options)
         return
@@ -80,8 +80,13 @@ def read_rows(path: Any, options: ReadOptions | None = None, **stated: Any) -> I
         yield from rows
 
 
-def _parts_of(path: Any, stated: str | None) -> list[Any] | None:
-    """Return the files of a folder or pattern by name, ``None`` for a single file."""
+def parts_of(path: Any, stated: str | None = None) -> list[Any] | None:
+    """
+    Return the files of a folder or pattern in the order of their names, ``None`` for a single file.
+
+    :param stated: the format that the user stated; without it they must all be of one kind.
+    :raises MissingFileError: there are none.
+    """
     local, has_pattern = local_path(path), _HAS_PATTERN(str(path))
     place = local or path
     if isinstance(place, str) or (local is None and kind_of(str(path)) and not has_pattern):

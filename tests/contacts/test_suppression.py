@@ -146,6 +146,15 @@ def test_the_age_of_a_file_is_its_change_time(tmp_path: Path) -> None:
     assert changed_at(file) == NOW
 
 
+def test_the_age_of_several_files_is_that_of_the_oldest(tmp_path: Path) -> None:
+    for days, name in enumerate(("a.csv", "b.csv", "c.csv")):
+        (tmp_path / name).write_text("")
+        changed = (NOW - timedelta(days=days)).timestamp()
+        os.utime(tmp_path / name, (changed, changed))
+    assert changed_at(tmp_path) == changed_at(tmp_path / "*.csv") == NOW - timedelta(days=2)
+    assert changed_at(tmp_path / "[ab].csv") == NOW - timedelta(days=1)
+
+
 def test_a_plain_list_needs_a_region_too() -> None:
     with pytest.raises(UnknownRegionError, match="region=''"):
         Suppression(["+12125550100"])

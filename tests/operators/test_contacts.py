@@ -392,6 +392,46 @@ def test_rows_of_a_file_become_a_contacts_file(tmp_path: Path) -> None:
     assert [contact["first_name"] for contact in contacts_in(manifest)] == ["Ann", "Zoë", "Dee"]
 
 
+@pytest.mark.parametrize("given", ["parts", "parts/*.csv"])
+def test_a_folder_or_pattern_becomes_one_contacts_file(tmp_path: Path, given: str) -> None:
+    (tmp_path / "parts").mkdir()
+    for part in (2, 1):
+        file = tmp_path / "parts" / f"part-{part}.csv"
+        file.write_text(f"PHONE_NUMBER,note\n+1212555010{part},NULL\n=1+1,-1\n")
+    task = FileToContactsOperator(
+        task_id="people",
+        path=f"file://{tmp_path}/{given}",
+        output_path=f"file://{tmp_path}/out",
+        region=None,
+        columns={"custom_fields": ["note"]},
+    )
+    manifest = task.execute(context_of())
+    assert isinstance(manifest, dict)
+    assert contacts_in(manifest) == [{"phone_number": "+12125550101"}, {"phone_number": "+12125550102"}]
+    assert manifest["rejected"] == 2
+    written = Path(manifest["uri"].removeprefix("file://"))
+    assert [path.stat().st_mode & 0o777 for path in (written, written.parent)] == [0o600, 0o700]
+
+
+def test_what_is_read_from_a_file_may_be_stated(tmp_path: Path) -> None:
+    (tmp_path / "people.txt").write_bytes(
+        "phone_number|name\n+12125550100|Łuk\n+12125550101|NULL\n".encode("iso-8859-2")
+    )
+    task = FileToContactsOperator(
+        task_id="people",
+        path=str(tmp_path / "people.txt"),
+        encoding="iso-8859-2",
+        delimiter="|",
+        nulls=(),
+        output_path=str(tmp_path / "out"),
+        region=None,
+        columns={"first_name": "name"},
+    )
+    manifest = task.execute(context_of())
+    assert isinstance(manifest, dict)
+    assert [contact["first_name"] for contact in contacts_in(manifest)] == ["Łuk", "NULL"]
+
+
 def test_files_may_lie_on_an_object_store(memory_store: None) -> None:
     source = ObjectStoragePath("memory://crm/people.jsonl.gz")
     source.write_bytes(gzip.compress(b'{"phone_number": "+12125550100"}\n{"phone_number": "nobody"}\n'))
