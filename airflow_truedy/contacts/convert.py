@@ -24,7 +24,7 @@ _ROWS_LOOKED_AT = 1_000
 _LONGEST_PART = 200
 
 
-class Outcome(NamedTuple):
+class RowOutcome(NamedTuple):
     """
     What became of a row so far.
 
@@ -59,7 +59,7 @@ def begin(rows: Any, rules: ContactRules) -> tuple[Iterator[Row], ContactRules]:
     return chain(first, others), rules.found_in(present)
 
 
-def convert(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
+def convert(rows: Iterable[Row], rules: ContactRules) -> Iterator[RowOutcome]:
     """
     Turn rows into outcomes, one by one and in order.
 
@@ -102,17 +102,17 @@ def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
     return first, map(dict, rows) if fills_again else rows
 
 
-def _outcomes(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
+def _outcomes(rows: Iterable[Row], rules: ContactRules) -> Iterator[RowOutcome]:
     result_of = _converter(rules)
     for row_number, row in enumerate(rows, 1):
         result = result_of(row)
         if isinstance(result, Reason):
-            yield Outcome(row_number, row, 0, b"", result)
+            yield RowOutcome(row_number, row, 0, b"", result)
         else:
-            yield Outcome(row_number, row, result[0], result[1], None)
+            yield RowOutcome(row_number, row, result[0], result[1], None)
 
 
-def _in_parts(outcomes: Iterable[Outcome], split_by: str) -> Iterator[Outcome]:
+def _in_parts(outcomes: Iterable[RowOutcome], split_by: str) -> Iterator[RowOutcome]:
     """Add to which part each row belongs, or refuse it if that cannot be known."""
     for outcome in outcomes:
         try:

@@ -15,13 +15,13 @@ from airflow_truedy.contacts.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_truedy.contacts.convert import Outcome
+    from airflow_truedy.contacts.convert import RowOutcome
     from airflow_truedy.contacts.rules import Duplicates
 
 _BLOCK = 1_000
 
 
-def drop_duplicates(outcomes: Iterable[Outcome], keep: Duplicates) -> Iterator[Outcome]:
+def drop_duplicates(outcomes: Iterable[RowOutcome], keep: Duplicates) -> Iterator[RowOutcome]:
     """
     Mark every contact whose number another row has as a duplicate, but for the one that is kept.
 
@@ -31,7 +31,7 @@ def drop_duplicates(outcomes: Iterable[Outcome], keep: Duplicates) -> Iterator[O
     return _keep_last(outcomes) if keep == "last" else _keep_first(outcomes)
 
 
-def _keep_first(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _keep_first(outcomes: Iterable[RowOutcome]) -> Iterator[RowOutcome]:
     add = NumberSet().add
     for outcome in outcomes:
         if outcome.reason is None and not add(outcome.number):
@@ -40,7 +40,7 @@ def _keep_first(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
             yield outcome
 
 
-def _keep_last(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _keep_last(outcomes: Iterable[RowOutcome]) -> Iterator[RowOutcome]:
     """
     Write everything down, read the numbers from the end to learn which row is the last, then read it all
     again.
@@ -59,7 +59,7 @@ def _keep_last(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
                 index += 1
 
 
-def _write_down(outcomes: Iterable[Outcome], rows: Any, numbers: Any) -> int:
+def _write_down(outcomes: Iterable[RowOutcome], rows: Any, numbers: Any) -> int:
     total = 0
     iterator = iter(outcomes)
     pickler = pickle.Pickler(rows, pickle.HIGHEST_PROTOCOL)
@@ -73,7 +73,7 @@ def _write_down(outcomes: Iterable[Outcome], rows: Any, numbers: Any) -> int:
     return total
 
 
-def _picklable(outcome: Outcome) -> Outcome:
+def _picklable(outcome: RowOutcome) -> RowOutcome:
     return outcome if type(outcome.row) is dict else outcome._replace(row=dict(outcome.row))
 
 

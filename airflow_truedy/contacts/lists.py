@@ -183,7 +183,7 @@ def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
     """Return the line of a contacts file for a contact that somebody made."""
     try:
         wire, key = _as_wire(contact), text_of(contact.get("contact_key"))
-    except _RefusedError as error:
+    except _NotAContactError as error:
         raise ContactsFileError(f"Contact {position}: {error}") from None
     except UnreadableTextError:
         raise ContactsFileError(f"Contact {position} holds a value that is not text") from None
@@ -193,26 +193,26 @@ def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
         raise ContactsFileError(f"Contact {position} holds broken characters") from None
 
 
-class _RefusedError(Exception):
+class _NotAContactError(Exception):
     """The message shows nothing of the person."""
 
 
 def _as_wire(contact: Mapping[str, Any]) -> Contact:
     number = contact.get("phone_number")
     if not isinstance(number, str) or not is_e164(number):
-        raise _RefusedError("phone_number is not an E.164 number (+ and digits); prepare_contacts makes them")
+        raise _NotAContactError("phone_number is not an E.164 number (+ and digits); prepare_contacts makes them")
     # After the number: in a mapping from number to name the keys are people, not names of fields.
     unknown = sorted(set(contact) - _FIELDS)
     if unknown:
-        raise _RefusedError(f"{unknown} are not fields of a contact; put them into custom_fields")
+        raise _NotAContactError(f"{unknown} are not fields of a contact; put them into custom_fields")
     wire: Contact = {"phone_number": number}
     for field in _TEXT_FIELDS:
         if text := text_of(contact.get(field)):
             wire[field] = text
             if field != "email" and len(text) > _NAME_MAX_LENGTH:
-                raise _RefusedError(f"{field} has more than {_NAME_MAX_LENGTH} characters")
+                raise _NotAContactError(f"{field} has more than {_NAME_MAX_LENGTH} characters")
     custom = contact.get("custom_fields") or {}
     if not isinstance(custom, Mapping):
-        raise _RefusedError("custom_fields is not a mapping")
+        raise _NotAContactError("custom_fields is not a mapping")
     texts = {name: text for name in sorted(custom) if (text := text_of(custom[name]))}
     return {**wire, "custom_fields": texts} if texts else wire

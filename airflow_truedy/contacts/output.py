@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_truedy.contacts.columns import Columns
-    from airflow_truedy.contacts.convert import Outcome
+    from airflow_truedy.contacts.convert import RowOutcome
     from airflow_truedy.contacts.rules import ContactRules
 
 REJECTS_COLUMNS = ("row_number", "reason", "masked_number")
@@ -54,7 +54,7 @@ class Output:
         }
         self._parts: dict[str, _Part] = {}
 
-    def take(self, outcomes: Iterable[Outcome]) -> None:
+    def take(self, outcomes: Iterable[RowOutcome]) -> None:
         """Write every outcome into the files of its part."""
         if self._rules.split_by is None:
             self._part("").take(outcomes)
@@ -104,7 +104,7 @@ class _Part:
         self._to, self._rejects_to, self._about = to, rejects_to, about
         self._dropped: Counter[Reason] = Counter()
 
-    def take(self, outcomes: Iterable[Outcome]) -> None:
+    def take(self, outcomes: Iterable[RowOutcome]) -> None:
         add_contact, dropped, rejects = self._contacts.add, self._dropped, self._rejects
         first = True
         for outcome in outcomes:
@@ -164,7 +164,7 @@ class RejectsFile:
         """Put these columns into the header even if no row is refused."""
         self._columns.update(dict.fromkeys(map(_column, row)))
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: RowOutcome) -> None:
         """Add a row that has a reason."""
         assert outcome.reason is not None
         row = {_column(column): written(value) for column, value in outcome.row.items()}

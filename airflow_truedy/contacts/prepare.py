@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.contacts.convert import Outcome, begin, convert
+from airflow_truedy.contacts.convert import RowOutcome, begin, convert
 from airflow_truedy.contacts.duplicates import drop_duplicates
 from airflow_truedy.contacts.errors import DuplicateContactError, EmptyListError, TooManyRejectedError
 from airflow_truedy.contacts.output import Output
@@ -76,7 +76,7 @@ def prepare_contacts(
     return manifests
 
 
-def accounted(rows: Iterable[Row], rules: ContactRules) -> Iterator[Outcome]:
+def accounted(rows: Iterable[Row], rules: ContactRules) -> Iterator[RowOutcome]:
     """Yield what became of each row, after :func:`~airflow_truedy.contacts.convert.begin`."""
     suppressed = suppressed_numbers(rules.suppression)
     outcomes = drop_duplicates(convert(rows, rules), rules.duplicates)

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
-from airflow_truedy.contacts.convert import Outcome, begin
+from airflow_truedy.contacts.convert import RowOutcome, begin
 from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.output import written
 from airflow_truedy.contacts.prepare import accounted
@@ -62,7 +62,7 @@ def _report(options: argparse.Namespace) -> str:
     stated = {name: getattr(options, name) for name in ("format", "encoding", "delimiter", "sheet")}
     rows, rules = begin(read_rows(options.file, **stated), rules)
     counts: Counter[Reason | None] = Counter()
-    examples: list[Outcome] = []
+    examples: list[RowOutcome] = []
     for outcome in _with_progress(accounted(rows, rules)):
         counts[outcome.reason] += 1
         if outcome.reason is not None and len(examples) < options.show:
@@ -79,7 +79,7 @@ def _summary(counts: Counter[Reason | None]) -> Iterator[str]:
             yield f"{count:>12,} {reason.value}{_share(count, total)}: {EXPLANATIONS[reason]}"
 
 
-def _examples(outcomes: list[Outcome], phone_column: str) -> Iterator[str]:
+def _examples(outcomes: list[RowOutcome], phone_column: str) -> Iterator[str]:
     if outcomes:
         yield f"First {len(outcomes)} rejected rows (numbers masked):"
     for outcome in outcomes:
@@ -92,7 +92,7 @@ def _share(count: int, total: int) -> str:
     return f" ({count / total:.1%})" if total else ""
 
 
-def _with_progress(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _with_progress(outcomes: Iterable[RowOutcome]) -> Iterator[RowOutcome]:
     """On a terminal, and when it takes longer: how many rows are done and how fast."""
     started, is_shown = time.monotonic(), False
     on_terminal = sys.stderr.isatty()

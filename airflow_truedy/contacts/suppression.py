@@ -28,7 +28,7 @@ from airflow_truedy.files.reader import parts_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_truedy.contacts.convert import Outcome
+    from airflow_truedy.contacts.convert import RowOutcome
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Suppressed:
         self.plain = NumberSet()
         self.hashed: dict[str, DigestSet] = {}
 
-    def drop(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    def drop(self, outcomes: Iterable[RowOutcome]) -> Iterator[RowOutcome]:
         """Mark every contact that is on a list."""
         for outcome in outcomes:
             if outcome.reason is None and self.holds(outcome.number):
