@@ -38,7 +38,7 @@ from typing import Any
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.compat import XComArg
-from airflow_truedy.operators.private_fields import PrivateValue, reveal
+from airflow_truedy.operators.private_fields import PrivateValue
 from airflow_truedy.operators.restrictions import ONLY_PLANNED, is_only_planned
 
 Kind = Callable[[Any], Any]
@@ -76,10 +76,11 @@ class Parameter:
         """Return what the operator was given."""
         return getattr(operator, self.attribute or self.name)
 
-    def read(self, value: Any) -> tuple[Any, list[tuple[str, str, str]]]:
-        """Return what a value means, and what is wrong with it."""
+    def read(self, operator: Any) -> tuple[Any, list[tuple[str, str, str]]]:
+        """Return what the operator's value means, and what is wrong with it."""
+        value = self.value_in(operator)
         try:
-            return self.kind(reveal(value)), []
+            return self.kind(value.value if isinstance(value, PrivateValue) else value), []
         except NotOfKindError as refused:
             return None, [self.problem(value, str(refused))]
 
@@ -87,6 +88,19 @@ class Parameter:
         """Return the problem with a value, as :class:`InvalidPayloadError` takes it; people are not shown."""
         shown = type(value.value).__name__ if isinstance(value, PrivateValue) else repr(value)
         return (self.name, shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...", rule)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """
+    What a Dag states about a task.
+
+    :param names: the parameters that are given, whatever they render to.
+    :param known: what each parameter means, by name; ``None`` for a template, and for what may hold people.
+    """
+
+    names: frozenset[str]
+    known: Mapping[str, Any]
 
 
 class Parameters:
@@ -108,25 +122,32 @@ class Parameters:
         """The attributes that Airflow renders."""
         return tuple(each.attribute or each.name for each in self if each.templated)
 
-    def check(self, operator: Any) -> frozenset[str]:
+    def check(self, operator: Any) -> Stated:
         """
-        Check what is known while the Dag is parsed, and return the names of what is stated, for :meth:`read`.
+        Check what is known while the Dag is parsed, and return what is stated.
 
         :param operator: whose ``__init__`` has set all attributes.
         :raises InvalidPayloadError: naming the task, each parameter, its value and the rule.
         """
+        names: set[str] = set()
+        known: dict[str, Any] = {}
         problems = []
         for each in self:
             value = each.value_in(operator)
+            known[each.name] = None
+            if value is not None and not (isinstance(value, str) and not value):
+                names.add(each.name)
             if not is_template(value):
-                problems += each.read(value)[1]
+                meant, found = each.read(operator)
+                problems += found
+                known[each.name] = None if isinstance(value, PrivateValue) else meant
             elif not each.templated:
                 problems.append(each.problem(value, "is decided in the Dag and cannot be a template"))
         if problems:
             raise InvalidPayloadError(f"task {operator.task_id!r}", problems=problems)
-        return frozenset(each.name for each in self if each.value_in(operator) not in (None, ""))
+        return Stated(frozenset(names), known)
 
-    def read(self, operator: Any, stated: Collection[str]) -> dict[str, Any]:
+    def read(self, operator: Any, stated: Stated) -> dict[str, Any]:
         """
         Return what the rendered parameters mean, by name.
 
@@ -135,8 +156,8 @@ class Parameters:
         """
         values, problems = {}, []
         for each in self:
-            values[each.name], found = each.read(each.value_in(operator))
-            if not found and values[each.name] is None and each.name in stated and not each.may_vanish:
+            values[each.name], found = each.read(operator)
+            if not found and values[each.name] is None and each.name in stated.names and not each.may_vanish:
                 found = [(each.name, "(nothing)", VANISHED)]
             problems += found
         if problems:
@@ -146,7 +167,8 @@ class Parameters:
 
 def is_template(value: Any) -> bool:
     """Return whether a parameter is not known yet while the Dag is parsed: a template, or another task's output."""
-    value = reveal(value)
+    if isinstance(value, PrivateValue):
+        return is_template(value.value)
     if hasattr(value, "task_id"):
         return False  # A whole task in place of its output. Airflow would look into its parameters.
     if isinstance(value, str):
@@ -179,12 +201,11 @@ def known(value: Any) -> Any:
 
 def text(value: Any) -> str | None:
     """Text; a number that native rendering made of digits is text again."""
-    value = anything(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is not None and not isinstance(value, str):
         raise NotOfKindError(f"must be text{_hint(value)}")
-    return value
+    return None if value is None or value.strip() in _NOTHING else value
 
 
 def moment(value: Any) -> datetime | str | None:

@@ -16,7 +16,6 @@ from airflow_truedy.operators.parameters import (
     batch_call,
     batch_calls,
     items,
-    known,
     moment,
     naming_task,
     one_of,
@@ -29,7 +28,7 @@ from airflow_truedy.operators.restrictions import ONLY_PLANNED, dry_summary, ref
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -87,7 +86,7 @@ class _OneBatchCall(BaseOperator):
         super().__init__(**kwargs)
         self.batch_call_id = batch_call_id
         self.truedy_conn_id = truedy_conn_id
-        self._stated: Collection[str] = _ONE_BATCH_CALL.check(self)
+        self._stated = _ONE_BATCH_CALL.check(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -169,7 +168,7 @@ class ScheduleBatchCallOperator(_OneBatchCall):
         from airflow_truedy.campaigns.plan import check_timing_is_stated
         from airflow_truedy.campaigns.schedule import instant_of, zone_of
 
-        zone, at = known(self.timezone), known(self.scheduled_at)
+        zone, at = self._stated.known["timezone"], self._stated.known["scheduled_at"]
         # The rule of CreateBatchCallOperator without its window: the schedule step takes none.
         check_timing_is_stated(
             start=True,
@@ -292,8 +291,7 @@ class UpdateBatchCallOperator(_OneBatchCall):
         if timed and not self.timezone:
             rule = f"is required with {', '.join(timed)}: the IANA zone on whose wall clock they are read"
             raise InvalidPayloadError("invalid parameter", problems=[("timezone", "None", rule)])
-        days = items(known(self.working_days))
-        check_window_is_possible(text(known(self.start_time)), text(known(self.end_time)), days)
+        check_window_is_possible(*(self._stated.known[name] for name in ("start_time", "end_time", "working_days")))
 
     def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import update
