@@ -22,6 +22,7 @@ import httpx
 
 from airflow_truedy import __version__
 from airflow_truedy.api import decoding
+from airflow_truedy.api.answer_body import TOO_SLOW, WHOLE_REQUEST_FACTOR, AnswerBody
 from airflow_truedy.api.errors import (
     InvalidPayloadError,
     RateLimitedError,
@@ -55,20 +56,11 @@ DEFAULT_BASE_URL = "https://api.truedy.ai/api/public/v1"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_REQUESTS_PER_MINUTE = 60
 DEFAULT_MAX_WAIT = 120.0
-#: Bytes of one answer after decompression. A page of 100 contacts has some 100 kB, the longest transcript a few MB;
-#: a compressed answer of 300 kB may hold 2 GB, which would take the worker's memory.
-LARGEST_ANSWER = 32 * 1024 * 1024
-#: Times the timeout that one attempt may last as a whole. The timeout itself starts anew with every byte, so a server
-#: that sends one now and then would keep a task for ever.
-WHOLE_REQUEST_FACTOR = 3.0
 _LONGEST_CONNECT = 10.0
 _SLOW_READ = 60.0
 # What looks like the key is taken out of answers; a shorter one (of a sandbox) could occur there by chance.
 _SHORTEST_SECRET = 8
-_TOO_SLOW = "the answer came too slowly to be waited for"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-# Twice compressed, or by a better method, a small piece of an answer could already fill the memory.
-_KNOWN_ENCODINGS = ("", "identity", "gzip", "deflate")
 
 T = TypeVar("T")
 H = TypeVar("H", httpx.Client, httpx.AsyncClient)
@@ -95,39 +87,6 @@ class _QuietUrl(httpx.URL):
     __repr__ = __str__
 
 
-class _Body:
-    """
-    The body of an answer while it arrives: neither larger nor slower than it may be.
-
-    :param request: what was sent.
-    :param response: the answer, of which nothing but the headers was read yet.
-    :param ends: when it must be complete, in seconds of the monotonic clock.
-    :raises UnreadableAnswerError: if its size cannot be limited.
-    """
-
-    def __init__(self, request: Request[Any], response: httpx.Response, ends: float) -> None:
-        self._where: dict[str, Any] = {"operation": request.operation, "status": response.status_code}
-        self._ends = ends
-        self._pieces: list[bytes] = []
-        self._size = 0
-        encoding = response.headers.get("content-encoding", "").strip().lower()
-        if encoding not in _KNOWN_ENCODINGS:
-            raise UnreadableAnswerError("compressed in a way that was not asked for", **self._where)
-
-    def add(self, piece: bytes) -> None:
-        """Take the next piece, decompressed."""
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size > LARGEST_ANSWER:
-            raise UnreadableAnswerError(f"the answer is larger than {LARGEST_ANSWER // 1024**2} MB", **self._where)
-        if time.monotonic() > self._ends:
-            raise RequestTimeoutError(_TOO_SLOW, **self._where)
-
-    def whole(self) -> bytes:
-        """Return all that came."""
-        return b"".join(self._pieces)
-
-
 class _Client(ABC, Generic[H]):
     """
     What both clients share.
@@ -150,6 +109,7 @@ class _Client(ABC, Generic[H]):
     :param clock: our clock, seconds since 1970.
     :param max_wait: the most seconds that one send spends waiting between attempts. Default: 120.
     :param rate_limiter: shared with other clients of the same key; it then sets the pace.
+    :param name: what errors call this client, e.g. an Airflow connection's id. Default: nothing.
     :raises InvalidPayloadError: for a key, address, header or proxy that cannot be used.
     """
 
@@ -171,6 +131,7 @@ class _Client(ABC, Generic[H]):
         clock: Callable[[], float] = time.time,
         max_wait: float = DEFAULT_MAX_WAIT,
         rate_limiter: RateLimiter | None = None,
+        name: str | None = None,
     ) -> None:
         agent = f"airflow-provider-truedy/{__version__} python/{platform.python_version()}"
         own_headers = {
@@ -183,6 +144,7 @@ class _Client(ABC, Generic[H]):
         self.base_url = base_url.rstrip("/")
         self.dry_run = dry_run
         self.only_numbers = frozenset(only_numbers)
+        self._name = name
         self._key = api_key
         self._timeout = timeout
         self._sleep: Callable[[float], Any] = sleep or self._default_sleep()
@@ -229,8 +191,17 @@ class _Client(ABC, Generic[H]):
         raise InvalidPayloadError("invalid client settings", problems=[problem])
 
     def _begin(self, request: Request[Any]) -> Attempts:
-        refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
+        try:
+            refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
+        except TruedyError as refusal:
+            refusal.connection = self._name
+            raise
         return Attempts(request, self._max_wait)
+
+    def _outcome(self, attempts: Attempts, failure: TruedyError) -> TruedyError:
+        outcome = attempts.outcome(failure)
+        outcome.connection = self._name
+        return outcome
 
     def _refuse_if_too_late(self, request: Request[Any]) -> None:
         if request.not_after is not None and self.now() > request.not_after:
@@ -280,7 +251,7 @@ class _Client(ABC, Generic[H]):
     def _failure(self, request: Request[Any], problem: Exception) -> TruedyError:
         text = str(problem).replace(self._key, "***")
         if isinstance(problem, asyncio.TimeoutError):
-            return RequestTimeoutError(_TOO_SLOW, operation=request.operation)
+            return RequestTimeoutError(TOO_SLOW, operation=request.operation)
         message = f"{type(problem).__name__}: {text}" if text else type(problem).__name__
         sent = not isinstance(problem, _NEVER_SENT)
         if isinstance(problem, httpx.TimeoutException):
@@ -317,7 +288,7 @@ class TruedyClient(_Client[httpx.Client]):
             _tell_waiting(failure, attempts.count, pause)
             self._sleep(pause)
         # Raised out here, so that no other error is this one's context.
-        raise attempts.outcome(failure)
+        raise self._outcome(attempts, failure)
 
     def pages(self, list_request: ListRequest[T]) -> Iterator[T]:
         """
@@ -379,7 +350,7 @@ class TruedyClient(_Client[httpx.Client]):
         ends = time.monotonic() + self._longest_time(request)
         response = http.send(self._prepared(http, request), stream=True)
         try:
-            body = _Body(request, response, ends)
+            body = AnswerBody(request, response.status_code, response.headers.get("content-encoding", ""), ends)
             for piece in response.iter_bytes():
                 body.add(piece)
         finally:
@@ -413,7 +384,7 @@ class AsyncTruedyClient(_Client[httpx.AsyncClient]):
                 break
             _tell_waiting(failure, attempts.count, pause)
             await self._sleep(pause)
-        raise attempts.outcome(failure)
+        raise self._outcome(attempts, failure)
 
     async def pages(self, list_request: ListRequest[T]) -> AsyncIterator[T]:
         """
@@ -475,7 +446,7 @@ class AsyncTruedyClient(_Client[httpx.AsyncClient]):
         ends = time.monotonic() + self._longest_time(request)
         response = await http.send(self._prepared(http, request), stream=True)
         try:
-            body = _Body(request, response, ends)
+            body = AnswerBody(request, response.status_code, response.headers.get("content-encoding", ""), ends)
             async for piece in response.aiter_bytes():
                 body.add(piece)
         finally:

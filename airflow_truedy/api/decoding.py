@@ -125,34 +125,34 @@ def _request_id(request: Request[Any], text: str | None) -> str | None:
 
 def _error(request: Request[Any], answer: HttpAnswer, now: float) -> errors.TruedyError:
     people = SentPeople(request)
-    said = _error_said(answer)
-    message, status = people.hide(said.message), answer.status
+    told = _error_body(answer)
+    message, status = people.hide(told.message), answer.status
     common: dict[str, Any] = {
         "operation": request.operation,
         "status": status,
-        "code": said.code and people.hide(said.code),
-        "details": people.hide_in(said.details),
-        "request_id": _request_id(request, said.request_id or answer.headers.get("x-request-id")),
+        "code": told.code and people.hide(told.code),
+        "details": people.hide_in(told.details),
+        "request_id": _request_id(request, told.request_id or answer.headers.get("x-request-id")),
     }
     if status < 400:
         # The location is left out: it may hold anything.
         return errors.UnreadableAnswerError("redirected elsewhere, which this API never does", **common)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         # The server's dates follow its own clock, which this very answer may tell.
-        now_there = read_moment(said.server_time) or read_http_date(answer.headers.get("date")) or now
-        wait = quota_reset(answer.headers.get("retry-after"), said.details, now_there) - now_there
+        now_there = read_moment(told.server_time) or read_http_date(answer.headers.get("date")) or now
+        wait = quota_reset(answer.headers.get("retry-after"), told.details, now_there) - now_there
         resets_at = datetime.fromtimestamp(now + wait, tz=timezone.utc)
         return errors.RateLimitedError(message, retry_after=wait, resets_at=resets_at, **common)
     if status >= 500:
         return errors.ServerError(message, **common)
     if status in _BY_STATUS:
         return _BY_STATUS[status](message, **common)
-    fields = {people.hide(field): people.hide(reason) for field, reason in said.fields.items()}
+    fields = {people.hide(field): people.hide(reason) for field, reason in told.fields.items()}
     return errors.InvalidRequestError(message, fields=fields, **common)
 
 
 @dataclass
-class _Said:
+class _ErrorBody:
     message: str
     code: str | None = None
     details: Any = None
@@ -161,10 +161,10 @@ class _Said:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def _error_said(answer: HttpAnswer) -> _Said:
+def _error_body(answer: HttpAnswer) -> _ErrorBody:
     body = _json(answer.body)
     if not isinstance(body, Mapping):
-        return _Said(_described(answer))
+        return _ErrorBody(_described(answer))
     meta = _mapping(body.get("meta"))
     meta_id = _text(meta.get("request_id"))
     detail = body.get("detail")
@@ -173,7 +173,7 @@ def _error_said(answer: HttpAnswer) -> _Said:
         error = detail.get("error", detail)
     if isinstance(error, Mapping):
         details = error.get("details")
-        return _Said(
+        return _ErrorBody(
             message=_with_reason(_text(error.get("message")) or _phrase(answer.status), details),
             code=_text(error.get("code")),
             details=details,
@@ -183,9 +183,9 @@ def _error_said(answer: HttpAnswer) -> _Said:
         )
     if isinstance(detail, list):
         fields = _framework_fields(detail)
-        return _Said("the server refuses the request's form", details=detail, request_id=meta_id, fields=fields)
+        return _ErrorBody("the server refuses the request's form", details=detail, request_id=meta_id, fields=fields)
     message = _text(error) or _text(detail) or _text(body.get("message")) or _phrase(answer.status)
-    return _Said(message, request_id=meta_id)
+    return _ErrorBody(message, request_id=meta_id)
 
 
 def _with_reason(message: str, details: Any) -> str:

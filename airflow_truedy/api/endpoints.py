@@ -1,6 +1,6 @@
 """
-Every endpoint of the Truedy API that this project uses, once: method, path, body, how to read the answer, and
-whether it may be repeated. Both clients send these values. Rests on the API notes, section (b).
+Every endpoint of the Truedy API that this project uses: method, path, body, how to read the answer, and whether it may
+be repeated. Both clients send these values.
 
 Only reads, and ``POST /batch-calls`` with an idempotency key, are repeatable. Ids are opaque and quoted; a bad value
 raises :class:`~airflow_truedy.api.errors.InvalidPayloadError` here, before there is anything to send.
@@ -26,12 +26,13 @@ from airflow_truedy.api.request import (
     read_all,
     read_one,
 )
+from airflow_truedy.api.sent_people import SentPeople
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-# --- Batch calls (b.1)
+# --- Batch calls
 
 
 def create_batch_call(
@@ -152,7 +153,7 @@ def delete_batch_calls(ids: Iterable[str]) -> Request[models.DeletedBatchCalls]:
     return change("POST", "/batch-calls/bulk-delete", request, maybe(models.DeletedBatchCalls))
 
 
-# --- Folders and contacts (b.2, b.3)
+# --- Folders and contacts
 
 
 def list_folders() -> ListRequest[models.Folder]:
@@ -228,17 +229,20 @@ def import_contacts(
     if folder_id is not None:
         fields = (("folder_id", given_id(folder_id, "folder_id")), *fields)
     file = FormFile(file_name, content, fields)
-    return Request("POST", "/contacts/import", maybe(models.ImportResult), file=file, slow=True)
+    read = maybe(models.ImportResult)
+    request = Request("POST", "/contacts/import", read, file=file, slow=True)
+    people = SentPeople(request)
+    return replace(request, parse=lambda envelope: read(envelope).with_reasons(people.hide))
 
 
-# --- Calls (b.4)
+# --- Calls
 
 
 def create_call(request: models.CallRequest, *, idempotency_key: str | None = None) -> Request[models.Call]:
     """
     ``POST /calls``: rings one person at once. Never repeated while it is unknown whether the phone rang.
 
-    :param request: whom, by which agent.
+    :param request: the person to call, and the agent.
     :param idempotency_key: sent along. It does not make the call repeatable: a server that forgets keys would ring
         with every repeat.
     """
@@ -277,7 +281,7 @@ def get_transcript(call_id: str) -> Request[models.Transcript]:
     return read_one(f"/calls/{quoted(call_id)}/transcript", models.Transcript)
 
 
-# --- Agents and numbers (b.5, b.6)
+# --- Agents and numbers
 
 
 def list_agents(status: str | None = None, name: str | None = None) -> ListRequest[models.Agent]:

@@ -63,6 +63,8 @@ class TruedyError(Exception):
     advice: ClassVar[str] = ""
     #: How often it was tried before this error was raised.
     attempts: int = 1
+    #: The connection whose client raised it; None for a client without a name.
+    connection: str | None = None
 
     def __init__(
         self,
@@ -84,16 +86,20 @@ class TruedyError(Exception):
         self.details = scrub_details(details)
         self.request_id = scrub_id(request_id) if request_id else None
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         words = [str(word) for word in (self.status, self.code) if word is not None]
         return ": ".join(part for part in (self.operation, " ".join(words), self.message) if part)
 
     def __str__(self) -> str:
-        said = self._said() or type(self).__name__
-        request_id = f" (request id {self.request_id})" if self.request_id else ""
-        tried = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
+        summary = self._summary() or type(self).__name__
+        circumstances = [
+            f"connection {self.connection!r}" if self.connection else "",
+            f"request id {self.request_id}" if self.request_id else "",
+            f"tried {self.attempts} times" if self.attempts > 1 else "",
+        ]
+        listed = ", ".join(filter(None, circumstances))
         advice = f". {self.advice}" if self.advice else ""
-        return f"{said.rstrip('.')}{request_id}{tried}{advice}"
+        return f"{summary.rstrip('.')}{f' ({listed})' if listed else ''}{advice}"
 
 
 class AuthenticationError(TruedyError):
@@ -129,17 +135,17 @@ class InvalidRequestError(TruedyError):
 
     advice = "Correct the request; if the state of the object is in the way, change that first."
 
-    def __init__(self, message: str = "", *, fields: Mapping[str, str] | None = None, **said: Any) -> None:
-        super().__init__(message, **said)
+    def __init__(self, message: str = "", *, fields: Mapping[str, str] | None = None, **common: Any) -> None:
+        super().__init__(message, **common)
         self.fields = {scrub(field): scrub(reason) for field, reason in (fields or {}).items()}
 
-    def _said(self) -> str:
-        # A reason that the message already gives is not said twice, its field is.
+    def _summary(self) -> str:
+        # A reason that the message already gives is not repeated, but its field is named.
         named = [field if reason in self.message else f"{field}: {reason}" for field, reason in self.fields.items()]
-        unsaid = named[:_PROBLEMS_SHOWN]
+        listed = named[:_PROBLEMS_SHOWN]
         if len(named) > _PROBLEMS_SHOWN:
-            unsaid.append(f"and {len(named) - _PROBLEMS_SHOWN} more")
-        return f"{super()._said()} [{'; '.join(unsaid)}]" if unsaid else super()._said()
+            listed.append(f"and {len(named) - _PROBLEMS_SHOWN} more")
+        return f"{super()._summary()} [{'; '.join(listed)}]" if listed else super()._summary()
 
 
 class ConflictError(TruedyError):
@@ -160,15 +166,15 @@ class RateLimitedError(TruedyError):
     advice = "Wait that long, or lower requests_per_minute in the connection; the quota is the organization's."
 
     def __init__(
-        self, message: str = "", *, retry_after: float = 0.0, resets_at: datetime | None = None, **said: Any
+        self, message: str = "", *, retry_after: float = 0.0, resets_at: datetime | None = None, **common: Any
     ) -> None:
-        super().__init__(message, **said)
+        super().__init__(message, **common)
         self.retry_after = retry_after
         self.resets_at = resets_at
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         moment = f", at {utc_text(self.resets_at)}" if self.resets_at else ""
-        return f"{super()._said()} [free again in {self.retry_after:.0f} s{moment}]"
+        return f"{super()._summary()} [free again in {self.retry_after:.0f} s{moment}]"
 
 
 class ServerError(TruedyError):
@@ -188,8 +194,8 @@ class UnreachableError(TruedyError):
     retryable = True
     advice = "Check the host, DNS, proxy, certificates and firewall."
 
-    def __init__(self, message: str = "", *, sent: bool = True, **said: Any) -> None:
-        super().__init__(message, **said)
+    def __init__(self, message: str = "", *, sent: bool = True, **common: Any) -> None:
+        super().__init__(message, **common)
         self.sent = sent
 
 
@@ -203,8 +209,8 @@ class RequestTimeoutError(TruedyError):
     retryable = True
     advice = "Try again later, or raise timeout in the connection."
 
-    def __init__(self, message: str = "", *, sent: bool = True, **said: Any) -> None:
-        super().__init__(message, **said)
+    def __init__(self, message: str = "", *, sent: bool = True, **common: Any) -> None:
+        super().__init__(message, **common)
         self.sent = sent
 
 
@@ -240,8 +246,8 @@ class OutcomeUnknownError(TruedyError):
     retryable = True
     advice = "It may have been carried out: read the state before sending anything again."
 
-    def __init__(self, message: str = "", *, cause: TruedyError | None = None, **said: Any) -> None:
-        super().__init__(message, **said)
+    def __init__(self, message: str = "", *, cause: TruedyError | None = None, **common: Any) -> None:
+        super().__init__(message, **common)
         self.cause = cause
 
     @classmethod
@@ -280,15 +286,15 @@ class InvalidPayloadError(TruedyError, ValueError):
 
     advice = "Nothing was sent."
 
-    def __init__(self, message: str = "", *, problems: Sequence[tuple[str, str, str]] = (), **said: Any) -> None:
-        super().__init__(message, **said)
+    def __init__(self, message: str = "", *, problems: Sequence[tuple[str, str, str]] = (), **common: Any) -> None:
+        super().__init__(message, **common)
         self.problems = [Problem(*map(scrub, problem)) for problem in problems]
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         shown = [f"{field} = {value}: {rule}" for field, value, rule in self.problems[:_PROBLEMS_SHOWN]]
         if len(self.problems) > _PROBLEMS_SHOWN:
             shown.append(f"and {len(self.problems) - _PROBLEMS_SHOWN} more")
-        return f"{super()._said()}: {'; '.join(shown)}" if shown else super()._said()
+        return f"{super()._summary()}: {'; '.join(shown)}" if shown else super()._summary()
 
 
 class TooLateError(TruedyError):

@@ -77,6 +77,7 @@ class ClientSettings:
     :param dry_run: whether tasks only tell what they would do. Default: no.
     :param only_numbers: the only numbers that may be called, E.164; empty allows all.
     :param dashboard_url: address of a campaign for people, with ``{batch_call_id}`` in it.
+    :param name: the connection's id, for errors.
     """
 
     api_key: str = field(repr=False)
@@ -91,6 +92,7 @@ class ClientSettings:
     dry_run: bool = False
     only_numbers: tuple[str, ...] = field(default=(), repr=False)
     dashboard_url: str | None = None
+    name: str | None = None
 
     @classmethod
     def read(cls, connection: ConnectionLike, extra: Any) -> ClientSettings:
@@ -120,6 +122,7 @@ class ClientSettings:
             dry_run=_flag(conn_id, extra, "dry_run"),
             only_numbers=_only_numbers(conn_id, extra.get("only_numbers")),
             dashboard_url=_text(conn_id, extra, "dashboard_url"),
+            name=conn_id,
         )
 
     @classmethod
@@ -147,7 +150,7 @@ class ClientSettings:
     def client_arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of both clients, without what is not stated."""
         names = ("api_key", "base_url", "user_agent", "requests_per_minute", "timeout", "proxy", "verify", "headers")
-        stated = {name: getattr(self, name) for name in (*names, "dry_run", "only_numbers")}
+        stated = {name: getattr(self, name) for name in (*names, "dry_run", "only_numbers", "name")}
         return {name: value for name, value in stated.items() if value is not None}
 
     def restrictions(self) -> str:
@@ -177,8 +180,8 @@ def diagnose(problem: Exception) -> str:
     """Return the cause of a failed connection test in one line, with what the server or network answered."""
     cause = next((text for kind, text in _CAUSES if isinstance(problem, kind)), "The connection cannot be used.")
     # Without the connection's id: Airflow tests a copy that it has given a random one.
-    said = problem.problem if isinstance(problem, ConnectionFieldError) else problem
-    return f"{cause} ({said})"
+    told = problem.problem if isinstance(problem, ConnectionFieldError) else problem
+    return f"{cause} ({told})"
 
 
 def _base_url(conn_id: str, connection: ConnectionLike) -> str:

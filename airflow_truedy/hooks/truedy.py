@@ -160,7 +160,7 @@ class TruedyHook(_ConnectionType, BaseHook):
         try:
             # Somebody looks at a form and waits: the first answer counts, whatever it is.
             settings = self.settings
-            with TruedyClient(**settings.client_arguments(), max_wait=0) as client:
+            with TruedyClient(**{**settings.client_arguments(), "name": None}, max_wait=0) as client:
                 began = time.perf_counter()
                 page = client.send(endpoints.list_agents().page(("offset", 0)))
                 milliseconds = (time.perf_counter() - began) * 1000

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from airflow_truedy.api import endpoints, errors
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.api.scrub import scrub, scrub_details
-from tests.api.scripted import KEY, NUMBER
+from tests.api.scripted import BASE, KEY, NUMBER
 
 
 def caught(client: TruedyClient, server: respx.MockRouter, status: int, **answer: Any) -> errors.TruedyError:
@@ -250,3 +250,13 @@ def test_many_problems_are_counted_not_listed() -> None:
     line = str(errors.InvalidPayloadError("invalid batch call", problems=problems))
     assert "and 495 more" in line
     assert len(line) < 500
+
+
+def test_an_error_names_the_connection_and_how_often_it_was_tried(server: respx.MockRouter) -> None:
+    server.route().respond(503, json=documented("unavailable", "Down."))
+    with TruedyClient(KEY, BASE, sleep=lambda _: None, requests_per_minute=None, name="crm") as client:
+        with pytest.raises(errors.ServerError) as raised:
+            client.send(endpoints.get_batch_call("b"))
+        assert "Down (connection 'crm', request id req_1, tried 5 times). The fault" in str(raised.value)
+        with pytest.raises(errors.OutcomeUnknownError, match=r"\(connection 'crm', request id req_1\)\. It may"):
+            client.send(endpoints.pause_batch_call("b"))

@@ -153,3 +153,11 @@ def test_a_long_text_or_a_large_request_costs_no_time() -> None:
     began = time.perf_counter()
     SentPeople(endpoints.add_contacts("b", people)).hide("1 " * 1_000_000)
     assert time.perf_counter() - began < 5
+
+
+def test_the_reasons_of_an_import_show_no_person(client: TruedyClient, server: respx.MockRouter) -> None:
+    details = [{"row": 2, "phone": "+447700900123", "reason": "Ann LEE (07700 900123) is known"}, {"row": 3}]
+    server.route().respond(200, json={"data": {"imported": 0, "errors": 2, "error_details": details}})
+    result = client.send(endpoints.import_contacts(b"phone,name\r\n+447700900123,Ann Lee\r\n"))
+    assert [each.reason for each in result.error_details or ()] == ["*** (***) is known", None]
+    assert result.imported == 0

@@ -172,6 +172,7 @@ def test_a_connection_means_the_same_in_all_its_forms(form: str, monkeypatch: py
         base_url="https://truedy.internal:8443/api/public/v1",
         user_agent=settings.user_agent,
         timeout=5.0,
+        name="crm",
     )
 
 

@@ -160,7 +160,7 @@ class ScheduleRequest(Payload):
     ``POST /batch-calls/{batch_call_id}/schedule``.
 
     :param scheduled_at: when to start, aware. Without it the calls start **at once**, whatever the create
-        said.
+        stated.
     :param timezone: IANA zone.
     """
 

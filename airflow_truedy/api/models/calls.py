@@ -48,7 +48,7 @@ class CallRequest(Payload):
     ``POST /calls``: one outbound call, at once.
 
     :param agent_id: the agent that calls; must be active.
-    :param phone_number: whom to call, E.164.
+    :param phone_number: the number to call, E.164.
     :param from_number: a number assigned to the agent, E.164. Default: the server chooses.
     :param call_settings: recording, transcription, greeting, durations.
     :param variables: values for the agent's prompt, text to text.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
@@ -155,6 +155,13 @@ class ImportResult(Answer):
     errors: Whole = None
     folder_id: Text = None
     error_details: Annotated[list[ImportProblem] | None, LENIENT] = None
+
+    def with_reasons(self, shown: Callable[[str], str]) -> ImportResult:
+        """Return the same result with each reason as it may be shown; a server likes to repeat the row."""
+        problems = [
+            each.model_copy(update={"reason": each.reason and shown(each.reason)}) for each in self.error_details or ()
+        ]
+        return self.model_copy(update={"error_details": problems}) if problems else self
 
     @model_validator(mode="before")
     @classmethod
