@@ -36,13 +36,18 @@ _TIME = r"[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?"
 _ID_OR_DATE = (
     rf"\b(?:[a-z]{{2,8}}_(?:[0-9a-f]{{8}}(?:-[0-9a-f]{{1,2}})?\b(?!-)|{_UUID})|{_UUID}|{_DATE}(?:{_TIME})?(?![\d-]))"
 )
-_IP_ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)"
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+# 34.41.23.45 is also a number in Denmark, so an address must show that it is one: private, in a URL, or with a port.
+_IP_ADDRESS = (
+    rf"\b(?:(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.{_OCTET}){{2,3}}\b(?!\.\d)(?<=\d)"
+    rf"|(?<=//){_OCTET}(?:\.{_OCTET}){{3}}\b|{_OCTET}(?:\.{_OCTET}){{3}}(?=:\d{{2,5}}\b))"
+)
 # Whatever may stand between two digits of a phone number, as people and programs write it.
 _BETWEEN = r"[\s().\-/\u00b7\u2010-\u2015\u2212\u2060\u200b\u00ad]"
 _FEWEST_DIGITS = 7
 _NUMBER = re.compile(
     rf"(?P<kept>{_ID_OR_DATE}|{_IP_ADDRESS})"
-    rf"|[+(]{{0,2}}\d(?:{_BETWEEN}{{0,3}}(?!(?<=\D){_ID_OR_DATE})\d){{{_FEWEST_DIGITS - 1},}}",
+    rf"|[+(]{{0,2}}\d(?:{_BETWEEN}{{0,4}}(?!(?<=\D){_ID_OR_DATE})\d){{{_FEWEST_DIGITS - 1},}}",
     re.IGNORECASE,
 )
 

@@ -34,7 +34,7 @@ _SHORTEST_VALUE = 4
 _FEWEST_DIGITS = 5
 _LONGEST_READ = 2000
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
-_DIGITS = re.compile(r"\d(?:[\s().\-/\u00b7\u2010-\u2015\u2212]{0,3}\d){4,}")
+_DIGITS = re.compile(r"\d(?:[\s().\-/\u00b7\u2010-\u2015\u2212]{0,4}\d){4,}")
 
 
 class SentPeople:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
+import phonenumbers
 import pytest
 import respx
 from hypothesis import given
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from airflow_truedy.api import endpoints, errors
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.api.scrub import scrub, scrub_details
+from airflow_truedy.api.sent_people import SentPeople
 from tests.api.scripted import BASE, KEY, NUMBER
 
 
@@ -152,6 +155,11 @@ def test_a_server_that_echoes_people_and_the_key_is_not_repeated(
         "06.12.34.55.50",
         "0171/1234/5550",
         "612 345 550",
+        "34.41.55.50",
+        "040.123.45.50",
+        "07700 900123",
+        "(020) 7946 0143",
+        "(202)555-5550",
         "ann.lee+x@mail.example.org",
         "Bearer abcdefgh",
         KEY,
@@ -177,6 +185,10 @@ def test_what_looks_like_a_person_or_a_key_is_masked(text: str) -> None:
         "03.03.2026 12:01:00",
         "20 12 34 contacts",
         "192.168.100.200:8765",
+        "10.0.0.5",
+        "172.16.0.9 or 127.0.0.1",
+        "34.41.23.45:8080",
+        "https://34.41.23.45/api",
         "500 contacts, 100 per minute",
     ],
 )
@@ -188,6 +200,39 @@ def test_an_operation_shows_no_number_that_was_given_as_an_id() -> None:
     error = errors.NotFoundError("gone", operation="GET /calls/%2B12125550100/transcript")
     assert error.operation == "GET /calls/+*********00/transcript"
     assert errors.NotFoundError("gone", operation="GET /calls/call_12345678").operation == "GET /calls/call_12345678"
+
+
+KINDS = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
+
+
+def written(number: phonenumbers.PhoneNumber) -> Iterator[str]:
+    """A number in the ways that people and programs write it."""
+    kinds = phonenumbers.PhoneNumberFormat
+    national = phonenumbers.format_number(number, kinds.NATIONAL)
+    digits = re.sub(r"\D", "", national)
+    e164 = phonenumbers.format_number(number, kinds.E164)
+    yield from (e164, e164[1:], f"00{e164[1:]}", national)
+    yield phonenumbers.format_number(number, kinds.INTERNATIONAL)
+    yield phonenumbers.format_number(number, kinds.RFC3966)
+    yield from (national.replace(" ", separator) for separator in ("-", ".", "/", "\u00a0", "\u2011", " - "))
+    yield from (" ".join(digits), ".".join(re.findall("..?", digits)))
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_a_number_of_any_region_is_masked_in_any_writing(region: str) -> None:
+    for kind in KINDS:
+        number = phonenumbers.example_number_for_type(region, kind)
+        if number is None:
+            continue
+        e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        people = SentPeople(endpoints.add_contacts("b", [{"phone_number": e164}]))
+        for text in written(number):
+            # Two digits are shown. Five or six digits alone are known only from what was sent, fewer are no number.
+            digits = len(re.sub(r"\D", "", text))
+            if digits >= 7:
+                assert len(re.sub(r"\D", "", scrub(f"value {text}, refused"))) <= 2, text
+            if digits >= 5:
+                assert len(re.sub(r"\D", "", scrub(people.hide(f"value {text}, refused")))) <= 2, text
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), st.text(max_size=40), st.text(max_size=40))
