@@ -169,14 +169,15 @@ class ScheduleBatchCallOperator(_OneBatchCall):
         from airflow_truedy.campaigns.schedule import instant_of, zone_of
 
         zone, at = self._stated.known["timezone"], self._stated.known["scheduled_at"]
-        # The rule of CreateBatchCallOperator without its window: the schedule step takes none.
+        # The rule of CreateBatchCallOperator without its window, which the schedule step does not take; a start at once
+        # needs no zone here.
         check_timing_is_stated(
             start=True,
             schedule_type=self.schedule_type,
             scheduled_at=self.scheduled_at,
-            timezone=self.timezone,
-            start_time="00:00" if self.timezone else None,
-            end_time="23:59" if self.timezone else None,
+            timezone=self.timezone or (None if self.scheduled_at else "UTC"),
+            start_time="00:00",
+            end_time="23:59",
             working_days=None,
         )
         if zone:
