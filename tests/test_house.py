@@ -178,3 +178,17 @@ def test_the_operators_of_batch_calls_load_no_client_and_no_models() -> None:
     loaded = modules_after("import airflow.sdk", "import airflow_truedy.operators.batch_calls")
     heavy = ("api.client", "api.models", "hooks.truedy")
     assert not [name for name in loaded if name.startswith(tuple(f"airflow_truedy.{each}" for each in heavy))]
+
+
+def test_what_every_process_of_airflow_imports_loads_nothing_else() -> None:
+    """Airflow reads the provider's description in every process; a plugin would be read in every task, too."""
+    loaded = modules_after("import airflow_truedy.get_provider_info")
+    ours = {name for name in loaded if name.startswith("airflow_truedy.")}
+    assert ours == {"airflow_truedy.get_provider_info", "airflow_truedy.connection_form"}
+    assert {name.split(".")[0] for name in loaded} & {
+        "httpx",
+        "pydantic",
+        "fastapi",
+        "phonenumbers",
+        "pendulum",
+    } == set()
