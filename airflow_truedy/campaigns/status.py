@@ -1,4 +1,4 @@
-"""The states of a batch call, one word for each whichever dialect the server speaks (API facts, section (c))."""
+"""The states of a batch call: one word for each, whichever dialect the server speaks (C-04, C-05, C-06)."""
 
 from __future__ import annotations
 
