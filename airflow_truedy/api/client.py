@@ -12,10 +12,8 @@ import asyncio
 import logging
 import os
 import platform
-import ssl
 import time
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
@@ -23,8 +21,8 @@ import httpx
 from airflow_truedy import __version__
 from airflow_truedy.api import decoding
 from airflow_truedy.api.answer_body import TOO_SLOW, WHOLE_REQUEST_FACTOR, AnswerBody
+from airflow_truedy.api.client_options import certificates, check_options, unusable_proxy
 from airflow_truedy.api.errors import (
-    InvalidPayloadError,
     RateLimitedError,
     RequestTimeoutError,
     TooLateError,
@@ -34,14 +32,14 @@ from airflow_truedy.api.errors import (
 )
 from airflow_truedy.api.paging import Pager
 from airflow_truedy.api.rate_limit import RateLimiter
-from airflow_truedy.api.request import IDEMPOTENCY_HEADER, Page
+from airflow_truedy.api.request import Page
 from airflow_truedy.api.restrictions import refuse_if_forbidden
 from airflow_truedy.api.retries import MAX_ATTEMPTS, Attempts
-from airflow_truedy.api.scrub import HIDDEN
 from airflow_truedy.api.server_clock import ServerClock
 from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Mapping
     from datetime import datetime
     from types import TracebackType
@@ -140,7 +138,7 @@ class _Client(ABC, Generic[H]):
             "Accept-Encoding": "gzip",
             "User-Agent": f"{agent} {user_agent}" if user_agent else agent,
         }
-        _check(api_key, base_url, own_headers)
+        check_options(api_key, base_url, own_headers)
         self.base_url = base_url.rstrip("/")
         self.dry_run = dry_run
         self.only_numbers = frozenset(only_numbers)
@@ -156,7 +154,7 @@ class _Client(ABC, Generic[H]):
             "auth": _KeyAuth(api_key),
             "headers": own_headers,
             "proxy": proxy,
-            "verify": _ssl(verify),
+            "verify": certificates(verify),
             "transport": transport,
         }
         self._http: H = self._opened()
@@ -186,9 +184,9 @@ class _Client(ABC, Generic[H]):
         try:
             return self._open()
         except (httpx.InvalidURL, ValueError, ImportError):
-            problem = _proxy_problem(self._options["proxy"])
+            problem = unusable_proxy(self._options["proxy"], _can_be_proxy)
         # Raised out here, so that the library's own words, with the proxy's password, are not this one's context.
-        raise InvalidPayloadError("invalid client settings", problems=[problem])
+        raise problem
 
     def _begin(self, request: Request[Any]) -> Attempts:
         try:
@@ -459,62 +457,9 @@ def _tell_waiting(failure: TruedyError, attempt: int, pause: float) -> None:
     log.info("%s: %s, next try in %.0f s (%d of %d made).", failure.operation, what, pause, attempt, MAX_ATTEMPTS)
 
 
-def _check(api_key: str, base_url: str, headers: Mapping[str, str]) -> None:
-    problems = []
-    if not api_key or not all("!" <= char <= "~" for char in api_key):
-        # The library would repeat an illegal header, key and all, in its own error.
-        problems.append(("api_key", HIDDEN, "must be printable ASCII text without spaces"))
-    if not _is_http_url(base_url):
-        problems.append(("base_url", base_url, "must be an http:// or https:// address with a host"))
-    for name, value in headers.items():
-        if name.lower() in ("authorization", IDEMPOTENCY_HEADER.lower()):
-            problems.append((f"headers.{name}", HIDDEN, "is set by this client"))
-        if not (f"{name}{value}".isascii() and f"{name}{value}".isprintable() and name):
-            problems.append((f"headers.{name}", HIDDEN, "must be printable ASCII text"))
-    if problems:
-        raise InvalidPayloadError("invalid client settings", problems=problems)
-
-
-def _is_http_url(text: str) -> bool:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        return False
-    return url.scheme in ("http", "https") and bool(url.host) and not url.query
-
-
-def _proxy_problem(proxy: str | None) -> tuple[str, str, str]:
-    """Return which setting keeps a client from being made: the proxy given, or a variable of the environment."""
-    if proxy is not None:
-        return "proxy", HIDDEN, _proxy_rule(proxy)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        for variable in (name.lower(), name):
-            value = os.environ.get(variable)
-            if value and not _can_be_proxy(value if "://" in value else f"http://{value}"):
-                return variable, HIDDEN, _proxy_rule(value)
-    variable = "no_proxy" if os.environ.get("no_proxy") else "NO_PROXY"
-    rule = "must hold names and addresses separated by commas, IPv6 without brackets and without networks"
-    return variable, os.environ.get(variable, ""), rule
-
-
-def _proxy_rule(proxy: str) -> str:
-    if proxy.lower().startswith("socks"):
-        return "names a SOCKS proxy, which needs another package: pip install 'httpx[socks]'"
-    return "must be an address such as http://proxy.internal:3128, with user:password@ before the host if needed"
-
-
 def _can_be_proxy(address: str) -> bool:
     try:
         httpx.Client(proxy=address, trust_env=False, verify=False).close()  # noqa: S501 - nothing is sent
     except (httpx.InvalidURL, ValueError, ImportError):
         return False
     return True
-
-
-def _ssl(verify: bool | str | ssl.SSLContext) -> bool | ssl.SSLContext:
-    if not isinstance(verify, str):
-        return verify
-    path = Path(verify)
-    return ssl.create_default_context(
-        cafile=None if path.is_dir() else verify, capath=verify if path.is_dir() else None
-    )
