@@ -203,18 +203,21 @@ class ResultsTable:
 
     def known(self, batch_call_id: str) -> Iterator[dict[str, Any]]:
         """Yield the rows of one batch call for the staging: with ``has_transcript`` in place of the transcript."""
+        self.check()
         has_transcript = self._table.c.transcript.is_not(None).label("has_transcript")
         columns = [self._table.c[name] for name in COLUMNS if name != "transcript"]
         return self._select(sa.select(*columns, has_transcript).where(self._table.c.batch_call_id == batch_call_id))
 
     def rows(self, batch_call_id: str) -> Iterator[dict[str, Any]]:
         """Yield the rows of one batch call, in the order of contact ids, without what was spoken in the calls."""
+        self.check()
         columns = [self._table.c[name] for name in COLUMNS if name not in ("summary", "transcript")]
         of_batch = self._table.c.batch_call_id == batch_call_id
         return self._select(sa.select(*columns).where(of_batch).order_by(self._table.c.contact_id))
 
     def history(self) -> Iterator[dict[str, Any]]:
         """Yield the rows of all batch calls, as far as follow-ups need them."""
+        self.check()
         return self._select(sa.select(*(self._table.c[name] for name in _HISTORY)))
 
     def write(self, staging: Staging, batch_call_id: str) -> int:
@@ -249,15 +252,21 @@ class ResultsTable:
             log.warning("%d contacts are gone on the server; their rows stay, marked as gone.", len(contact_ids))
 
     def _upsert(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
-        name = connection.dialect.name
-        if name == "postgresql" or name == "sqlite":
-            insert: Any = postgresql.insert(self._table) if name == "postgresql" else sqlite.insert(self._table)
-            changes = _merged(self._table.c, insert.excluded)
-            connection.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=dict(changes)), rows)
+        name, old = connection.dialect.name, self._table.c
+        if name in ("postgresql", "sqlite"):
+            insert: Any = (postgresql if name == "postgresql" else sqlite).insert(self._table)
+            changes, is_newer = _changes(old, insert.excluded), _is_newer(old, insert.excluded)
+            upsert = insert.on_conflict_do_update(index_elements=list(_KEY), set_=changes, where=is_newer)
+            if name == "postgresql" and hasattr(connection.dialect, "use_insertmanyvalues"):
+                # SQLAlchemy 2 sends rows one by one where there is ON CONFLICT, unless something is to come back.
+                upsert = upsert.returning(old.contact_id)
+            connection.execute(upsert, rows)
         elif name in _MYSQL:
             into: Any = mysql.insert(self._table)
+            is_newer = _is_newer(old, into.inserted)
             # In order: MySQL lets an assignment see those before it.
-            connection.execute(into.on_duplicate_key_update(_merged(self._table.c, into.inserted)), rows)
+            kept = [(n, sa.case((is_newer, v), else_=old[n])) for n, v in _changes(old, into.inserted).items()]
+            connection.execute(into.on_duplicate_key_update(kept), rows)
         else:
             self._update_or_insert(connection, rows)
 
@@ -266,12 +275,15 @@ class ResultsTable:
         columns = self._table.c
         given = {name: sa.bindparam(f"new_{name}", type_=columns[name].type) for name in COLUMNS}
         key = sa.and_(*(columns[name] == given[name] for name in _KEY))
-        update = sa.update(self._table).where(key).values(dict(_merged(columns, given)))
+        exists = sa.select(columns.contact_id).where(key)
+        update = sa.update(self._table).where(key, _is_newer(columns, given)).values(_changes(columns, given))
         new = []
         for row in rows:
             renamed = {f"new_{name}": value for name, value in row.items()}
-            if not connection.execute(update, renamed).rowcount:
+            if connection.execute(exists, renamed).first() is None:
                 new.append(row)
+            else:
+                connection.execute(update, renamed)
         if new:
             connection.execute(sa.insert(self._table), new)
 
@@ -292,7 +304,6 @@ class ResultsTable:
         raise ResultsTableError(f"Could not {doing} the table {self._shown}: {told}")
 
     def _select(self, query: Any) -> Iterator[dict[str, Any]]:
-        self.check()
         told = ""
         try:
             with self._engine.connect() as connection:
@@ -309,14 +320,18 @@ def _told(error: Exception) -> str:
     return told_of(getattr(error, "orig", None) or error)
 
 
-def _merged(old: Any, new: Any) -> list[tuple[str, Any]]:
+def _is_newer(old: Any, new: Any) -> Any:
+    """Return whether a row may be written over the one that is there."""
+    return _rank(new["call_status"]) >= _rank(old["call_status"])
+
+
+def _changes(old: Any, new: Any) -> dict[str, Any]:
     """
-    Return what each column of a row becomes that is there already and is written again, status and call last.
+    Return what each column becomes of a row that is written over another one; status and call last.
 
     :param old: the columns of the table.
     :param new: the values to write.
     """
-    is_newer = _rank(new["call_status"]) >= _rank(old["call_status"])
     same_call = sa.or_(old["call_id"] == new["call_id"], sa.and_(old["call_id"].is_(None), new["call_id"].is_(None)))
     knows_more = sa.and_(same_call, _details_rank(old["details"]) > _details_rank(new["details"]))
     changes: dict[str, Any] = {name: new[name] for name in COLUMNS if name not in _KEY}
@@ -328,7 +343,7 @@ def _merged(old: Any, new: Any) -> list[tuple[str, Any]]:
     # Every other column looks at these two as they were.
     for name in ("call_id", "call_status"):
         changes[name] = changes.pop(name)
-    return [(name, sa.case((is_newer, value), else_=old[name])) for name, value in changes.items()]
+    return changes
 
 
 def _rank(status: Any) -> Any:

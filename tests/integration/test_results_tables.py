@@ -151,6 +151,16 @@ def test_a_status_never_goes_back_whichever_run_writes_last(
     assert stored(engine, "call_status, summary") == [{"call_status": known, "summary": "Fine."}]
 
 
+def test_a_database_without_an_upsert_of_its_own_keeps_the_same_rule(
+    engine: sa.Engine, table: ResultsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ResultsTable, "_upsert", ResultsTable._update_or_insert)
+    write(table, contact(1, "completed"), contact(2, "pending"), calls={1: call()}, recalls=False)
+    write(table, contact(1, "no_answer"), contact(2, "busy"), contact(3, "busy"), recalls=False)
+    assert [row["call_status"] for row in stored(engine)] == ["completed", "busy", "busy"]
+    assert stored(engine, "summary")[0] == {"summary": "Fine."}
+
+
 def test_a_status_goes_on(engine: sa.Engine, table: ResultsTable) -> None:
     for status in ("pending", "in_progress", "no_answer", "busy", "completed", "opted_out"):
         write(table, contact(1, status), recalls=False)
@@ -271,6 +281,14 @@ def test_names_are_taken_as_the_database_takes_them(engine: sa.Engine) -> None:
         assert len(list(ResultsTable(engine, name).rows(BATCH))) == 1
     with pytest.raises(WrongTableError, match="not a name"):
         ResultsTable(engine, "results; DROP TABLE results")
+
+
+def test_a_column_of_text_holds_instants_too(engine: sa.Engine, table: ResultsTable) -> None:
+    execute(engine, "ALTER TABLE results DROP COLUMN called_at", "ALTER TABLE results ADD COLUMN called_at VARCHAR(40)")
+    texts = ResultsTable(engine, "results")
+    write(texts, contact(1))
+    assert [row["called_at"] for row in ResultsTable(engine, "results").rows(BATCH)] == [NOON]
+    assert write(texts, contact(1)) == 0
 
 
 def test_a_column_without_zone_holds_utc(engine: sa.Engine, table: ResultsTable) -> None:
