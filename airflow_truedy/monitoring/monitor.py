@@ -396,7 +396,7 @@ def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def window_from_json(values: Mapping[str, Any]) -> CallingWindow:
-    """Read a calling window: ``zone``, ``opens`` and ``closes`` as HH:MM, ``days``; what is missing is no limit."""
+    """Read a calling window: ``zone``, ``opens`` and ``closes`` as HH:MM, ``days``; what is missing limits nothing."""
     opens, closes = values.get("opens"), values.get("closes")
     return CallingWindow(
         zone=values.get("zone") or "UTC",

@@ -193,7 +193,7 @@ class Outcome:
 
     def error(self, *, may_launch_anew: bool = False) -> CampaignError:
         """
-        Return the error that stands for a failure.
+        Return the error to raise for a failure.
 
         :param may_launch_anew: whether a retry makes a new campaign after one that failed or was cancelled.
         """

@@ -290,8 +290,8 @@ class Poller:
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as problem:
-            # All others, whatever they are (Airflow has one that is no Exception): a poll that dies lets its waiters
-            # hang. They decide how long to bear it. The connection is read again, it may be what is wrong.
+            # All others, whatever they are (Airflow has one that is not an Exception): a poll that dies leaves its
+            # waiters hanging. They decide how long to bear it. The connection is read again, it may be what is wrong.
             for waiter in asked:
                 waiter.hand_over(problem)
             self._reader = None

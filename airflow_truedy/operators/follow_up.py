@@ -37,8 +37,9 @@ def failed_contacts(
         def unanswered(results: dict) -> dict:
             return failed_contacts(results, "s3://bucket/next.jsonl.gz", max_attempts=3, history=[])
 
-    A person who refused, or whose number is invalid, in any row of any campaign is never called again. Nor is, in this
-    follow-up, a person whom another campaign reached, may still call, or called later: that one's follow-up has them.
+    A person who refused, or whose number is invalid, in any row of any campaign is never called again. This follow-up
+    also leaves out people who were reached by another campaign, may still be called by it, or were called by it later:
+    they belong to that campaign's follow-up.
 
     :param results: the manifest that ``BatchCallResultsOperator`` returned.
     :param to: path or URI of the contacts file, ending in ``.jsonl.gz``.

@@ -222,7 +222,7 @@ class ResultsReader:
             # As long as a page finds a call or more, this never costs more than a request a call would.
             for pages, page in enumerate(self._pages(endpoints.list_calls(agent_id=agent_id)), 1):
                 for call in page:
-                    # A list that leaves the summaries out is no substitute for the calls themselves.
+                    # A list that leaves the summaries out does not replace the calls themselves.
                     if "summary" in call.model_fields_set and staging.look(call.id):
                         found += 1
                         self._keep(staging, call.id, call)

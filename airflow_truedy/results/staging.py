@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 1_000
 _ROW = COLUMNS[1:]
-#: What decides whether a row is as it was; a transcript that was not read again is no change.
+#: What decides whether a row is as it was; a transcript that was not read again changes nothing.
 _COMPARED = tuple(name for name in _ROW if name not in ("contact_id", "transcript"))
 _DETAILS = ("duration_seconds", "cost_credits", "summary", "transcript")
 _SAME_CALL = "known.contact_id = result.contact_id AND known.call_id = result.call_id"
@@ -130,7 +130,7 @@ class Staging:
         return self._count("1")
 
     def tell_apart(self) -> None:
-        """Give people whom the server lists under one contact id ids of their own, the same in every reading."""
+        """Give people who are listed under one contact id ids of their own, the same in every reading."""
         shared = self._db.execute(
             "SELECT position, listed_id, person FROM result WHERE listed_id IN "
             "(SELECT listed_id FROM result GROUP BY listed_id HAVING count(*) > 1)"

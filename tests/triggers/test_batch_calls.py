@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.serde import deserialize, serialize
 
 from airflow_truedy.monitoring.monitor import MonitorSettings
+from airflow_truedy.monitoring.outcome import SuccessRules
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.triggers.conftest import World
 from tests.triggers.virtual_time import run
@@ -164,6 +165,30 @@ def test_progress_is_told_in_the_tasks_own_log(make_world: MakeWorld, capsys: py
     lines = [line.split("] ", 1)[1] for line in capsys.readouterr().out.splitlines() if "Batch call" in line]
     assert any("calls an hour" in line for line in lines)
     assert len(lines) == len(set(lines)), "a line only when something changed"
+
+
+@pytest.mark.parametrize("lag", [3, 12])
+def test_counters_that_lag_behind_the_end_do_not_fail_the_task(make_world: MakeWorld, lag: float) -> None:
+    async def main() -> None:
+        world = make_world(counter_lag=lag)
+        batch_id = await world.batch(40)
+        event = await event_of(trigger(batch_id, rules=SuccessRules(min_called=1.0)))
+        assert (event["status"], event["called"]) == ("success", 40)
+
+    run(main(), MONDAY)
+
+
+@pytest.mark.parametrize("settings", [{"read_lag": 5, "list_lag": 5}, {"list_order": "unstable"}, {"totals": "wrong"}])
+def test_a_server_that_lags_or_lists_loosely_is_followed_to_the_end(
+    make_world: MakeWorld, settings: dict[str, Any]
+) -> None:
+    async def main() -> None:
+        world = make_world(rate_limit=0, **settings)
+        ids = [await world.batch(5) for _ in range(30)]
+        events = await asyncio.gather(*(event_of(trigger(batch_id)) for batch_id in ids))
+        assert {(event["status"], event["called"]) for event in events} == {("success", 5)}
+
+    run(main(), MONDAY)
 
 
 # --- The wire format
