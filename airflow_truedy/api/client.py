@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import platform
+import threading
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -56,6 +58,7 @@ DEFAULT_REQUESTS_PER_MINUTE = 60
 DEFAULT_MAX_WAIT = 120.0
 _LONGEST_CONNECT = 10.0
 _SLOW_READ = 60.0
+_SHORTEST_READ = 0.001
 # What looks like the key is taken out of answers; a shorter one (of a sandbox) could occur there by chance.
 _SHORTEST_SECRET = 8
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -83,6 +86,34 @@ class _QuietUrl(httpx.URL):
         return super().__str__().partition("?")[0]
 
     __repr__ = __str__
+
+
+class _Exchange(threading.local):
+    """When the request that this thread is exchanging must be over, in seconds of the monotonic clock."""
+
+    ends = math.inf
+
+
+_exchange = _Exchange()
+
+
+def _limit_reads(event: str, info: Mapping[str, Any]) -> None:
+    """
+    Let no read of a new connection last beyond the whole time of a request; called by the library while it connects.
+
+    Its own timeout starts anew with every byte, among the headers too, where nothing else could end a blocking client.
+    """
+    if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
+        return
+    stream = info["return_value"]
+    read = stream.read
+
+    def limited(max_bytes: int, timeout: float | None = None) -> bytes:
+        left = max(_SHORTEST_READ, _exchange.ends - time.monotonic())
+        received: bytes = read(max_bytes, left if timeout is None else min(timeout, left))
+        return received
+
+    stream.read = limited
 
 
 class _Client(ABC, Generic[H]):
@@ -345,14 +376,19 @@ class TruedyClient(_Client[httpx.Client]):
 
     def _exchange(self, request: Request[Any]) -> tuple[httpx.Response, bytes]:
         http = self._connections()
-        ends = time.monotonic() + self._longest_time(request)
-        response = http.send(self._prepared(http, request), stream=True)
+        prepared = self._prepared(http, request)
+        prepared.extensions["trace"] = _limit_reads
+        ends = _exchange.ends = time.monotonic() + self._longest_time(request)
         try:
-            body = AnswerBody(request, response.status_code, response.headers.get("content-encoding", ""), ends)
-            for piece in response.iter_bytes():
-                body.add(piece)
+            response = http.send(prepared, stream=True)
+            try:
+                body = AnswerBody(request, response.status_code, response.headers.get("content-encoding", ""), ends)
+                for piece in response.iter_bytes():
+                    body.add(piece)
+            finally:
+                response.close()
         finally:
-            response.close()
+            _exchange.ends = math.inf
         return response, body.whole()
 
 

@@ -151,7 +151,7 @@ def drip(connection: socket.socket) -> None:
 def test_an_answer_that_drips_ends_after_three_times_the_timeout(send: Any) -> None:
     with raw_server(drip) as base_url:
         began = time.monotonic()
-        with pytest.raises(errors.OutcomeUnknownError, match="too slowly") as raised:
+        with pytest.raises(errors.OutcomeUnknownError, match="too slowly|timed out") as raised:
             send(base_url, PAUSE, timeout=0.2)
         assert 0.5 < time.monotonic() - began < 3
     assert isinstance(raised.value.cause, errors.RequestTimeoutError)
@@ -172,15 +172,36 @@ def test_a_slow_answer_that_keeps_coming_in_time_is_read(send: Any) -> None:
         assert send(base_url, GET, timeout=2).status == "draft"
 
 
-def test_headers_that_drip_end_the_async_client_too() -> None:
+@both_clients
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 ", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_headers_that_drip_end_a_request_too(send: Any, begin: bytes) -> None:
     def serve(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        connection.sendall(begin)
         while True:
-            connection.sendall(b"x")
+            connection.sendall(begin if b"100" in begin else b"x")
             time.sleep(0.02)
 
-    with raw_server(serve) as base_url, pytest.raises(errors.OutcomeUnknownError, match="too slowly"):
-        asynchronous(base_url, PAUSE, timeout=0.2)
+    with raw_server(serve) as base_url:
+        began = time.monotonic()
+        with pytest.raises(errors.OutcomeUnknownError):
+            send(base_url, PAUSE, timeout=0.2)
+        assert time.monotonic() - began < 3
+
+
+def test_a_connection_that_was_limited_is_used_again() -> None:
+    body = b'{"data": {"id": "b", "status": "draft"}}'
+    answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(answer)
+        while connection.recv(4096):
+            connection.sendall(answer)
+
+    with raw_server(serve) as base_url, TruedyClient(KEY, base_url, requests_per_minute=None, timeout=0.2) as client:
+        for _ in range(5):
+            assert client.send(GET).status == "draft"
+            # Longer than one request may last: the limit is the request's, not the connection's.
+            time.sleep(0.3)
 
 
 @pytest.mark.parametrize("retry_after", ["31536000", "3601", "1e9", "Fri, 31 Dec 2999 23:59:59 GMT"])
