@@ -151,7 +151,7 @@ def drip(connection: socket.socket) -> None:
 def test_an_answer_that_drips_ends_after_three_times_the_timeout(send: Any) -> None:
     with raw_server(drip) as base_url:
         began = time.monotonic()
-        with pytest.raises(errors.OutcomeUnknownError, match="too slowly|timed out") as raised:
+        with pytest.raises(errors.OutcomeUnknownError, match=r"too slowly|timed out") as raised:
             send(base_url, PAUSE, timeout=0.2)
         assert 0.5 < time.monotonic() - began < 3
     assert isinstance(raised.value.cause, errors.RequestTimeoutError)
