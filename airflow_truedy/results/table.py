@@ -49,6 +49,12 @@ _DETAILS_RANKS = {Details.NONE: 0, Details.MISSING: 1, Details.PARTIAL: 2, Detai
 _LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql").with_variant(mysql.LONGTEXT(), "mariadb")
 
 
+if TYPE_CHECKING:
+    _Decorator = sa.types.TypeDecorator[Any]
+else:
+    _Decorator = sa.types.TypeDecorator  # not generic in SQLAlchemy 1.4, which Airflow 3.0 and 3.1 bring
+
+
 class ResultsTableError(ResultsError):
     """The database refused; trying again may help."""
 
@@ -59,7 +65,7 @@ class WrongTableError(ResultsError):
     """The table is missing, or is not one of results; trying again does not help."""
 
 
-class _Instant(sa.types.TypeDecorator[Any]):
+class _Instant(_Decorator):
     """An instant in UTC, in columns with or without a time zone, and in columns of text."""
 
     impl = sa.DateTime
