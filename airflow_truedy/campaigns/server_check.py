@@ -97,7 +97,7 @@ class ServerCheck:
             self.say(f"Stopped: {stop}")
             self._tell("The check comes to its end", False, str(stop))
         except TruedyError as error:
-            self._tell("The check comes to its end", False, str(error))
+            self._tell("The check comes to its end", False, _words_of(error))
         finally:
             self._clean_up()
 
@@ -180,7 +180,7 @@ class ServerCheck:
         except TruedyError as error:
             if not error.retryable:
                 raise
-            self._tell("A create is answered", False, str(error))
+            self._tell("A create is answered", False, _words_of(error))
             return None
 
     def _draft(self, batch: models.BatchCall) -> models.BatchCall:
@@ -192,7 +192,7 @@ class ServerCheck:
             self.client.send(endpoints.pause_batch_call(batch.id))
             done = "it was paused"
         except TruedyError as error:
-            done = f"PAUSE IT BY HAND, it begins in 30 days: {error}"
+            done = f"PAUSE IT BY HAND, it begins in 30 days: {_words_of(error)}"
         self._tell("A create makes a draft", False, f"status {batch.status or 'missing'}; {done}")
         raise _Stop(f"the create started batch call {batch.id}; {done}")
 
@@ -325,7 +325,7 @@ class ServerCheck:
                 self._watch({"a deletion is read": lambda: not any(map(self._exists, deleted))})
             self.left_behind = [each for each in ids if each in refused or self._exists(each)]
         except TruedyError as error:
-            self._tell("A draft can be deleted", False, str(error))
+            self._tell("A draft can be deleted", False, _words_of(error))
         else:
             self._tell("A draft can be deleted", not self.left_behind, f"{len(self.left_behind)} left behind")
 
@@ -345,3 +345,9 @@ def _shows(look: Callable[[], models.BatchCall | None], **fields: object) -> boo
 def _number(index: int) -> str:
     """Return a number of the range that is reserved for fiction, 555-0100 to 555-0199, in one of two area codes."""
     return f"+1{('212', '646')[index // 100]}55501{index % 100:02d}"
+
+
+def _words_of(error: TruedyError) -> str:
+    """Return an error's text without the name of the connection: the report goes to others."""
+    error.connection = None
+    return str(error)
