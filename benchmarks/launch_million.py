@@ -56,7 +56,7 @@ def main() -> None:
 def _run_operator(folder: Path, count: int) -> dict[str, Any]:
     with SandboxProcess(rate_limit=0, speed=0) as sandbox:
         path = _contacts_file(folder / f"{count}.jsonl.gz", count)
-        connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 0}}
+        connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 0, "settle": 0}}
         env = {**os.environ, "AIRFLOW_CONN_TRUEDY_DEFAULT": json.dumps(connection)}
         output = subprocess.run(
             [sys.executable, "-m", "benchmarks.launch_million", str(path)], env=env, check=True, capture_output=True

@@ -21,7 +21,7 @@ from airflow_truedy.campaigns.errors import (
 )
 from airflow_truedy.campaigns.identity import renamed
 from airflow_truedy.campaigns.pausing import compare_start, pause_and_raise, start_differences
-from airflow_truedy.campaigns.schedule import UTC, in_words, instant_of, zone_of
+from airflow_truedy.campaigns.schedule import UTC, in_words, instant_of, is_same_zone, zone_of
 from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def check_same_zone(batch: BatchCall, timezone: str | None) -> None:
 
     :raises TimingError: naming both zones. Not if either is not known.
     """
-    if batch.timezone and timezone and batch.timezone != timezone:
+    if batch.timezone and timezone and not is_same_zone(batch.timezone, timezone):
         raise TimingError(
             f"The window and days of batch call {batch.id} ({batch.name!r}) are read in {batch.timezone}; "
             f"timezone={timezone!r} was stated. Nothing was changed. State timezone={batch.timezone!r}; a scheduled_at "

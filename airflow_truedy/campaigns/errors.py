@@ -10,6 +10,9 @@ What can go wrong with a campaign or a call that is not the API's fault; each me
     ├── CountMismatchError               the server does not hold as many contacts as were sent
     ├── ReadBackError                    the server stored another start or zone than was sent
     ├── CampaignEndedError               the campaign ended badly, or may have called and is gone
+    ├── DuplicateCampaignError           another campaign key has the same payload
+    ├── TagLostError                     the server did not keep the tag in the name
+    ├── AgentNotReadyError               the agent cannot call
     ├── NotPausedError                   a campaign that should be paused could not be
     ├── WrongStateError                  the batch call is in a state in which this is impossible
     ├── LaunchInterruptedError     (*)   the task was killed; what exists dials nobody
@@ -72,6 +75,18 @@ class ReadBackError(CampaignError):
 
 class CampaignEndedError(CampaignError):
     """The campaign of this key ended badly, or may have called and is gone; ``on_retry`` does not ask for a new one."""
+
+
+class DuplicateCampaignError(CampaignError):
+    """Another live or recent campaign has the same payload under another key; nothing was started."""
+
+
+class TagLostError(CampaignError):
+    """The server did not keep the tag in the batch call's name, so the campaign could not be found again."""
+
+
+class AgentNotReadyError(CampaignError):
+    """The agent does not exist, is not active, or has no number to call from; nothing was uploaded."""
 
 
 class NotPausedError(CampaignError):

@@ -17,7 +17,7 @@ _PAUSE_MARKER = " paused by Airflow"
 DEFAULT_WORD = "airflow"
 _TAG = re.compile(
     rf"\[(?P<word>[^\s\[\]]+) (?P<key>[0-9a-f]{{{_KEY_DIGITS}}})-"
-    rf"(?P<payload>[0-9a-f]{{{_PAYLOAD_DIGITS}}})(?P<mark>{_PAUSE_MARKER})?\]"
+    rf"(?P<payload>[0-9a-f]{{{_PAYLOAD_DIGITS}}})\](?P<marker>{_PAUSE_MARKER})?"
 )
 
 
@@ -66,26 +66,33 @@ class CampaignKey:
         """
         return str(uuid.uuid5(_NAMESPACE, f"{self.text}\n{generation}\n{digest(body)}"))
 
-    def tagged(self, name: str, fingerprint: str) -> str:
-        """Return ``name`` with the tag; the name is shortened where both do not fit into 255 characters."""
+    def tagged(self, name: str, fingerprint: str, limit: int = _LONGEST_NAME) -> str:
+        """
+        Return ``name`` with the tag, shortened where both do not fit.
+
+        :param limit: how many characters the server keeps of a name.
+        """
         tag = f" [{self.word} {self.short}-{fingerprint[:_PAYLOAD_DIGITS]}]"
-        # Room for the mark is always kept, so that setting it never changes the rest of the name.
-        room = _LONGEST_NAME - len(tag) - len(_PAUSE_MARKER)
-        return f"{_shortened(name, room)}{tag}"
+        # Room for the pause marker is kept, so that setting it never changes the rest of the name.
+        room = limit - len(tag) - len(_PAUSE_MARKER)
+        return f"{_shortened(name, max(room, 1))}{tag}"
 
     def with_pause_marker(self, tagged_name: str, *, paused_by_us: bool) -> str:
-        """Return the name of a batch call with the mark in its tag set or taken away; without a tag, unchanged."""
+        """
+        Return a batch call's name with the pause marker set or taken away; without our tag, unchanged.
+
+        The marker stands behind the tag: a server that cuts names cuts the marker, never the tag.
+        """
         found = self._own_tag(tagged_name)
         if found is None:
             return tagged_name
-        mark = _PAUSE_MARKER if paused_by_us else ""
-        tag = f"[{self.word} {self.short}-{found['payload']}{mark}]"
-        return tagged_name[: found.start()] + tag + tagged_name[found.end() :]
+        end = found.end("payload") + 1
+        return tagged_name[:end] + (_PAUSE_MARKER if paused_by_us else "") + tagged_name[found.end() :]
 
     def tag_in(self, name: str | None) -> Tag | None:
         """Return this key's tag in a batch call's name, or ``None`` if the name carries none of ours."""
         found = self._own_tag(name)
-        return Tag(payload=found["payload"], paused_by_us=bool(found["mark"])) if found else None
+        return Tag(payload=found["payload"], paused_by_us=bool(found["marker"])) if found else None
 
 
 def _last_tag(name: str | None) -> re.Match[str] | None:
@@ -93,21 +100,40 @@ def _last_tag(name: str | None) -> re.Match[str] | None:
     return next(reversed(list(_TAG.finditer(name or ""))), None)
 
 
-def renamed(old_name: str | None, name: str) -> str:
+def renamed(old_name: str | None, name: str, limit: int = _LONGEST_NAME) -> str:
     """Return ``name`` with the tag of the old name: without it, the task that launched the campaign would lose it."""
     found = _last_tag(old_name)
     if found is None or name.endswith(found[0]):
         return name
-    room = _LONGEST_NAME - len(found[0]) - len(_PAUSE_MARKER) - 1
-    return f"{_shortened(name, room)} {found[0]}"
+    room = limit - len(found[0]) - len(_PAUSE_MARKER) - 1
+    return f"{_shortened(name, max(room, 1))} {found[0]}"
+
+
+def has_same_tag(one: str | None, other: str | None) -> bool:
+    """Whether two names carry the same campaign's tag, or neither carries one."""
+    first, second = _last_tag(one), _last_tag(other)
+    if first is None or second is None:
+        return first is second
+    return (first["word"], first["key"], first["payload"]) == (second["word"], second["key"], second["payload"])
+
+
+def is_payload_of_another(name: str | None, key: CampaignKey, fingerprint: str) -> bool:
+    """Whether a batch call's name tells the same payload under another key."""
+    found = _last_tag(name)
+    return found is not None and found["key"] != key.short and found["payload"] == fingerprint[:_PAYLOAD_DIGITS]
+
+
+def cut_at(sent: str, stored: str) -> int | None:
+    """Return at how many characters a server cuts names, told by one that was stored; ``None`` if it did not cut."""
+    return len(stored) if len(stored) < len(sent) and sent.startswith(stored) else None
 
 
 def without_pause_marker(name: str) -> str:
-    """Return a batch call's name without the mark that says that Airflow paused it, whichever campaign's tag it has."""
+    """Return a batch call's name without the pause marker, whichever campaign's tag it has."""
     found = _last_tag(name)
-    if found is None or not found["mark"]:
+    if found is None or not found["marker"]:
         return name
-    return name[: found.start("mark")] + name[found.end("mark") :]
+    return name[: found.start("marker")] + name[found.end("marker") :]
 
 
 def _shortened(name: str, room: int) -> str:

@@ -1,39 +1,51 @@
 """
 Launch a campaign exactly once, entering each step again from whatever is true.
 
-    find or create the draft -> add contacts -> no twin left -> counts agree -> schedule once -> read back
+    find or create the draft -> upload contacts -> no twin left, counts agree -> schedule once -> read back, look again
 
-The server is the only truth; the store says where to look first and saves requests, no more. A draft dials nobody, so
+The server is the only truth; the store tells where to look first and saves requests, no more. A draft dials nobody, so
 everything before the schedule step may be repeated or thrown away. That step is taken only after a read shows
 ``draft`` and every twin draft is gone. Two workers cannot both take it: to schedule its own draft, each must first
-have deleted the other's, and a deleted draft cannot be scheduled.
+have deleted the other's, and a deleted draft cannot be scheduled. What a server shows may be old, so absence and old
+values are believed only after a settle time, and absence never leads to another create once calls may have been placed.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.errors import ConflictError, InvalidRequestError, NotFoundError, OutcomeUnknownError
+from airflow_truedy.api.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    TooLateError,
+)
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
+    CampaignEndedError,
     CampaignError,
     LaunchInterruptedError,
+    TagLostError,
     UnsettledError,
 )
-from airflow_truedy.campaigns.lookup import find
+from airflow_truedy.campaigns.identity import cut_at
+from airflow_truedy.campaigns.lookup import age
 from airflow_truedy.campaigns.pausing import verify_start
+from airflow_truedy.campaigns.preflight import check_agent
 from airflow_truedy.campaigns.progress import NoStore, Progress, Store
 from airflow_truedy.campaigns.reconcile import Reconciler
-from airflow_truedy.campaigns.schedule import UTC
+from airflow_truedy.campaigns.settling import DEFAULT_SETTLE, Settling
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.upload import ContactUpload, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
@@ -41,7 +53,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ROUNDS = 8
+# Seconds between rounds; one round more than pauses.
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
+_LEAST_NAME = 8
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,12 @@ class Launch:
     :param client: the API.
     :param plan: what is to exist.
     :param store: where progress outlives the attempt; without one everything is read back from the server.
-    :param now: the clock, in UTC.
+    :param settle: seconds by which the server's reads and lists may be behind. Default: 15.
+    :param now: the clock, in UTC. Default: the server's, as far as the client knows it.
+    :param sleep: how to wait.
+    :param alone: whether no other worker, try or run can make this campaign: the first try, with a store, under a key
+        of its own. Then nothing has to be waited for. Default: no.
+    :param since: nothing that was made earlier can be this campaign's. Default: anything can.
     """
 
     def __init__(
@@ -76,14 +95,23 @@ class Launch:
         client: TruedyClient,
         plan: CampaignPlan,
         store: Store | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        settle: float = DEFAULT_SETTLE,
+        now: Callable[[], datetime] | None = None,
+        sleep: Callable[[float], Any] = time.sleep,
+        alone: bool = False,
+        since: datetime | None = None,
     ) -> None:
         self._client = client
         self._plan = plan
         self._store = store or NoStore()
-        self._now = now
+        self._now = now or client.now
+        self._settling = Settling(settle, self._sleep_unless_interrupted)
+        self._sleep = sleep
+        self._alone = alone
         self._interrupted = False
-        self._reconciler = Reconciler(client, plan, self._store)
+        self._marked_name: str | None = None
+        self._reconciler = Reconciler(client, plan, self._store, self._settling, self._now, alone=alone, since=since)
 
     @property
     def _progress(self) -> Progress:
@@ -98,26 +126,6 @@ class Launch:
         """Stop before the next step. Only sets a flag, so a signal handler may call it."""
         self._interrupted = True
 
-    def run(self) -> Launched:
-        """
-        Make the campaign exist once, and started if the plan says so.
-
-        :raises CampaignError: if a rule of the campaign forbids to go on; nothing is started then.
-        :raises TruedyError: if the server refuses or cannot be reached.
-        """
-        self._reconciler.recall()
-        last: _ReconcileAgain | None = None
-        for _ in range(_ROUNDS):
-            try:
-                return self._round()
-            except _ReconcileAgain as change:
-                last = change
-                log.warning("%s Looking again.", change)
-        raise UnsettledError(
-            f"The launch of campaign {self._plan.name!r} did not settle in {_ROUNDS} rounds: the server's answers "
-            f"were lost, or another worker launches it too. Last: {last} The next try reads what is there and goes on."
-        ) from last
-
     def look(self) -> BatchCall | None:
         """
         Return the campaign's batch call if there is one, by reads alone.
@@ -130,6 +138,35 @@ class Launch:
             self._reconciler.same_payload(batch)
         return batch
 
+    def run(self) -> Launched:
+        """
+        Make the campaign exist once, and started if the plan asks for it.
+
+        :raises CampaignError: if a rule of the campaign forbids to go on; nothing is started then.
+        :raises TruedyError: if the server refuses or cannot be reached.
+        """
+        self._reconciler.recall()
+        try:
+            return self._run()
+        except Exception as error:
+            self._tell_what_stays(error)
+            raise
+
+    def _run(self) -> Launched:
+        for pause in (*_PAUSES, None):
+            try:
+                return self._round()
+            except _ReconcileAgain as change:
+                if pause is None:
+                    raise UnsettledError(
+                        f"The launch of campaign {self._plan.name!r} did not settle in {len(_PAUSES) + 1} rounds: the "
+                        f"server's answers were lost, or another worker launches it too. Last: {change} The next try "
+                        "reads what is there and goes on."
+                    ) from change
+                log.warning("%s Looking again.", change)
+                self._settling.wait(pause, "between two rounds of the launch")
+        raise AssertionError("unreachable")
+
     def _round(self) -> Launched:
         batch = self._reconciler.existing()
         if batch is None:
@@ -139,200 +176,319 @@ class Launch:
         elif self._reconciler.is_launched(batch):
             return self._attach(batch)
         if State.of(batch.status).may_have_called:
-            return self._finish_started(batch)
-        return self._finish_draft(batch)
+            return self._complete_started(batch)
+        self._upload(batch)
+        batch = self._verified_draft(batch)
+        if not self._plan.start:
+            return self._close(batch)
+        batch = self._schedule(batch)
+        self._pause_younger_twins(batch)
+        return self._close(batch)
+
+    # The steps
 
     def _attach(self, batch: BatchCall) -> Launched:
         log.info(
-            "Campaign %r is launched already: batch call %s is %r. Nothing was sent. To make another on purpose, "
-            "give it another campaign_key or trigger a new Dag run.",
-            self._plan.name,
+            "Found batch call %s (%r) of an earlier try or run of campaign %r; nothing was sent. To make another on "
+            "purpose, give it another campaign_key or trigger a new Dag run.",
             batch.id,
             batch.status,
+            self._plan.name,
         )
         is_live = State.of(batch.status) in (State.SCHEDULED, State.ACTIVE)
         if State.of(batch.status) is State.PAUSED and self._plan.start:
             # Maybe by an attempt that stopped it with somebody in it twice: no later one may call that a success.
-            check_count(self._client, self._plan, batch)
+            check_count(self._client, self._plan, batch, self._settling)
         if is_live and self._plan.start and not self._progress.launched:
             # The attempt that scheduled it may have died before it read back.
-            self._verify(batch, self._moment_ahead())
+            self._verify_start(batch, self._moment_ahead())
         # Twin drafts of a started campaign dial nobody, but a person could start them by mistake.
         steps.delete(self._client, self._reconciler.strays)
-        self._close()
-        return Launched(batch, attached=True)
+        return self._close(batch, attached=True)
+
+    def _create(self) -> BatchCall:
+        plan, progress = self._plan, self._progress
+        now = self._now()
+        at = plan.start_at(now) if plan.start else plan.moment
+        self._reconciler.check_duplicates()
+        check_agent(self._client, plan)
+        create = plan.create_request(at, progress.name_limit)
+        body = endpoints.create_batch_call(create).body or b""
+        key = plan.key.idempotency_key(body, progress.generation)
+        # Not repeated blindly, although it carries a key: a server that ignores keys would make two.
+        request = endpoints.create_batch_call(create, idempotency_key=key).once()
+        if plan.start:
+            request = request.before(plan.not_after(at, now))
+        progress.begun = True
+        self._checkpoint()  # The intent is kept before the first request.
+        try:
+            batch = self._client.send(request)
+        except TooLateError as late:
+            raise _ReconcileAgain(str(late)) from late
+        except OutcomeUnknownError as lost:
+            self._reconciler.doubt_absence()
+            raise _ReconcileAgain(f"{lost} It may have been created all the same.") from lost
+        self._reconciler.adopt(batch)
+        progress.sent = len(create.contacts or ())
+        others = len(plan.fields.get("contact_ids") or ())
+        progress.accepted = progress.sent if batch.total_contacts is None else batch.total_contacts - others
+        progress.may_have_called |= State.of(batch.status).may_have_called
+        progress.save(self._store)
+        log.info("Created batch call %s (%s) with %s contacts.", batch.id, batch.status, batch.total_contacts)
+        self._verify_tag(batch, create.name)
+        return batch
+
+    def _verify_tag(self, batch: BatchCall, sent: str) -> None:
+        """Start nothing that could not be found again: the name must carry the tag as the server stored it."""
+        stored = batch.name if batch.name is not None else self._settling.read(self._client, batch.id).name
+        if self._plan.key.tag_in(stored) is not None:
+            return
+        story = f"The server made {stored!r} of the name {sent!r}, so the campaign could not be found again by its tag."
+        if State.of(batch.status).may_have_called:
+            pausing.pause_and_raise(self._client, batch, TagLostError(story))
+        self._delete_our_draft(batch.id, story)
+        limit = cut_at(sent, stored or "")
+        if (
+            limit is not None
+            and self._progress.name_limit is None
+            and limit >= len(sent) - len(self._plan.name) + _LEAST_NAME
+        ):
+            self._progress.name_limit = limit
+            self._lose_draft(f"{story} Draft {batch.id} is deleted; names are shortened to {limit} characters.")
+        raise TagLostError(f"{story} The draft is deleted, nothing was started. Give it a shorter or plainer name.")
+
+    def _upload(self, batch: BatchCall) -> None:
+        try:
+            ContactUpload(self._client, self._plan, self._progress, self._checkpoint, self._settling).upload(batch)
+        except NotFoundError:
+            self._lose_draft(f"Batch call {batch.id} is gone.")
+        except (InvalidRequestError, ConflictError) as refused:
+            state = State.of(self._settling.read(self._client, batch.id).status)
+            if State.of(batch.status) is State.DRAFT and state.may_have_called:
+                # Another worker filled and started it meanwhile.
+                raise _ReconcileAgain(f"Batch call {batch.id} is {state.value!r} meanwhile.") from refused
+            raise
+
+    def _verified_draft(self, draft: BatchCall) -> BatchCall:
+        """Return our draft, read afresh, once no other batch call of this campaign is left and all contacts count."""
+        self._let_grow_old(draft)
+        matches = self._reconciler.look_again(draft)
+        if matches.started:
+            steps.delete(self._client, {batch.id for batch in matches.drafts})
+            self._reconciler.forget()
+            raise _ReconcileAgain(f"Batch call {matches.started[0].id} of this campaign is started already.")
+        self._reconciler.check_may_call_again(matches.ended)
+        drafts = [batch.id for batch in matches.drafts]
+        if draft.id in drafts and drafts[0] != draft.id:
+            # The elder draft wins, so that two workers never delete each other's.
+            self._delete_our_draft(draft.id, f"Draft {drafts[0]} of this campaign is older.")
+            self._lose_draft(f"Draft {draft.id} is deleted, because {drafts[0]} of this campaign is older.")
+        if steps.delete(self._client, set(drafts) - {draft.id}):
+            raise _ReconcileAgain("A second draft of this campaign could not be deleted.")
+        self._reconciler.check_duplicates(matches, draft)
+        batch = next((each for each in matches.drafts if each.id == draft.id), None) or self._still_draft(draft.id)
+        check_count(self._client, self._plan, batch, self._settling)
+        return batch
+
+    def _let_grow_old(self, draft: BatchCall) -> None:
+        """Wait until another worker's draft that was made before ours must show, where another worker can exist."""
+        if self._alone:
+            return
+        made = draft.created_at or self._now()
+        left = self._settling.seconds - (self._now() - made).total_seconds()
+        self._settling.wait(min(left, self._settling.seconds), "so that a second worker's draft would be seen")
+
+    def _still_draft(self, batch_call_id: str) -> BatchCall:
+        """Read a draft that the list did not show: lists shift while they are paged, and lag."""
+        try:
+            batch = self._settling.read(self._client, batch_call_id)
+        except NotFoundError:
+            self._lose_draft(f"Draft {batch_call_id} is gone.")
+        if State.of(batch.status).may_have_called:
+            raise _ReconcileAgain(f"Batch call {batch_call_id} is {batch.status!r} already.")
+        if self._plan.key.tag_in(batch.name) is None:
+            raise TagLostError(
+                f"Draft {batch.id} is named {batch.name!r} now, without the tag by which it is found again. It was not "
+                f"started. Put the tag back in the Truedy dashboard: {self._plan.tagged_name!r}."
+            )
+        return batch
+
+    def _schedule(self, draft: BatchCall) -> BatchCall:
+        plan, progress = self._plan, self._progress
+        now = self._now()
+        at = plan.start_at(now)
+        had_called = progress.may_have_called
+        # An earlier attempt may have been asked for a draft and have seen that to its end.
+        progress.launched, progress.may_have_called = False, True
+        self._checkpoint()
+        try:
+            batch = steps.schedule(
+                self._client,
+                draft,
+                at,
+                plan.timezone,
+                not_after=plan.not_after(at, now),
+                settling=self._settling,
+            )
+        except TooLateError as late:
+            raise _ReconcileAgain(str(late)) from late
+        except NotFoundError:
+            # The step itself was answered with a 404, so it started nothing.
+            progress.may_have_called = had_called
+            self._lose_draft(f"Draft {draft.id} is gone.")
+        except (InvalidRequestError, ConflictError):
+            # Refused, and patient reads showed that it is still a draft.
+            progress.may_have_called = had_called
+            progress.save(self._store)
+            raise
+        self._verify_start(batch, at)
+        return batch
+
+    def _complete_started(self, batch: BatchCall) -> Launched:
+        """Complete a campaign that the server started at the create; it is paused while contacts are missing."""
+        plan, progress = self._plan, self._progress
+        progress.save(self._store)
+        batch = self._read_started(batch)
+        if (self._reconciler.is_incomplete(batch) or not plan.start) and not State.of(batch.status).is_terminal:
+            batch = self._pause_for_now(batch)
+        if self._reconciler.is_incomplete(batch):
+            self._upload(batch)
+        self._pause_younger_twins(batch)
+        batch = self._read_started(batch)
+        check_count(self._client, plan, batch, self._settling)
+        if not plan.start:
+            log.warning("The server started batch call %s although start=False; it is paused.", batch.id)
+            return self._close(pausing.remove_marker(self._client, batch, self._settling))
+        if self._reconciler.is_paused_by_us(batch) or pausing.is_paused_by_us(plan.key, batch):
+            batch = self._resume(batch)
+        elif State.of(batch.status) is State.PAUSED:
+            log.warning(
+                "Batch call %s was paused by somebody else. It stays paused until a person resumes it.", batch.id
+            )
+        self._verify_start(batch, self._moment_ahead())
+        return self._close(batch)
+
+    def _pause_for_now(self, batch: BatchCall) -> BatchCall:
+        if State.of(batch.status) is State.PAUSED:
+            return batch
+        taken = pausing.pause_with_marker(self._client, self._plan.key, batch, self._settling)
+        # Kept after the pause: one that we did not send is a person's.
+        self._progress.paused_by_us = taken.by_us
+        self._progress.save(self._store)
+        self._marked_name = taken.batch.name if taken.by_us else None
+        return taken.batch
+
+    def _resume(self, batch: BatchCall) -> BatchCall:
+        """Take back our own pause, at an hour at which the campaign may call."""
+        plan, progress = self._plan, self._progress
+        now = self._now()
+        if State.of(batch.status) is State.PAUSED:
+            has_called = bool(batch.called or batch.completed or batch.failed)
+            plan.check_resume_at(now, batch.scheduled_at, has_called=has_called)
+        self._verify_start(batch, self._moment_ahead())
+        # Not kept as ours from here on: a pause that is seen after the resume may be a person's.
+        progress.launched, progress.paused_by_us = False, False
+        self._checkpoint()
+        if self._marked_name is not None:
+            # A reading may be too old to show the marker that is to be taken away.
+            batch = batch.model_copy(update={"name": self._marked_name})
+        starts_at = batch.scheduled_at or plan.moment
+        not_after = plan.not_after(starts_at if starts_at and starts_at > now else None, now)
+        try:
+            return pausing.resume_our_pause(self._client, batch, not_after=not_after, settling=self._settling)
+        except TooLateError as late:
+            progress.paused_by_us = True
+            progress.save(self._store)
+            raise _ReconcileAgain(str(late)) from late
+
+    def _pause_younger_twins(self, ours: BatchCall) -> None:
+        """Of several started campaigns of one key, all workers let the eldest live."""
+        matches = self._reconciler.look_again(ours)
+        started = sorted({each.id: each for each in (*matches.started, ours)}.values(), key=age)
+        eldest = started[0]
+        for twin in started[1:]:
+            if not State.of(twin.status).is_terminal:
+                log.error("Batch call %s doubles %s of the same campaign; pausing it.", twin.id, eldest.id)
+                pausing.pause_like_a_person(self._client, twin, self._settling)
+        if steps.delete(self._client, {draft.id for draft in matches.drafts if draft.id != ours.id}):
+            log.warning("A second draft of campaign %r could not be deleted. It dials nobody.", self._plan.name)
+        if eldest.id != ours.id:
+            self._reconciler.forget()
+            raise _ReconcileAgain(f"Batch call {eldest.id} of this campaign is older.")
+
+    # What is compared and kept
 
     def _moment_ahead(self) -> datetime | None:
         moment = self._plan.moment
         return moment if moment is not None and moment > self._now() else None
 
-    # Make it and bring it to its end.
-
-    def _create(self) -> BatchCall:
-        plan = self._plan
-        at = plan.start_at(self._now()) if plan.start else plan.moment
-        first = next(iter(plan.contacts.chunks(plan.chunk_size)), None) if plan.contacts else None
-        request = plan.request(first, at)
-        body = endpoints.create_batch_call(request).body or b""
-        key = plan.key.idempotency_key(body, self._progress.generation)
-        self._progress.begun = True
-        self._checkpoint()  # The intent is kept before the first request.
+    def _verify_start(self, batch: BatchCall, at: datetime | None) -> None:
         try:
-            # Not repeated blindly, although it carries a key: a server that ignores keys would make two.
-            batch = self._client.send(endpoints.create_batch_call(request, idempotency_key=key).once())
-        except OutcomeUnknownError as lost:
-            raise _ReconcileAgain(f"{lost} It may have been created all the same.") from lost
-        self._reconciler.adopt(batch)
-        self._progress.sent = len(first or ())
-        others = len(plan.fields.get("contact_ids") or ())
-        self._progress.accepted = self._progress.sent if batch.total_contacts is None else batch.total_contacts - others
-        self._progress.may_have_called = State.of(batch.status).may_have_called
-        self._progress.save(self._store)
-        log.info("Created batch call %s (%s) with %s contacts.", batch.id, batch.status, batch.total_contacts)
-        return batch
-
-    def _finish_draft(self, batch: BatchCall) -> Launched:
-        self._fill(batch)
-        batch = self._sole_draft()
-        check_count(self._client, self._plan, batch)
-        if not self._plan.start:
-            self._close()
-            return Launched(batch, attached=False)
-        at = self._plan.start_at(self._now())
-        # An earlier attempt may have been asked for a draft and have seen that to its end.
-        self._progress.launched, self._progress.may_have_called = False, True
-        self._checkpoint()
-        try:
-            batch = steps.schedule(self._client, batch, at, self._plan.timezone)
-        except NotFoundError:
-            self._lose_draft(batch.id)
-        except (InvalidRequestError, ConflictError):
-            # Refused, and a read showed that it is still a draft.
-            self._progress.may_have_called = False
-            self._progress.save(self._store)
-            raise
-        self._verify(batch, at)
-        self._close()
-        return Launched(batch, attached=False)
-
-    def _sole_draft(self) -> BatchCall:
-        """Return our draft, read afresh, once no other batch call of this campaign is left."""
-        found = find(self._client, self._plan.key)
-        ours = self.batch_call_id or ""
-        if found.started:
-            steps.delete(self._client, {batch.id for batch in found.drafts})
-            self._reconciler.forget_draft()
-            raise _ReconcileAgain(f"Batch call {found.started[0].id} of this campaign is started already.")
-        self._reconciler.check_may_call_again(found.ended)
-        drafts = [batch.id for batch in found.drafts]
-        if ours in drafts and drafts[0] != ours:
-            # The elder draft wins, so that two workers never delete each other's.
-            steps.delete(self._client, {ours})
-            self._lose_draft(ours)
-        if steps.delete(self._client, set(drafts) - {ours}):
-            raise _ReconcileAgain("A second draft of this campaign could not be deleted.")
-        try:
-            return next((batch for batch in found.drafts if batch.id == ours), None) or self._still_draft(ours)
-        except NotFoundError:
-            self._lose_draft(ours)
-
-    def _still_draft(self, batch_call_id: str) -> BatchCall:
-        """Read a draft that the list did not show: lists shift while they are paged."""
-        batch = steps.read(self._client, batch_call_id)
-        if State.of(batch.status).may_have_called:
-            raise _ReconcileAgain(f"Batch call {batch_call_id} is {batch.status!r} already.")
-        return batch
-
-    def _finish_started(self, batch: BatchCall) -> Launched:
-        """Complete a campaign that the server started at the create: held while contacts are missing."""
-        key = self._plan.key
-        # The create's answer may be a replay about a batch call that is gone.
-        batch = self._reread(batch)
-        self._progress.save(self._store)
-        if self._reconciler.is_incomplete(batch) or not self._plan.start:
-            self._progress.held = True
-            self._progress.save(self._store)
-            batch = pausing.pause_with_marker(self._client, key, batch)
-            self._fill(batch)
-        self._hold_twins(batch)
-        batch = self._reread(batch)
-        check_count(self._client, self._plan, batch)
-        if not self._plan.start:
-            log.warning("The server started batch call %s although start=False; it is paused.", batch.id)
-            batch = pausing.leave_to_a_person(self._client, key, batch)
-            self._close()
-            return Launched(batch, attached=False)
-        if State.of(batch.status) is State.PAUSED or pausing.is_paused_by_us(key, batch):
-            if State.of(batch.status) is State.PAUSED:
-                has_called = bool(batch.called or batch.completed or batch.failed)
-                self._plan.check_resume_at(self._now(), batch.scheduled_at, has_called=has_called)
-            self._verify(batch, self._moment_ahead())
-            self._progress.launched, self._progress.held = False, True
-            self._checkpoint()
-            batch = pausing.resume_our_pause(self._client, key, batch)
-        self._verify(batch, self._moment_ahead())
-        self._close()
-        return Launched(batch, attached=False)
-
-    def _verify(self, batch: BatchCall, at: datetime | None) -> None:
-        try:
-            verify_start(self._client, self._plan, batch, at, self._now())
+            verify_start(self._client, self._plan, batch, at, self._now(), self._settling)
         except CampaignError:
             # Paused for a person to look at: no later attempt may take it for an interrupted launch.
-            self._close()
+            self._close(batch)
             raise
 
-    def _reread(self, batch: BatchCall) -> BatchCall:
+    def _read_started(self, batch: BatchCall) -> BatchCall:
         try:
-            return steps.read(self._client, batch.id)
-        except NotFoundError:
-            self._lose_draft(batch.id)
-
-    def _hold_twins(self, ours: BatchCall) -> None:
-        """Of several campaigns that a server started by itself, all workers let the eldest live."""
-        found = find(self._client, self._plan.key)
-        eldest = found.chosen or ours
-        for twin in found.started:
-            if twin.id != eldest.id and not State.of(twin.status).is_terminal:
-                log.error("Batch call %s doubles %s of the same campaign; pausing it.", twin.id, eldest.id)
-                pausing.pause_with_marker(self._client, self._plan.key, twin)
-        if steps.delete(self._client, {draft.id for draft in found.drafts if draft.id != ours.id}):
-            raise _ReconcileAgain("A second draft of this campaign could not be deleted.")
-        if eldest.id != ours.id:
-            self._reconciler.forget_draft()
-            raise _ReconcileAgain(f"Batch call {eldest.id} of this campaign is older.")
-
-    def _fill(self, batch: BatchCall) -> None:
-        try:
-            ContactUpload(self._client, self._plan, self._progress, self._checkpoint).fill(batch)
-        except NotFoundError:
-            self._lose_draft(batch.id)
-
-    # What is kept.
+            return self._settling.read(self._client, batch.id)
+        except NotFoundError as gone:
+            raise CampaignEndedError(
+                f"Batch call {batch.id} of campaign {self._plan.name!r} may have called and is gone: somebody may have "
+                "deleted it. No other one was made, so nobody is called twice."
+            ) from gone
 
     def _discard(self, draft: BatchCall) -> NoReturn:
-        # A read showed that it is a draft. Who dies behind the delete must not leave word that it may have called.
+        self._delete_our_draft(draft.id, "It was to be built again.")
+        self._lose_draft(f"Draft {draft.id} is deleted to be built again.")
+
+    def _delete_our_draft(self, batch_call_id: str, why: str) -> None:
+        # A read showed that it is a draft, and a server deletes no other: what is deleted has not called. Kept before,
+        # so that who dies behind the delete does not leave word that it may have.
         self._progress.may_have_called = False
         self._progress.save(self._store)
-        if steps.delete(self._client, {draft.id}):
-            raise UnsettledError(f"Draft {draft.id} could not be deleted to be built again. It dials nobody.")
-        self._lose_draft(draft.id)
+        if steps.delete(self._client, {batch_call_id}):
+            raise UnsettledError(f"Draft {batch_call_id} could not be deleted. It dials nobody. {why}")
 
-    def _lose_draft(self, batch_call_id: str) -> NoReturn:
+    def _lose_draft(self, why: str) -> NoReturn:
         """The draft is gone; a create with the same idempotency key would get the answer about it again."""
-        self._reconciler.forget_draft()
+        if self._progress.may_have_called:
+            raise CampaignEndedError(
+                f"{why} Campaign {self._plan.name!r} may have called, so no other one was made and nobody is called "
+                "twice. on_retry='new' makes one that calls everybody in the list again."
+            )
+        self._reconciler.forget()
         self._progress.generation += 1
-        raise _ReconcileAgain(f"Draft {batch_call_id} is gone.")
+        raise _ReconcileAgain(why)
 
-    def _close(self) -> None:
-        self._progress.launched, self._progress.held = True, False
+    def _close(self, batch: BatchCall, *, attached: bool = False) -> Launched:
+        self._progress.launched, self._progress.paused_by_us = True, False
         self._progress.save(self._store)
+        return Launched(batch, attached)
 
     def _checkpoint(self) -> None:
         """Keep the progress; stop here if the task was killed."""
         self._progress.save(self._store)
+        self._stop_if_interrupted()
+
+    def _sleep_unless_interrupted(self, seconds: float) -> None:
+        self._sleep(seconds)
+        self._stop_if_interrupted()
+
+    def _stop_if_interrupted(self) -> None:
         if self._interrupted:
             raise LaunchInterruptedError(
                 f"The launch of campaign {self._plan.name!r} was interrupted before it was started. "
                 f"Batch call {self.batch_call_id or '(none yet)'} dials nobody; the next try goes on from there."
             )
+
+    def _tell_what_stays(self, error: Exception) -> None:
+        """Add to an error what is left on the server."""
+        if self.batch_call_id is None or (isinstance(error, CampaignError) and self.batch_call_id in str(error)):
+            return
+        state = "may have been started" if self._progress.may_have_called else "is a draft and dials nobody"
+        stays = f"Batch call {self.batch_call_id} stays on the server: it {state}. The next try goes on with it."
+        log.error("%s", stays)
+        if hasattr(error, "add_note"):
+            error.add_note(stays)

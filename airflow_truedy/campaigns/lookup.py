@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.paging import Pager
+from airflow_truedy.campaigns.identity import is_payload_of_another
 from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
@@ -38,26 +38,44 @@ class Matches:
     :param started: those that may call or may have called somebody, and did not end badly.
     :param drafts: those that dial nobody.
     :param ended: failed and cancelled ones.
+    :param duplicates: those with the same payload under another key.
     """
 
     started: tuple[BatchCall, ...]
     drafts: tuple[BatchCall, ...]
     ended: tuple[BatchCall, ...]
+    duplicates: tuple[BatchCall, ...] = ()
 
     @property
     def chosen(self) -> BatchCall | None:
         """The one that everybody who looks agrees on: started before drafts, older before younger."""
         return next(iter(self.started + self.drafts), None)
 
+    def since(self, moment: datetime) -> datetime | None:
+        """Return ``moment``, or when the oldest of them was made if that is earlier; ``None`` if one does not tell."""
+        made = [batch.created_at for batch in (*self.started, *self.drafts, *self.ended, *self.duplicates)]
+        return min((moment, *(at for at in made if at)), default=None) if None not in made else None
 
-def find(client: TruedyClient, key: CampaignKey) -> Matches:
+
+def find(
+    client: TruedyClient, key: CampaignKey, *, since: datetime | None = None, fingerprint: str | None = None
+) -> Matches:
     """
-    Look through all batch calls of the organisation for those with the campaign's tag.
+    Look through the batch calls of the organisation for those with the campaign's tag.
 
     Not filtered by agent, although the API can: a campaign whose agent was changed must be found too. One request
     per 100 batch calls.
+
+    :param since: nothing that was made earlier is looked for. Default: all are.
+    :param fingerprint: look for batch calls with this payload under other keys as well.
     """
-    return _sorted(b for b in client.pages(endpoints.list_batch_calls()) if key.tag_in(b.name))
+    ours, duplicates = [], []
+    for batch in newest_since(client, endpoints.list_batch_calls(), since):
+        if key.tag_in(batch.name):
+            ours.append(batch)
+        elif fingerprint and is_payload_of_another(batch.name, key, fingerprint):
+            duplicates.append(batch)
+    return _sorted(ours, duplicates)
 
 
 def newest_since(client: TruedyClient, rows: ListRequest[T], since: datetime | None) -> Iterator[T]:
@@ -67,10 +85,9 @@ def newest_since(client: TruedyClient, rows: ListRequest[T], since: datetime | N
     The order is not documented, so it is watched: a list in another order, or without times, is read to its end. Whole
     pages are yielded, so a few rows may be older.
     """
-    pager: Pager[T] = Pager(rows)
     is_sorted, seen, youngest, previous = since is not None, 0, None, None
-    while (request := pager.next_request()) is not None:
-        for row in pager.take(client.send(request)):
+    for page in client.iter_pages(rows):
+        for row in page.items:
             yield row
             seen += 1
             at = row.created_at
@@ -82,17 +99,18 @@ def newest_since(client: TruedyClient, rows: ListRequest[T], since: datetime | N
             return
 
 
-def _sorted(batches: Iterable[BatchCall]) -> Matches:
+def _sorted(batches: Iterable[BatchCall], duplicates: Iterable[BatchCall]) -> Matches:
     started: list[BatchCall] = []
     drafts: list[BatchCall] = []
     ended: list[BatchCall] = []
-    for batch in sorted(batches, key=_age):
+    for batch in sorted(batches, key=age):
         state = State.of(batch.status)
         group = ended if state.ended_badly else started if state.may_have_called else drafts
         group.append(batch)
-    return Matches(tuple(started), tuple(drafts), tuple(ended))
+    return Matches(tuple(started), tuple(drafts), tuple(ended), tuple(sorted(duplicates, key=age)))
 
 
-def _age(batch: BatchCall) -> tuple[float, str]:
+def age(batch: BatchCall) -> tuple[float, str]:
+    """Return by what batch calls are sorted from the oldest to the youngest."""
     # Without a creation time (older answers) the id alone decides; all that matters is that all decide alike.
     return (batch.created_at.timestamp() if batch.created_at else 0.0, batch.id)

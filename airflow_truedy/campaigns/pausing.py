@@ -17,7 +17,8 @@ from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import CampaignError, CountMismatchError, NotPausedError, ReadBackError
 from airflow_truedy.campaigns.identity import without_pause_marker
-from airflow_truedy.campaigns.schedule import in_words
+from airflow_truedy.campaigns.schedule import in_words, is_same_zone
+from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.upload import check_count
 
@@ -33,89 +34,105 @@ log = logging.getLogger(__name__)
 
 _TRIES = 3
 _RESUME = "resume it in the Truedy dashboard or with ResumeBatchCallOperator"
+# A kill handler has no time for a server whose reads lag by more.
+_IN_A_HURRY = Settling(2.0)
+_NONE = Settling(0)
 # How far the server's clock and ours may be apart.
 _CLOCK_SKEW = timedelta(minutes=2)
 
 
 def is_paused_by_us(key: CampaignKey, batch: BatchCall) -> bool:
-    """Whether the batch call's name says that Airflow paused it (also just before or after the pause itself)."""
+    """Whether the batch call's name says that Airflow paused it."""
     tag = key.tag_in(batch.name)
     return tag is not None and tag.paused_by_us
 
 
 def has_marker(batch: BatchCall) -> bool:
-    """Whether the batch call's name says that Airflow paused it, whichever campaign's tag it has."""
+    """Whether the batch call's name has the pause marker, whichever campaign's tag it has."""
     name = batch.name or ""
     return without_pause_marker(name) != name
 
 
-def pause_with_marker(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCall:
+def pause_with_marker(
+    client: TruedyClient, key: CampaignKey, batch: BatchCall, settling: Settling = PATIENT
+) -> steps.Taken:
     """
-    Pause a started campaign so that the next attempt knows to resume it.
+    Pause a started campaign so that the next attempt resumes it; a pause that somebody else made is left alone.
 
+    Paused first, marked then: who dies between the two leaves a pause that looks like a person's, and stays. The other
+    way round a person's pause could come between the two, look like ours and be undone.
+
+    :return: the batch call, and whether the pause is ours.
     :raises NotPausedError: if the server does not let it be paused.
     """
-    # The mark first: a pause without a mark would look like a person's.
-    marked_name = key.with_pause_marker(batch.name or "", paused_by_us=True)
-    _rename(client, batch, marked_name)
     try:
-        held = steps.pause(client, batch)
+        taken = steps.pause(client, batch, settling)
     except (InvalidRequestError, ConflictError) as refused:
         state = State.of(steps.read(client, batch.id).status)
         raise NotPausedError(
             f"Batch call {batch.id} is {state.value!r} and cannot be paused: {refused} Stop it in the Truedy dashboard."
         ) from refused
-    if not is_paused_by_us(key, held):
-        # Some servers let a paused campaign be renamed, but no active one; and the next attempt may have come between
-        # the two steps and taken the mark away.
-        _rename(client, held, marked_name)
+    paused = taken.batch
+    if not taken.by_us:
+        log.warning("Batch call %s was paused by somebody else; that pause is left alone.", batch.id)
+        return taken
+    name = paused.name or ""
+    marked = key.with_pause_marker(name, paused_by_us=True)
+    stored = _rename(client, paused, marked)
+    if stored is not None and key.tag_in(stored) is None:
+        _rename(client, paused.model_copy(update={"name": stored}), name)
+    elif stored is not None:
+        paused = paused.model_copy(update={"name": stored})
     log.info("Batch call %s is paused by Airflow.", batch.id)
-    return held
+    return steps.Taken(paused, by_us=True)
 
 
-def resume_our_pause(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCall:
+def resume_our_pause(
+    client: TruedyClient,
+    batch: BatchCall,
+    *,
+    not_after: datetime | None = None,
+    settling: Settling = PATIENT,
+) -> BatchCall:
     """
     Let a campaign go on that we paused ourselves.
 
-    The mark goes while the campaign is still paused, because some servers rename no active one, and a mark left behind
-    would make a person's later pause look like ours. Who dies between the two leaves a pause that looks like a
-    person's: the store tells (a launch not seen to its end); without one the campaign stays paused, the safe side.
+    The marker goes while the campaign is still paused, because some servers rename no active one, and a marker left
+    behind would make a person's later pause look like ours. Who dies between the two leaves a pause that looks like a
+    person's: the campaign stays paused, the safe side.
+
+    :param not_after: the last moment at which it may be resumed.
     """
-    if is_paused_by_us(key, batch):
-        # Returned as read afresh: the kill handler that set the mark may have paused it only now.
-        batch = remove_marker(client, batch)
-    resumed = steps.resume(client, batch)
+    # Returned as read afresh: the kill handler that set the marker may have paused it only now.
+    resumed = steps.resume(client, remove_marker(client, batch, settling), not_after=not_after, settling=settling)
     log.info("Batch call %s goes on (%s).", batch.id, resumed.status)
-    return resumed
+    # The reading before the resume may have been too old to show the marker.
+    return remove_marker(client, resumed, settling)
 
 
-def leave_to_a_person(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCall:
-    """Leave a campaign that we paused for a person to resume: no attempt of ours touches it any more."""
-    return remove_marker(client, batch) if is_paused_by_us(key, batch) else batch
-
-
-def pause_like_a_person(client: TruedyClient, batch: BatchCall) -> BatchCall:
+def pause_like_a_person(client: TruedyClient, batch: BatchCall, settling: Settling = PATIENT) -> BatchCall:
     """
-    Pause a started campaign like a person would, also one that we paused before: no attempt of ours resumes it.
+    Pause a started campaign for good, also one that we paused before: no attempt of ours resumes it.
 
-    :return: the batch call as read last; see :func:`has_marker` for whether the mark could be taken away.
+    :return: the batch call as read last; see :func:`has_marker` for whether the marker could be taken away.
     """
     # Paused first: some servers rename no active one.
-    return remove_marker(client, steps.pause(client, batch))
+    return remove_marker(client, steps.pause(client, batch, settling).batch, settling)
 
 
-def remove_marker(client: TruedyClient, batch: BatchCall) -> BatchCall:
+def remove_marker(client: TruedyClient, batch: BatchCall, settling: Settling = PATIENT) -> BatchCall:
     """
-    Take the mark out of a batch call's name, if it is there, and return the batch call as read after that.
+    Take the pause marker out of a batch call's name, if it is there, and return the batch call as read after that.
 
-    Read back and repeated (the same name twice does no harm): one lost request would leave a mark behind, and with it
+    Read back and repeated (the same name twice does no harm): one lost request would leave a marker behind, and with it
     a person's later pause looks like ours and is undone.
     """
     for _ in range(_TRIES):
         if not has_marker(batch):
             return batch
-        _rename(client, batch, without_pause_marker(batch.name or ""))
-        batch = steps.read(client, batch.id)
+        was_taken = _rename(client, batch, without_pause_marker(batch.name or "")) is not None
+        patience = settling if was_taken else _NONE
+        batch = patience.read(client, batch.id, lambda seen: not has_marker(seen))
     if has_marker(batch):
         log.warning(
             "Batch call %s (%r) keeps the words 'paused by Airflow' in its name: the next try of its task would resume "
@@ -126,19 +143,23 @@ def remove_marker(client: TruedyClient, batch: BatchCall) -> BatchCall:
     return batch
 
 
-def _rename(client: TruedyClient, batch: BatchCall, name: str) -> None:
+def _rename(client: TruedyClient, batch: BatchCall, name: str) -> str | None:
     """
-    Give the batch call its name with or without the mark, where the server allows it.
+    Give the batch call its name with or without the marker, where the server allows it.
 
-    In which states that is differs between documents (facts, (f) 29). Without a mark a campaign that we paused stays
-    paused until a person resumes it, which is the safe side.
+    Documents differ in which states that is. Without a marker a campaign that we paused stays paused until a person
+    resumes it, which is the safe side.
+
+    :return: the name as the server answers it; ``None`` if it was refused, or its answer was lost.
     """
     if name == batch.name:
-        return
+        return name
     try:
-        client.send(endpoints.update_batch_call(batch.id, BatchCallUpdate(name=name)))
+        stored = client.send(endpoints.update_batch_call(batch.id, BatchCallUpdate(name=name))).name
     except (InvalidRequestError, ConflictError, OutcomeUnknownError) as refused:
         log.info("Batch call %s (%s) keeps its name for now: %s.", batch.id, batch.status, type(refused).__name__)
+        return None
+    return name if stored is None else stored
 
 
 def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -> str:
@@ -154,7 +175,11 @@ def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -
         return f"Batch call {batch.id} is paused already; it was left as it is. To let it go on, {_RESUME}."
     if (left_alone := _left_alone(batch.id, batch.status)) is not None:
         return left_alone
-    pause_with_marker(client, key, batch)
+    taken = pause_with_marker(client, key, batch, _IN_A_HURRY)
+    if not taken.by_us:
+        return (
+            f"Batch call {batch_call_id} was paused by somebody else; it was left as it is. To let it go on, {_RESUME}."
+        )
     return (
         f"Batch call {batch_call_id} is paused because its task was killed; calls already placed run to their end. "
         f"The task's next try or a cleared task resumes it, or {_RESUME}."
@@ -205,7 +230,12 @@ def _left_alone(batch_call_id: str, status: str) -> str | None:
 
 
 def verify_start(
-    client: TruedyClient, plan: CampaignPlan, batch: BatchCall, at: datetime | None, now: datetime
+    client: TruedyClient,
+    plan: CampaignPlan,
+    batch: BatchCall,
+    at: datetime | None,
+    now: datetime,
+    settling: Settling = PATIENT,
 ) -> None:
     """
     Compare start, zone and contacts of a started campaign with the plan; pause it if they differ.
@@ -218,7 +248,7 @@ def verify_start(
     """
     compare_start(client, batch, at, plan.timezone, now)
     try:
-        check_count(client, plan, batch)
+        check_count(client, plan, batch, settling)
     except CountMismatchError as mismatch:
         pause_and_raise(client, batch, mismatch)
 
@@ -245,15 +275,14 @@ def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, t
 def start_differences(batch: BatchCall, at: datetime | None, timezone: str) -> list[str]:
     """Return in words how the stored start and zone differ from what was sent; nothing if they do not."""
     differences = []
-    if at is not None and batch.scheduled_at is None:
-        log.warning("Batch call %s does not tell its start; it could not be compared.", batch.id)
-    elif at is not None and batch.scheduled_at is not None and not _same_second(at, batch.scheduled_at):
-        sent, stored = in_words(at, timezone), in_words(batch.scheduled_at, timezone)
-        differences.append(f"start sent {sent}, stored {stored}")
-    if batch.timezone is not None and batch.timezone != timezone:
+    if at is not None and (batch.scheduled_at is None or not _is_same_second(at, batch.scheduled_at)):
+        # A start that the server does not tell cannot be compared, and it may be "at once".
+        stored = "none" if batch.scheduled_at is None else in_words(batch.scheduled_at, timezone)
+        differences.append(f"start sent {in_words(at, timezone)}, stored {stored}")
+    if batch.timezone is not None and not is_same_zone(batch.timezone, timezone):
         differences.append(f"timezone sent {timezone}, stored {batch.timezone}")
     return differences
 
 
-def _same_second(one: datetime, other: datetime) -> bool:
+def _is_same_second(one: datetime, other: datetime) -> bool:
     return one.replace(microsecond=0) == other.replace(microsecond=0)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError, WindowClosedError
 from airflow_truedy.campaigns.identity import CampaignKey, digest
-from airflow_truedy.campaigns.schedule import CallingWindow, in_words, instant_of, zone_of
-from airflow_truedy.formats import utc_text
+from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible, in_words, instant_of, zone_of
 
 if TYPE_CHECKING:
     from airflow_truedy.api.errors import InvalidPayloadError
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 OnPast = Literal["fail", "start_now", "skip"]
 OnChange = Literal["fail", "rebuild"]
 OnRetry = Literal["attach", "new"]
+OnDuplicate = Literal["fail", "warn", "allow"]
 
-# The API's documented defaults ([D1], [D10]), stated because a server's silent default may differ (facts, (f) 24-25).
+# Stated, because documents disagree on the server's silent defaults.
 _STATED_DEFAULTS = {"phone_rotation_strategy": "random", "timezone": "UTC"}
 
 
@@ -60,10 +61,27 @@ def check_timing_is_stated(
             "scheduled_at, start_time, end_time and working_days need timezone: an IANA zone such as "
             "'America/New_York', on whose wall clock they are read. There is no default."
         )
-    if start and later and not (start_time and end_time):
+    if start and not (timezone and start_time and end_time):
         raise TimingError(
-            "A scheduled campaign needs its daily calling window: start_time and end_time, such as '09:00' and "
-            "'17:30'. For calls at any hour say so: start_time='00:00', end_time='23:59'."
+            "A campaign that is started needs a zone and a daily calling window: timezone, start_time and end_time, "
+            "such as '09:00' and '17:30'. For calls at any hour state start_time='00:00', end_time='23:59'."
+        )
+
+
+def check_start_is_in_window(
+    moment: datetime, timezone: str, start_time: str, end_time: str, working_days: Collection[int] | None
+) -> None:
+    """
+    Refuse a start at which nobody may be called: nobody knows whether the server would wait for the window.
+
+    :raises TimingError: naming the next opening.
+    """
+    window = CallingWindow(timezone, _clock(start_time), _clock(end_time), frozenset(working_days or ()))
+    if not window.is_open(moment):
+        opening = window.next_opening(moment).astimezone(zone_of(timezone))
+        raise TimingError(
+            f"scheduled_at is {in_words(moment, timezone)}, outside the calling window ({window}). Give a start inside "
+            f"it, such as '{opening:%Y-%m-%dT%H:%M}'."
         )
 
 
@@ -76,33 +94,29 @@ class CampaignPlan:
 
     :param fields: API fields that go over the wire as they are; without name, contacts and start.
     :param moment: the instant to start at; ``None`` means as soon as the task runs.
+    :param request: the create request with the first contacts, checked once; without the tag in its name.
     :param max_rejected: how many contacts the server may refuse: a whole number, or a share of all as a float.
     """
 
     key: CampaignKey
     name: str
     fields: Mapping[str, Any] = field(repr=False)
-    extra_fields: Mapping[str, Any] = field(repr=False)
     contacts: ContactList | None
     moment: datetime | None
     start: bool
     on_past: OnPast
     on_change: OnChange
     on_retry: OnRetry
+    on_duplicate: OnDuplicate
     chunk_size: int
     max_rejected: float
+    request: BatchCallRequest = field(repr=False)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Digest of everything that makes this the same campaign on a retry."""
-        stated = {
-            **self.fields,
-            **self.extra_fields,
-            "name": self.name,
-            "scheduled_at": self.moment and utc_text(self.moment),
-            "contacts": self.contacts and self.contacts.fingerprint,
-        }
-        return digest(json.dumps(stated, sort_keys=True, default=str))
+        body = {**self.request.body(), "contacts": self.contacts and self.contacts.fingerprint}
+        return digest(json.dumps(body, sort_keys=True))
 
     @property
     def window(self) -> CallingWindow:
@@ -198,27 +212,25 @@ class CampaignPlan:
     def _on_its_clock(self, instant: datetime) -> datetime:
         return instant.astimezone(zone_of(self.timezone))
 
-    def request(self, contacts: list[dict[str, Any]] | None, at: datetime | None) -> BatchCallRequest:
+    def not_after(self, at: datetime | None, now: datetime) -> datetime | None:
         """
-        Return the create request with the first contacts in it.
+        Return the last moment at which a request that may start calls may be sent.
 
-        :param contacts: the first chunk; ``None`` where there are no inline contacts.
+        :param at: the start that it asks for; ``None`` for a start at once, which must happen inside the window.
+        :param now: the present instant, at which the start was decided.
+        """
+        return at if at is not None else self.window.closing(now)
+
+    def create_request(self, at: datetime | None, name_limit: int | None = None) -> BatchCallRequest:
+        """
+        Return the create request with the tag in its name and the first contacts.
+
         :param at: the instant to start at, ``None`` for an immediate start.
-        :raises InvalidPayloadError: if a value breaks a rule of ``POST /batch-calls``.
+        :param name_limit: how many characters the server keeps of a name, where that is known.
         """
-        from airflow_truedy.api.models import BatchCallRequest, checked
-
-        values = {
-            **self.fields,
-            "name": self.tagged_name,
-            "schedule_type": "scheduled" if at else "immediate",
-            "extra_fields": dict(self.extra_fields),
-        }
-        if at:
-            values["scheduled_at"] = at
-        if contacts:
-            values["contacts"] = contacts
-        return checked(BatchCallRequest, values)
+        name = self.tagged_name if name_limit is None else self.key.tagged(self.name, self.fingerprint, name_limit)
+        schedule_type = "scheduled" if at else "immediate"
+        return self.request.model_copy(update={"name": name, "schedule_type": schedule_type, "scheduled_at": at})
 
 
 def plan_campaign(
@@ -234,6 +246,7 @@ def plan_campaign(
     on_past: OnPast = "fail",
     on_change: OnChange = "fail",
     on_retry: OnRetry = "attach",
+    on_duplicate: OnDuplicate = "fail",
     chunk_size: int = 500,
     max_rejected: float = 0,
 ) -> CampaignPlan:
@@ -256,30 +269,57 @@ def plan_campaign(
         zone_of(given["timezone"])
     _check_shapes(extra_fields, max_rejected)
     moment = instant_of(scheduled_at, given.get("timezone")) if scheduled_at else None
+    if moment is not None and given.get("start_time") and given.get("end_time"):
+        check_window_is_possible(given["start_time"], given["end_time"], given.get("working_days"))
+        check_start_is_in_window(
+            moment, given["timezone"], given["start_time"], given["end_time"], given.get("working_days")
+        )
     stated = {**_STATED_DEFAULTS, "contact_source": _source_of(given), **given}
-    plan = CampaignPlan(
+    # The name without its tag: that is what the limit of 255 characters is about.
+    _check_name(name)
+    _check_word(key.word)
+    first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
+    if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
+        raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; skip the task in such a run")
+    _check_folder_and_contacts(stated, contacts.count if contacts else 0, chunk_size)
+    return CampaignPlan(
         key=key,
         name=name,
         fields=stated,
-        extra_fields=extra_fields or {},
         contacts=contacts,
         moment=moment,
         start=start,
         on_past=on_past,
         on_change=on_change,
         on_retry=on_retry,
+        on_duplicate=on_duplicate,
         chunk_size=chunk_size,
         max_rejected=max_rejected,
+        request=_request(name, stated, extra_fields, first, moment),
     )
-    # Building the request checks every field; the untagged name is what the limit of 255 is about.
-    first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
-    _check_name(name)
-    _check_word(key.word)
-    _check_folder_and_contacts(plan)
-    if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
-        raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; skip the task in such a run")
-    plan.request(first, moment)
-    return plan
+
+
+def _request(
+    name: str,
+    fields: Mapping[str, Any],
+    extra_fields: Mapping[str, Any] | None,
+    first: list[dict[str, Any]] | None,
+    moment: datetime | None,
+) -> BatchCallRequest:
+    """Build the create request, which checks every field."""
+    from airflow_truedy.api.models import BatchCallRequest, checked
+
+    values = {
+        **fields,
+        "name": name,
+        "schedule_type": "scheduled" if moment else "immediate",
+        "extra_fields": dict(extra_fields or {}),
+    }
+    if moment:
+        values["scheduled_at"] = moment
+    if first:
+        values["contacts"] = first
+    return checked(BatchCallRequest, values)
 
 
 def check_schedule_type(schedule_type: object) -> None:
@@ -319,11 +359,10 @@ def _check_word(word: object) -> None:
         raise _invalid("tag_word", word, "must be one word of 1 to 40 characters without brackets")
 
 
-def _check_folder_and_contacts(plan: CampaignPlan) -> None:
+def _check_folder_and_contacts(fields: Mapping[str, Any], count: int, chunk_size: int) -> None:
     # How many contacts a folder brings is not known, so a part of the list that is missing could not be noticed.
     # One request is all or nothing.
-    count = plan.contacts.count if plan.contacts else 0
-    if plan.fields.get("contact_folder_id") and count > plan.chunk_size:
+    if fields.get("contact_folder_id") and count > chunk_size:
         raise _invalid("contacts", count, "must fit into one request (chunk_size) beside contact_folder_id")
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.launch import Launch
-from airflow_truedy.campaigns.schedule import UTC
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
@@ -24,7 +23,7 @@ def preview(
     client: TruedyClient,
     plan: CampaignPlan,
     store: Store | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] | None = None,
 ) -> dict[str, Any]:
     """
     Return what would be sent, as plain JSON without people.
@@ -32,11 +31,10 @@ def preview(
     :param store: where earlier attempts kept their progress; only read.
     :raises CampaignError: what the launch itself would refuse before its first write.
     """
-    existing = Launch(client, plan, store, now).look()
+    existing = Launch(client, plan, store, settle=0, now=now).look()
     is_launched = existing is not None and State.of(existing.status).may_have_called
-    at = plan.moment if is_launched or not plan.start else plan.start_at(now())
-    first = next(iter(plan.contacts.chunks(plan.chunk_size)), None) if plan.contacts else None
-    body = plan.request(first, at).body()
+    at = plan.moment if is_launched or not plan.start else plan.start_at((now or client.now)())
+    body = plan.create_request(at).body()
     body.pop("contacts", None)
     count = plan.contacts.count if plan.contacts else 0
     return {

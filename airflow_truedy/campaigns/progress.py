@@ -43,8 +43,7 @@ class Progress:
     :param may_have_called: whether the schedule step was about to be taken. If the batch call is gone after that,
         nobody knows whom it called.
     :param begun: whether a create was about to be sent, by this attempt or an earlier one.
-    :param held: whether this campaign was about to be held, or let go again, by us: a pause may then be ours although
-        its name does not say so.
+    :param paused_by_us: whether this campaign is paused by us: some servers let no name be changed to show it.
     :param generation: drafts of this campaign that were thrown away.
     """
 
@@ -59,7 +58,8 @@ class Progress:
     generation: int = 0
     begun: bool = False
     may_have_called: bool = False
-    held: bool = False
+    paused_by_us: bool = False
+    name_limit: int | None = None
 
     @classmethod
     def load(cls, store: Store, key: str, fingerprint: str) -> Progress:

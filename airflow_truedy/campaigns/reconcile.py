@@ -1,45 +1,74 @@
-"""Which batch call is the campaign's, and what it lacks: read from the server; the store says where to look."""
+"""Find out which batch call is the campaign's and what it lacks. The server is read; the store tells where to look."""
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_truedy.api.errors import NotFoundError
-from airflow_truedy.campaigns import pausing, steps
-from airflow_truedy.campaigns.errors import CampaignEndedError, PayloadChangedError
-from airflow_truedy.campaigns.lookup import find
+from airflow_truedy.campaigns import pausing
+from airflow_truedy.campaigns.errors import CampaignEndedError, DuplicateCampaignError, PayloadChangedError
+from airflow_truedy.campaigns.lookup import Matches, age, find
 from airflow_truedy.campaigns.progress import Progress, Store
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.upload import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.plan import CampaignPlan
+    from airflow_truedy.campaigns.settling import Settling
 
 log = logging.getLogger(__name__)
+
+# Twins under other keys are looked for at least so far back.
+_TWINS_SINCE = timedelta(hours=24)
+# An ended campaign counts as a twin for so long: less than a day, so that a daily one may call the same list.
+_ENDED_COUNTS_FOR = timedelta(hours=20)
+# How far the clocks of server and worker may be apart.
+_SKEW = timedelta(minutes=10)
 
 
 class Reconciler:
     """
-    Finds the batch call of a planned campaign. Writes nothing.
+    Finds the batch call of a planned campaign. Changes nothing on the server.
 
     :param client: the API.
     :param plan: what is to exist.
     :param store: where progress outlives the attempt.
+    :param settling: how long absence is doubted.
+    :param now: the clock, in UTC.
+    :param alone: whether no other worker or run can have made this campaign: absence is believed at once.
+    :param since: nothing that was made earlier can be this campaign's. ``None``: anything can.
     :ivar progress: what this attempt and earlier ones have reached.
     :ivar strays: drafts beside a started campaign, as seen last.
     """
 
-    def __init__(self, client: TruedyClient, plan: CampaignPlan, store: Store) -> None:
+    def __init__(
+        self,
+        client: TruedyClient,
+        plan: CampaignPlan,
+        store: Store,
+        settling: Settling,
+        now: Callable[[], datetime],
+        *,
+        alone: bool,
+        since: datetime | None,
+    ) -> None:
         self._client = client
         self._plan = plan
         self._store = store
+        self._settling = settling
+        self._now = now
+        self._alone = alone
+        self._since = since
         self._made_from: str | None = None
-        self._unfinished: str | None = None
+        self._paused_before: str | None = None
+        self._absence_counts_from: datetime | None = None
+        self._first_look: tuple[datetime, Matches] | None = None
         self.progress = Progress(plan.key.short, plan.fingerprint)
         self.strays: set[str] = set()
 
@@ -47,26 +76,39 @@ class Reconciler:
         """Take over what earlier attempts kept in the store."""
         self.progress = Progress.load(self._store, self._plan.key.short, self._plan.fingerprint)
         self._made_from = self.progress.fingerprint
-        # Only what was stored can tell that an attempt died while it held the campaign itself.
-        self._unfinished = self.progress.batch_call_id if self.progress.held else None
+        # Only what was stored can tell that an attempt died while the campaign was paused by it.
+        self._paused_before = self.progress.batch_call_id if self.progress.paused_by_us else None
+        if self.progress.begun or not self._alone:
+            self.doubt_absence()
         if self._made_from != self._plan.fingerprint:
-            # How far another payload had got says nothing about this one.
+            # How far another payload had got tells nothing about this one.
             self.progress.fingerprint = self._plan.fingerprint
             self.progress.sent = self.progress.accepted = 0
             self.progress.guessed = False
 
+    def doubt_absence(self) -> None:
+        """Believe only after the settle time, from now on, that there is no batch call of this campaign."""
+        self._absence_counts_from = self._now() + timedelta(seconds=self._settling.seconds)
+
+    # Which one it is
+
     def existing(self) -> BatchCall | None:
-        """Return this campaign's batch call: by the stored id, else by the tag in its name."""
+        """
+        Return this campaign's batch call: by the stored id, else by the tag in its name.
+
+        :raises CampaignEndedError: if it may have called, is over or gone, and none may take its place.
+        """
         batch = self._remembered()
         if batch is None or State.of(batch.status).ended_badly:
-            found = find(self._client, self._plan.key)
-            if self._would_be_started(found.chosen):
+            is_gone = batch is None
+            matches = self._look()
+            if self._would_be_started(matches):
                 # Not even a twin that was left over may be started once its campaign has called.
-                self.check_may_call_again(found.ended or ((batch,) if batch else ()), is_gone=batch is None)
-            if found.chosen is None:
-                self.forget_draft()
-            batch = found.chosen
-            self.strays = {draft.id for draft in found.drafts} if found.started else set()
+                self.check_may_call_again(matches.ended or ((batch,) if batch else ()), is_gone=is_gone)
+            if matches.chosen is None:
+                self.forget()
+            batch = matches.chosen
+            self.strays = {draft.id for draft in matches.drafts} if matches.started else set()
         if batch is not None:
             self.adopt(batch)
             self.progress.may_have_called |= State.of(batch.status).may_have_called
@@ -75,17 +117,58 @@ class Reconciler:
     def _remembered(self) -> BatchCall | None:
         if self.progress.batch_call_id is None:
             return None
+        # Where the schedule step was about to be taken, a draft may be an old reading.
+        was_sent = self.progress.may_have_called
         try:
-            return steps.read(self._client, self.progress.batch_call_id)
+            return self._settling.read(
+                self._client,
+                self.progress.batch_call_id,
+                lambda seen: State.of(seen.status).may_have_called or not was_sent,
+            )
         except NotFoundError:
             log.warning("Batch call %s is gone; looking for another of its key.", self.progress.batch_call_id)
             return None
 
-    def _would_be_started(self, chosen: BatchCall | None) -> bool:
-        """Whether it takes a step of ours to make ``chosen`` call, or the one that is made where there is none."""
+    def _look(self) -> Matches:
+        """Look for the tag; if there is none, as often as it takes until absence counts."""
+        matches = self._find()
+        for pause in self._settling.pauses():
+            if matches.chosen is not None or self._absence_counts_from is None:
+                break
+            left = (self._absence_counts_from - self._now()).total_seconds()
+            if left <= 0:
+                break
+            why = "so that a create that an earlier attempt or another worker sent would be seen"
+            self._settling.wait(min(pause, left), why)
+            matches = self._find()
+        return matches
+
+    def _find(self) -> Matches:
+        began = self._now()
+        since = self._since and min(self._since, began - _TWINS_SINCE) - _SKEW
+        fingerprint = None if self._plan.on_duplicate == "allow" else self._plan.fingerprint
+        matches = find(self._client, self._plan.key, since=since, fingerprint=fingerprint)
+        self._first_look = (began, matches)
+        return matches
+
+    def look_again(self, ours: BatchCall) -> Matches:
+        """Look for twins once more, only as far back as the look before, or as our own batch call's creation."""
+        if self._first_look is not None:
+            began, matches = self._first_look
+            since = matches.since(began - _SKEW)
+        else:
+            since = ours.created_at and ours.created_at - _SKEW
+        fingerprint = None if self._plan.on_duplicate == "allow" else self._plan.fingerprint
+        return find(self._client, self._plan.key, since=since, fingerprint=fingerprint)
+
+    def _would_be_started(self, matches: Matches) -> bool:
+        """Whether it takes a step of ours to make the chosen one call, or the one that is made where there is none."""
+        chosen = matches.chosen
         if chosen is None or not State.of(chosen.status).may_have_called:
             return True
-        return pausing.is_paused_by_us(self._plan.key, chosen)
+        # A twin that somebody paused beside a campaign that ended is not to call either.
+        is_paused = State.of(chosen.status) is State.PAUSED
+        return pausing.is_paused_by_us(self._plan.key, chosen) or (is_paused and bool(matches.ended))
 
     def check_may_call_again(self, ended: Sequence[BatchCall], *, is_gone: bool = False) -> None:
         """
@@ -99,7 +182,8 @@ class Reconciler:
             last = ended[-1]
             what = f"Batch call {last.id} of campaign {plan.name!r} is {last.status!r} after {last.called or 0} calls"
         elif is_gone and progress.may_have_called:
-            what = f"Batch call {progress.batch_call_id} of campaign {plan.name!r} may have called and is deleted"
+            which = f"Batch call {progress.batch_call_id}" if progress.batch_call_id else "A batch call"
+            what = f"{which} of campaign {plan.name!r} may have called and is deleted"
         else:
             return
         if plan.on_retry != "new":
@@ -108,7 +192,46 @@ class Reconciler:
                 "everybody in the list again."
             )
         log.warning("%s; another one takes its place (on_retry='new').", what)
-        progress.generation = max(progress.generation, len(ended))
+        progress.generation = max(progress.generation + is_gone, len(ended))
+        progress.may_have_called = False
+
+    def check_duplicates(self, matches: Matches | None = None, ours: BatchCall | None = None) -> None:
+        """
+        Stop, or warn, where the same people would be called twice: the same payload under another key.
+
+        :param matches: what was found. Default: what the first look found.
+        :param ours: our draft, if there is one: of two drafts the elder goes on.
+        :raises DuplicateCampaignError: naming the other batch call.
+        """
+        if matches is None:
+            matches = self._first_look[1] if self._first_look else Matches((), (), ())
+        twin = next((each for each in reversed(matches.duplicates) if self._is_duplicate(each, ours)), None)
+        if twin is None or self._plan.on_duplicate == "allow":
+            return
+        made = f", made {twin.created_at:%Y-%m-%d %H:%M} UTC" if twin.created_at else ""
+        what = (
+            f"Batch call {twin.id} ({twin.name!r}, {twin.status!r}{made}) has the same contacts, agent, start and "
+            f"other fields as campaign {self._plan.name!r}, under another campaign key: maybe another Dag run made it"
+        )
+        if self._plan.on_duplicate == "warn":
+            log.warning("%s. Going on (on_duplicate='warn').", what)
+            return
+        left = f" Draft {ours.id} stays and dials nobody." if ours else " Nothing was sent."
+        raise DuplicateCampaignError(
+            f"{what}. Not started, so that nobody is called twice.{left} on_duplicate='allow' calls them again."
+        )
+
+    def _is_duplicate(self, other: BatchCall, ours: BatchCall | None) -> bool:
+        state = State.of(other.status)
+        if state is State.DRAFT and ours is not None:
+            return age(other) < age(ours)
+        if not state.is_terminal:
+            return True
+        if state.ended_badly and other.called == 0:
+            return False
+        return other.created_at is None or self._now() - other.created_at < _ENDED_COUNTS_FOR
+
+    # What it lacks
 
     def same_payload(self, batch: BatchCall) -> bool:
         """
@@ -133,7 +256,7 @@ class Reconciler:
         )
 
     def _difference_to(self, batch: BatchCall) -> str:
-        """Say what differs as far as the server tells its side."""
+        """Tell what differs as far as the server shows its side."""
         sides = {
             "agent_id": (batch.agent_id, self._plan.fields.get("agent_id")),
             "timezone": (batch.timezone, self._plan.timezone),
@@ -150,12 +273,22 @@ class Reconciler:
             return state.is_terminal
         if pausing.is_paused_by_us(self._plan.key, batch):
             return False
-        if state is State.PAUSED and batch.id == self._unfinished:
+        if self.is_paused_by_us(batch):
             return False
         if not self._plan.start and self.progress.begun and not self.progress.launched:
-            # Started by the server at our create, which died before the campaign was held; else by a person.
+            # Started by the server at our create, which died before the campaign was paused; else by a person.
             return False
         return self.progress.launched or not self.is_incomplete(batch)
+
+    def is_paused_by_us(self, batch: BatchCall) -> bool:
+        """Whether a pause is ours: by the marker in the name, or by what this attempt or an earlier one kept."""
+        if State.of(batch.status) is not State.PAUSED:
+            return False
+        if pausing.is_paused_by_us(self._plan.key, batch):
+            return True
+        return batch.id == self._paused_before or (
+            self.progress.paused_by_us and batch.id == self.progress.batch_call_id
+        )
 
     def is_overfull_draft(self, batch: BatchCall) -> bool:
         """Whether two workers filled one draft: somebody may be in it twice, so it is built again."""
@@ -165,18 +298,20 @@ class Reconciler:
 
     def is_incomplete(self, batch: BatchCall) -> bool:
         """Whether a server that starts campaigns at the create was left with a part of the list."""
-        expected, held = self._plan.expected_contacts, batch.total_contacts
-        return expected is not None and held is not None and held < expected - self._plan.may_refuse
+        expected, count = self._plan.expected_contacts, batch.total_contacts
+        return expected is not None and count is not None and count < expected - self._plan.may_refuse
+
+    # What is kept
 
     def adopt(self, batch: BatchCall) -> None:
         """Go on with this batch call."""
         if self.progress.batch_call_id != batch.id:
-            self.forget_draft()
+            self.forget()
             self.progress.batch_call_id = batch.id
 
-    def forget_draft(self) -> None:
-        """Go on without a batch call."""
+    def forget(self) -> None:
+        """Go on without a batch call. That the campaign may have called is not forgotten."""
         progress = self.progress
         progress.batch_call_id, progress.sent, progress.accepted = None, 0, 0
         progress.in_order, progress.guessed = True, False
-        progress.launched, progress.may_have_called, progress.held = False, False, False
+        progress.launched, progress.paused_by_us = False, False

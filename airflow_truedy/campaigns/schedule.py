@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
 from pendulum.parsing import parse
 
@@ -24,8 +26,14 @@ if TYPE_CHECKING:
 
 UTC = timezone.utc
 
-#: In the zone directory, but fixed offsets: where there is daylight saving time, an hour beside the clock on the wall.
+# In the zone directory, but fixed offsets: where there is daylight saving time, an hour beside the clock on the wall.
 _FIXED = ("EST", "HST", "MST")
+# In the zone directory, but no region's: this machine's own, a rule for others, and copies that count leap seconds.
+_NO_REGION = re.compile(r"(localtime|posixrules|Factory|(right|posix)/.*)", re.IGNORECASE)
+# Airflow's ts_nodash: a UTC time without its mark.
+_TS_NODASH = re.compile(r"\d{8}T\d{6}")
+# Offsets and other zones move an instant by less than this.
+_A_DAY_OFF = timedelta(days=1)
 _MONTH_OR_WEEK = re.compile(r"\d{4}-\d{2}|\d{4}-?W\d{2}")
 _A_DAY = timedelta(days=1)
 _A_MINUTE = timedelta(minutes=1)
@@ -37,8 +45,10 @@ def zone_of(name: str) -> ZoneInfo:
     """
     Return the IANA zone ``name``.
 
-    :raises TimingError: if there is no such zone, or it is ``EST``, ``HST`` or ``MST``.
+    :raises TimingError: if there is no such zone, or it is ``EST``, ``HST``, ``MST`` or not a region's.
     """
+    if isinstance(name, str) and _NO_REGION.fullmatch(name):
+        raise TimingError(f"timezone={name!r} is not the zone of a region. Write one such as 'America/New_York'.")
     if name in _FIXED:
         raise TimingError(
             f"timezone={name!r} knows no daylight saving time, so it is no region's clock. Write the IANA zone of a "
@@ -50,6 +60,26 @@ def zone_of(name: str) -> ZoneInfo:
         raise TimingError(
             f"timezone={name!r} is not an IANA zone. Write one such as 'America/New_York' or 'UTC'."
         ) from None
+
+
+def is_same_zone(one: str, other: str) -> bool:
+    """Whether two names mean one zone, such as ``US/Eastern`` and ``America/New_York``."""
+    if one == other:
+        return True
+    first, second = _zone_data(one), _zone_data(other)
+    return first is not None and first == second
+
+
+def _zone_data(name: str) -> bytes | None:
+    """Return a zone's file: an alias is a copy of it. ``None`` for an unknown zone."""
+    try:
+        zone_of(name)
+        for folder in TZPATH:
+            if (path := Path(folder, name)).is_file():
+                return path.read_bytes()
+        return resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes()
+    except (TimingError, OSError, ModuleNotFoundError):
+        return None
 
 
 def instant_of(value: str | datetime, zone: str | None) -> datetime:
@@ -68,11 +98,13 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
     moment = _parsed(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
         raise TimingError(_unreadable(value, kind=_kind_of(moment)))
-    if moment.utcoffset() is not None:
-        try:
+    try:
+        if moment.utcoffset() is not None:
             return moment.astimezone(UTC)
-        except OverflowError:
-            raise TimingError(_unreadable(value)) from None
+        # Near year 1 or 9999 a zone's offset leads out of what Python can hold.
+        _ = (moment - _A_DAY_OFF, moment + _A_DAY_OFF)
+    except (OverflowError, ValueError, TypeError):
+        raise TimingError(_unreadable(value)) from None
     if zone is None:
         raise TimingError(f"scheduled_at={value!s} has no offset and no timezone says where it is wall time.")
     return _localised(moment, zone)
@@ -80,6 +112,11 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
 
 def _parsed(text: str) -> datetime:
     written = text.strip().upper()
+    if _TS_NODASH.fullmatch(written):
+        raise TimingError(
+            f"scheduled_at={text!s} is Airflow's ts_nodash, a UTC time without its mark. Use ts (with its offset), or "
+            "write a wall time such as '2026-03-20T09:30'."
+        )
     if _MONTH_OR_WEEK.fullmatch(re.split(r"[T ]", written)[0]):
         raise TimingError(_unreadable(text, kind="a month or week without a day"))
     try:
@@ -188,6 +225,23 @@ class CallingWindow:
         if self.opens is None or self.closes is None:
             return True
         return self.opens <= wall.time().replace(tzinfo=None) < self.closes
+
+    def closing(self, instant: datetime) -> datetime | None:
+        """
+        Return the next instant after ``instant`` at which the open window closes; ``None`` if it never does.
+
+        Where only days are stated it closes at midnight, although the next day may be one of them.
+        """
+        if self.closes is None and not self.days:
+            return None
+        day = instant.astimezone(zone_of(self.zone)).date()
+        for offset in range(_LONGEST_GAP_DAYS + 1):
+            wall = datetime.combine(day + offset * _A_DAY, self.closes or time.min)
+            ends = [wall.replace(tzinfo=zone_of(self.zone), fold=fold).astimezone(UTC) for fold in (0, 1)]
+            later = [end for end in ends if end > instant]
+            if later:
+                return min(later)
+        return None
 
     def next_opening(self, instant: datetime) -> datetime:
         """

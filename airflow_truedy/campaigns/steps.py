@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, InvalidRequestError, NotFoundError, OutcomeUnknownError
-from airflow_truedy.campaigns.errors import UnsettledError
+from airflow_truedy.campaigns.errors import CampaignEndedError, UnsettledError
+from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
@@ -23,76 +25,121 @@ log = logging.getLogger(__name__)
 _TRIES = 3
 
 
+@dataclass(frozen=True)
+class Taken:
+    """
+    A step that was taken, by this attempt or by somebody else.
+
+    :param batch: the batch call as read last.
+    :param by_us: whether a request of this attempt did it, or may have: its answer was good, or lost.
+    """
+
+    batch: BatchCall
+    by_us: bool
+
+
 def read(client: TruedyClient, batch_call_id: str) -> BatchCall:
-    """Return the batch call as the server holds it now."""
+    """Return the batch call as the server shows it now."""
     return client.send(endpoints.get_batch_call(batch_call_id))
 
 
-def schedule(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str | None) -> BatchCall:
+def schedule(
+    client: TruedyClient,
+    batch: BatchCall,
+    at: datetime | None,
+    timezone: str | None,
+    *,
+    not_after: datetime | None = None,
+    settling: Settling = PATIENT,
+) -> BatchCall:
     """
     Take the one step that starts a campaign.
 
     :param batch: the batch call, just read as ``draft``.
     :param at: the instant to start at; ``None`` starts now.
     :param timezone: zone of window and days; ``None`` sends none, so that the draft keeps its own.
+    :param not_after: the last moment at which the request may be sent.
     :return: the batch call read back.
+    :raises NotFoundError: if the server knows no such draft; nothing was started.
+    :raises CampaignEndedError: if it is gone after the request.
+    :raises TooLateError: if ``not_after`` had passed; nothing was sent.
     """
-    request = endpoints.schedule_batch_call(batch.id, scheduled_at=at, timezone=timezone)
-    return _take(client, batch, request, done=lambda state: state.may_have_called)
+    request = endpoints.schedule_batch_call(batch.id, scheduled_at=at, timezone=timezone).before(not_after)
+    return _take(client, batch, request, settling, done=lambda state: state.may_have_called).batch
 
 
-def pause(client: TruedyClient, batch: BatchCall) -> BatchCall:
+def pause(client: TruedyClient, batch: BatchCall, settling: Settling = PATIENT) -> Taken:
     """Hold all future calls; calls already placed run to their end. Does nothing if it is paused."""
-    return _take(client, batch, endpoints.pause_batch_call(batch.id), done=lambda state: state is State.PAUSED)
+    request = endpoints.pause_batch_call(batch.id)
+    return _take(client, batch, request, settling, done=lambda state: state is State.PAUSED)
 
 
-def resume(client: TruedyClient, batch: BatchCall) -> BatchCall:
+def resume(
+    client: TruedyClient, batch: BatchCall, *, not_after: datetime | None = None, settling: Settling = PATIENT
+) -> BatchCall:
     """Let a paused campaign go on. Does nothing if it is not paused."""
-    return _take(client, batch, endpoints.resume_batch_call(batch.id), done=lambda state: state is not State.PAUSED)
+    request = endpoints.resume_batch_call(batch.id).before(not_after)
+    return _take(client, batch, request, settling, done=lambda state: state is not State.PAUSED).batch
 
 
-def _take(client: TruedyClient, batch: BatchCall, request: Request[Any], *, done: Callable[[State], bool]) -> BatchCall:
+def _take(  # noqa: C901 - one story, told in one place
+    client: TruedyClient, batch: BatchCall, request: Request[Any], settling: Settling, *, done: Callable[[State], bool]
+) -> Taken:
     """
-    Send ``request`` until the state says that it is done.
+    Send ``request`` until the state shows that it is done.
 
-    It is sent again only after its answer was lost and a read shows that it had no effect.
+    It is sent again only after its answer was lost and patient reads show that it had no effect.
 
     :raises UnsettledError: if the state does not follow the answers.
     """
+
+    def is_done(seen: BatchCall) -> bool:
+        return done(State.of(seen.status))
+
+    def look() -> BatchCall:
+        try:
+            return settling.read(client, batch.id, is_done)
+        except NotFoundError as gone:
+            raise CampaignEndedError(
+                f"Batch call {batch.id} is gone after {request.operation} was sent: somebody may have deleted it. "
+                "It may have called, so no other one was made. A new Dag run makes another campaign on purpose."
+            ) from gone
+
+    by_us = False
     for _ in range(_TRIES):
-        if done(State.of(batch.status)):
-            return batch
+        if is_done(batch):
+            return Taken(batch, by_us)
+        was_answered = False
         try:
             client.send(request)
+            by_us = was_answered = True
         except OutcomeUnknownError as lost:
             log.warning("%s Reading the state before anything else is sent.", lost)
-            batch = read(client, batch.id)
-            continue
+            by_us = True
         except (InvalidRequestError, ConflictError):
-            # A twin may have done it a moment ago; only the state can tell.
-            batch = read(client, batch.id)
-            if done(State.of(batch.status)):
-                return batch
-            raise
-        batch = read(client, batch.id)
-        if not done(State.of(batch.status)):
+            # Somebody may have done it a moment ago; only the state can tell.
+            batch = look()
+            if not is_done(batch):
+                raise
+            continue
+        batch = look()
+        if was_answered and not is_done(batch):
             # Not sent again: it may still take effect. Not taken for done: nobody would be called, or stopped.
             raise UnsettledError(
-                f"{request.method} {request.path} was answered, but batch call {batch.id} is still {batch.status!r}. "
+                f"{request.operation} was answered, but batch call {batch.id} is still {batch.status!r}. "
                 "The next try reads the state and goes on."
             )
-        return batch
-    if done(State.of(batch.status)):
-        return batch
+    if is_done(batch):
+        return Taken(batch, by_us)
     raise UnsettledError(
-        f"The answer to {request.method} {request.path} was lost {_TRIES} times and batch call {batch.id} is still "
+        f"The answer to {request.operation} was lost {_TRIES} times and batch call {batch.id} is still "
         f"{batch.status!r}. Nothing more was sent; the next try reads the state and goes on."
     )
 
 
 def delete(client: TruedyClient, batch_call_ids: Collection[str]) -> set[str]:
     """
-    Delete batch calls that may be deleted (drafts and such as ended badly).
+    Delete batch calls that may be deleted: drafts, and those that ended badly.
 
     :return: the ids that are still there.
     """

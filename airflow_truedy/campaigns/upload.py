@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import OutcomeUnknownError
-from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import CountMismatchError, UnsettledError
+from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Chunk = list[dict[str, Any]]
 _TRIES = 5
 _LISTED_TO_BE_SURE = 5_000
+_WHY_WAIT = "so that contacts which are under way would be counted"
 
 
 class ContactUpload:
@@ -33,33 +34,49 @@ class ContactUpload:
 
     :param progress: how far it is; changed as it goes on.
     :param checkpoint: called before and after every request: keeps the progress, and may raise to stop.
+    :param settling: how long a count or a list is given to show what was added.
     """
 
     def __init__(
-        self, client: TruedyClient, plan: CampaignPlan, progress: Progress, checkpoint: Callable[[], None]
+        self,
+        client: TruedyClient,
+        plan: CampaignPlan,
+        progress: Progress,
+        checkpoint: Callable[[], None],
+        settling: Settling = PATIENT,
     ) -> None:
         self._client = client
         self._plan = plan
         self._progress = progress
         self._checkpoint = checkpoint
+        self._settling = settling
 
-    def fill(self, batch: BatchCall) -> None:
-        """Add every contact that ``batch`` does not hold yet."""
+    def upload(self, batch: BatchCall) -> None:
+        """Add every contact that ``batch`` does not contain yet."""
         contacts = self._plan.contacts
         if contacts is None:
             return
-        held = self._held(batch)
-        prefix = self._known_prefix(held)
-        if prefix is not None:
-            for chunk in contacts.chunks(self._plan.chunk_size, start=prefix):
+        count = self._count(batch)
+        if not self._is_in_step(count) and count < contacts.count:
+            # Maybe an earlier attempt's last chunk is under way, or counters lag.
+            count = self._settling.look_until(
+                lambda: self._count(self._settling.read(self._client, batch.id)),
+                lambda seen: self._is_in_step(seen) or seen >= contacts.count,
+                _WHY_WAIT,
+            )
+        if self._is_in_step(count) or count == 0:
+            start = self._progress.sent if count else 0
+            for chunk in contacts.chunks(self._plan.chunk_size, start=start):
                 self._add(batch.id, chunk)
-        elif held < contacts.count or (held == contacts.count > self._plan.chunk_size and self._may_doubt_counts):
-            # Also where the count is right: a zombie's chunk may stand for one that never arrived.
-            log.info("Batch call %s holds %d of %d contacts; comparing the list.", batch.id, held, contacts.count)
-            self._add_missing(batch.id, held)
+        elif count < contacts.count or (count == contacts.count > self._plan.chunk_size and self._may_doubt_counts):
+            # Also where the count is right: a zombie's chunk may have come in place of one that never arrived.
+            log.info("Batch call %s has %d of %d contacts; comparing the list.", batch.id, count, contacts.count)
+            self._settling.wait(self._settling.seconds, _WHY_WAIT)
+            self._add_missing(batch.id, count)
         while self._progress.guessed and self._may_doubt_counts:
             self._progress.guessed = False
-            self._add_missing(batch.id, self._held(steps.read(self._client, batch.id)))
+            self._settling.wait(self._settling.seconds, _WHY_WAIT)
+            self._add_missing(batch.id, self._count(self._settling.read(self._client, batch.id)))
         self._progress.sent = contacts.count
         self._checkpoint()
 
@@ -68,20 +85,17 @@ class ContactUpload:
         """
         Whether the list is short enough to be read only to be surer than the count.
 
-        A page holds 100 contacts: for a million that would be 10,000 requests, two hours and more, because of one lost
+        A page has 100 contacts: for a million that would be 10,000 requests, two hours and more, because of one lost
         answer. A right count is wrong only if a zombie adds to the same draft on a server that keeps doubles.
         """
         return self._plan.contacts is not None and self._plan.contacts.count <= _LISTED_TO_BE_SURE
 
-    def _held(self, batch: BatchCall) -> int:
+    def _count(self, batch: BatchCall) -> int:
         return count_of(self._client, batch) - len(self._plan.fields.get("contact_ids") or ())
 
-    def _known_prefix(self, held: int) -> int | None:
-        """Return how many contacts from the start are surely there, ``None`` if only a list of them can tell."""
-        if held == 0:
-            return 0
-        in_step = self._progress.in_order and held == self._progress.accepted
-        return self._progress.sent if in_step else None
+    def _is_in_step(self, count: int) -> bool:
+        """Whether what was sent from the start of the list is surely there, and nothing else."""
+        return self._progress.in_order and 0 < count == self._progress.accepted
 
     def _add(self, batch_call_id: str, chunk: Chunk) -> None:
         for _ in range(_TRIES):
@@ -106,9 +120,12 @@ class ContactUpload:
 
     def _not_added(self, batch_call_id: str, chunk: Chunk) -> Chunk:
         """After a lost answer: return the part of ``chunk`` that did not arrive, by count, else by the numbers."""
-        batch = steps.read(self._client, batch_call_id)
-        arrived = self._held(batch) - self._progress.accepted
-        if arrived == 0:
+        arrived = self._settling.look_until(
+            lambda: self._count(self._settling.read(self._client, batch_call_id)) - self._progress.accepted,
+            lambda seen: seen >= len(chunk),
+            _WHY_WAIT,
+        )
+        if arrived <= 0:
             return chunk
         missing: Chunk = []
         if arrived == len(chunk):
@@ -123,13 +140,13 @@ class ContactUpload:
         self._acknowledge(sent=len(chunk) - len(missing), accepted=arrived)
         return missing
 
-    def _add_missing(self, batch_call_id: str, held: int) -> None:
+    def _add_missing(self, batch_call_id: str, count: int) -> None:
         """Compare with the server's whole list; 28 bytes a number, so a million are some 60 MB here."""
         contacts = self._plan.contacts
         assert contacts is not None
         there = set(self._numbers(batch_call_id))
         self._progress.in_order = False
-        self._progress.accepted = held
+        self._progress.accepted = count
         missing: Chunk = []
         for chunk in contacts.chunks(self._plan.chunk_size):
             missing += [contact for contact in chunk if _digits(contact["phone_number"]) not in there]
@@ -154,33 +171,39 @@ def _digits(phone_number: str) -> int:
 
 
 def count_of(client: TruedyClient, batch: BatchCall) -> int:
-    """Return how many contacts the server holds; older answers have no counter, then the list is counted."""
+    """Return how many contacts the server counts; older answers have no counter, then the list is counted."""
     if batch.total_contacts is not None:
         return batch.total_contacts
     return sum(1 for _ in client.pages(endpoints.list_batch_call_contacts(batch.id)))
 
 
-def check_count(client: TruedyClient, plan: CampaignPlan, batch: BatchCall) -> None:
+def check_count(client: TruedyClient, plan: CampaignPlan, batch: BatchCall, settling: Settling = PATIENT) -> None:
     """
-    Compare what the server counted with what was sent.
+    Compare what the server counted with what was sent; too few are counted again, because counters may lag.
 
     :raises CountMismatchError: if they differ by more than the plan allows. The batch call is left as it is.
     """
-    held, expected = count_of(client, batch), plan.expected_contacts
+    expected = plan.expected_contacts
+    least = 1 if expected is None else expected - plan.may_refuse
+    count = count_of(client, batch)
+    if count < least:
+        count = settling.look_until(
+            lambda: count_of(client, settling.read(client, batch.id)), lambda seen: seen >= least, _WHY_WAIT
+        )
     where = f"Batch call {batch.id} ({plan.name!r})"
     is_draft = not State.of(batch.status).may_have_called
     left = "It was not started and stays a draft." if is_draft else f"It is {batch.status!r}."
     if expected is None:
-        if held == 0:
-            raise CountMismatchError(f"{where} holds no contact: is the folder empty? {left}")
+        if count == 0:
+            raise CountMismatchError(f"{where} has 0 contacts: is the folder empty? {left}")
         return
-    if held > expected:
+    if count > expected:
         raise CountMismatchError(
-            f"{where} holds {held} contacts, {expected} were sent: somebody may be in it twice. {left}"
+            f"{where} has {count} contacts, {expected} were sent: somebody may be in it twice. {left}"
             + (" The next try throws this draft away and builds it again." if is_draft else "")
         )
-    if expected - held > plan.may_refuse:
+    if count < least:
         raise CountMismatchError(
-            f"{where} holds {held} contacts, {expected} were sent: the server refused {expected - held}. {left} "
+            f"{where} has {count} contacts, {expected} were sent: the server refused {expected - count}. {left} "
             f"max_rejected allows {plan.may_refuse}; raise it to start without them."
         )

@@ -11,6 +11,7 @@ from airflow_truedy.campaigns.errors import WindowClosedError
 from airflow_truedy.campaigns.identity import DEFAULT_WORD, CampaignKey, default_key
 from airflow_truedy.campaigns.plan import (
     CampaignPlan,
+    check_start_is_in_window,
     check_timing_is_stated,
     plan_campaign,
 )
@@ -23,6 +24,7 @@ from airflow_truedy.operators.parameters import (
     Parameter,
     Parameters,
     contacts,
+    is_template,
     items,
     known,
     mapping,
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.launch import Launch
-    from airflow_truedy.campaigns.plan import OnChange, OnPast, OnRetry
+    from airflow_truedy.campaigns.plan import OnChange, OnDuplicate, OnPast, OnRetry
     from airflow_truedy.compat import TaskState
     from airflow_truedy.hooks.truedy import TruedyHook
 
@@ -81,6 +83,7 @@ _PARAMETERS = Parameters(
     Parameter("on_past", one_of("fail", "start_now", "skip")),
     Parameter("on_change", one_of("fail", "rebuild"), templated=False),
     Parameter("on_retry", one_of("attach", "new"), templated=False),
+    Parameter("on_duplicate", one_of("fail", "warn", "allow"), templated=False),
     Parameter("max_rejected", number(0)),
     # Nothing in its place would silently mean another campaign.
     Parameter("campaign_key", text, may_vanish=False),
@@ -114,10 +117,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     :param phone_rotation_strategy: ``random`` (default), ``sequential`` or ``round_robin``.
     :param schedule_type: ``immediate`` starts when the task runs; ``scheduled`` is implied by ``scheduled_at``.
     :param scheduled_at: when calls may begin: ISO 8601 text, a datetime or a template. A naive value is wall time in
-        ``timezone``, an aware one is an instant.
+        ``timezone``, an aware one is an instant. It must lie inside the calling window.
     :param timezone: IANA zone of ``scheduled_at``, window and days. No default.
-    :param start_time: daily begin of the calling window, HH:MM wall time. Required for a scheduled campaign.
-    :param end_time: daily end of the calling window, HH:MM wall time. Required for a scheduled campaign.
+    :param start_time: daily begin of the calling window, HH:MM wall time. Required, unless ``start=False``.
+    :param end_time: daily end of the calling window, HH:MM wall time. Required, unless ``start=False``.
     :param working_days: days on which calls may be placed, 1 = Monday to 7 = Sunday.
     :param max_calls_per_day: at most so many calls a day; Truedy may cap it further by billing tier.
     :param extra_fields: further fields for the API, sent as they are.
@@ -127,6 +130,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         ``fail`` (default) or ``rebuild``. A started campaign never changes.
     :param on_retry: what to do when the campaign ended ``failed`` or ``cancelled``: ``attach`` (default; fails,
         nobody is called again) or ``new`` (a new batch call with everybody in the list).
+    :param on_duplicate: what another live or recent campaign with the same payload under another key means, such as
+        that of a second click on Trigger: ``fail`` (default; nothing is sent), ``warn`` or ``allow``.
     :param max_rejected: contacts that the server may refuse: a whole number, or a share of all as a
         float from 0.0 to 1.0. Default 0.
     :param campaign_key: what makes two runs the same campaign; by default Dag id, task id, run id and map index.
@@ -180,6 +185,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         on_past: OnPast = "fail",
         on_change: OnChange = "fail",
         on_retry: OnRetry = "attach",
+        on_duplicate: OnDuplicate = "fail",
         max_rejected: float | str = 0,
         campaign_key: str | None = None,
         tag_word: str = DEFAULT_WORD,
@@ -209,6 +215,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self.on_past = on_past
         self.on_change = on_change
         self.on_retry = on_retry
+        self.on_duplicate = on_duplicate
         self.max_rejected = max_rejected
         self.campaign_key = campaign_key
         self.tag_word = tag_word
@@ -236,10 +243,13 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         zone, at = known(self.timezone), known(self.scheduled_at)
         if zone:
             zone_of(zone)
-        if at and zone:
-            instant_of(at, zone)
         days = items(known(self.working_days))
-        check_window_is_possible(text(known(self.start_time)), text(known(self.end_time)), days)
+        opens, closes = text(known(self.start_time)), text(known(self.end_time))
+        check_window_is_possible(opens, closes, days)
+        if at and zone:
+            start = instant_of(at, zone)
+            if opens and closes and not is_template(self.working_days):
+                check_start_is_in_window(start, zone, opens, closes, days)
 
     def _check_whom_to_call(self) -> None:
         sources = (self.contacts, self.contact_ids, self.contact_folder_id, self.extra_fields)
@@ -276,7 +286,17 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         key = given["campaign_key"] or default_key(
             ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
         )
-        options = ("name", "scheduled_at", "schedule_type", "extra_fields", "start", "on_past", "on_change", "on_retry")
+        options = (
+            "name",
+            "scheduled_at",
+            "schedule_type",
+            "extra_fields",
+            "start",
+            "on_past",
+            "on_change",
+            "on_retry",
+            "on_duplicate",
+        )
         return plan_campaign(
             key=CampaignKey(key, given["tag_word"] or DEFAULT_WORD),
             fields={field.name: given[field.name] for field in _API_FIELDS},
@@ -291,6 +311,11 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         if store is None:
             self.log.info("No task state store: an earlier attempt is looked up on the server.")
         return store
+
+    def _is_alone(self, context: Context) -> bool:
+        """Whether no other worker, try or run can make this campaign, so that nothing has to be waited for."""
+        is_first = context["ti"].try_number <= 1
+        return is_first and not self.campaign_key and self._store(context) is not None
 
     def _preview(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
         from airflow_truedy.campaigns.preview import preview
@@ -311,7 +336,15 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         )
         monitor_settings = self._prepare_waiting(hook, plan)
         store = LinkingStore(self._store(context), context, hook.campaign_url)
-        self._launch = Launch(hook.client, plan, store)
+        self._launch = Launch(
+            hook.client,
+            plan,
+            store,
+            settle=hook.settings.settle,
+            alone=self._is_alone(context),
+            # A campaign of this run was not made before the run was due; its start moves when it is cleared.
+            since=None if self.campaign_key else getattr(context.get("dag_run"), "run_after", None),
+        )
         try:
             batch = self._launched(hook, self._launch)
             store.link(batch.id)

@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listener = listen(app, options.host, options.port)
     except (ValueError, OSError) as error:
         return _refuse(str(error))
-    greeting = _greeting(options.host, listener.getsockname()[1], settings.api_key)
+    greeting = _greeting(options.host, listener.getsockname()[1], settings)
     serve_until_stopped(app, listener, lambda: _say(f"{greeting}\nready\n"), stop_with_stdin=options.stop_with_stdin)
     return 0
 
@@ -100,11 +100,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _greeting(host: str, port: int, api_key: str) -> str:
+def _greeting(host: str, port: int, settings: Settings) -> str:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    connection = json.dumps({"conn_type": "truedy", "password": api_key, "host": url})
+    extra = {"settle": settings.settle}
+    connection = json.dumps({"conn_type": "truedy", "password": settings.api_key, "host": url, "extra": extra})
     return (
-        f"Truedy sandbox at {url} (key {api_key}); for Airflow:"
+        f"Truedy sandbox at {url} (key {settings.api_key}); for Airflow:"
         f" export AIRFLOW_CONN_TRUEDY_DEFAULT='{connection}'"
         f" or: airflow connections add truedy_default --conn-json '{connection}'"
     )

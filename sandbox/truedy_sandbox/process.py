@@ -62,7 +62,9 @@ class SandboxProcess:
 
     def connection(self) -> str:
         """Return the Airflow connection to it, for an ``AIRFLOW_CONN_...`` variable."""
-        return json.dumps({"conn_type": "truedy", "password": self.api_key, "host": self.url})
+        # A server whose reads do not lag needs no time to settle. As text, which Airflow's REST API asks for.
+        extra = json.dumps({"settle": self.settings.settle})
+        return json.dumps({"conn_type": "truedy", "password": self.api_key, "host": self.url, "extra": extra})
 
     def __enter__(self) -> SandboxProcess:
         self.start()

@@ -131,6 +131,11 @@ class Settings:
             object.__setattr__(self, "start", self.start.replace(tzinfo=timezone.utc))
         outcome_weights(self.outcomes)
 
+    @property
+    def settle(self) -> float:
+        """Virtual seconds after which every read, list and counter shows a change."""
+        return max(self.read_lag, self.list_lag, self.counter_lag) + self.create_delay
+
     def replayed(self) -> dict[str, Any]:
         """Return the part of the settings that a state file is bound to."""
         return {name: getattr(self, name) for name in REPLAYED}

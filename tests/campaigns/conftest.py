@@ -9,6 +9,12 @@ import pytest
 from tests.support.ground import Ground
 
 
+@pytest.fixture(autouse=True)
+def _no_real_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that are given no sleep of their own wait for nothing."""
+    monkeypatch.setattr("airflow_truedy.campaigns.settling.time.sleep", lambda _: None)
+
+
 @pytest.fixture
 def make_ground() -> Iterator[Callable[..., Ground]]:
     """Make sandboxes with settings of their own."""

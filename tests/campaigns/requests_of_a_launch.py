@@ -13,6 +13,7 @@ from tests.support.plans import people
 
 LOOK = "GET /batch-calls"
 READ = "GET /batch-calls/{id}"
+AGENT_READ = "GET /agents/agt_f9447372"
 CREATE = "POST /batch-calls"
 ADD = "POST /batch-calls/{id}/contacts"
 CONTACTS = "GET /batch-calls/{id}/contacts"

@@ -12,16 +12,27 @@ from airflow_truedy.campaigns.errors import (
     CampaignError,
     CountMismatchError,
 )
-from tests.campaigns.requests_of_a_launch import A_WEEK, ADD, CREATE, LOOK, NOW, READ, SCHEDULE, MakeGround, numbers
+from tests.campaigns.requests_of_a_launch import (
+    A_WEEK,
+    ADD,
+    AGENT_READ,
+    CREATE,
+    LOOK,
+    NOW,
+    READ,
+    SCHEDULE,
+    MakeGround,
+    numbers,
+)
 from tests.support.ground import Ground, Send
 from tests.support.plans import STARTS_AT, people, plan_of
 from tests.support.stores import Memory
 
 
 class TestHappyPaths:
-    def test_a_scheduled_campaign_takes_five_requests(self, ground: Ground) -> None:
-        launched = ground.run(plan_of(3))
-        assert ground.requests == [LOOK, CREATE, LOOK, SCHEDULE, READ]
+    def test_a_scheduled_campaign_takes_seven_requests(self, ground: Ground) -> None:
+        launched = ground.run(plan_of(3), alone=True)
+        assert ground.requests == [LOOK, AGENT_READ, CREATE, LOOK, SCHEDULE, READ, LOOK]
         assert not launched.attached
         assert launched.batch.status == "scheduled"
         assert launched.batch.scheduled_at == STARTS_AT
@@ -31,8 +42,8 @@ class TestHappyPaths:
         assert (ground.only.hours.start_time, ground.only.hours.end_time) == ("09:00", "17:30")
 
     def test_chunks_are_added_one_request_each(self, ground: Ground) -> None:
-        ground.run(plan_of(7, chunk_size=3))
-        assert ground.requests == [LOOK, CREATE, ADD, ADD, LOOK, SCHEDULE, READ]
+        ground.run(plan_of(7, chunk_size=3), alone=True)
+        assert ground.requests == [LOOK, AGENT_READ, CREATE, ADD, ADD, LOOK, SCHEDULE, READ, LOOK]
         assert ground.numbers() == numbers(7)
         assert [each.contacts for each in ground.app.state.log.all if each.contacts] == [3, 3, 1]
 
@@ -42,8 +53,8 @@ class TestHappyPaths:
         assert ground.only.scheduled_at is None
 
     def test_a_draft_is_left_with_start_false(self, ground: Ground) -> None:
-        launched = ground.run(plan_of(5, start=False, chunk_size=2))
-        assert ground.requests == [LOOK, CREATE, ADD, ADD, LOOK]
+        launched = ground.run(plan_of(5, start=False, chunk_size=2), alone=True)
+        assert ground.requests == [LOOK, AGENT_READ, CREATE, ADD, ADD, LOOK]
         assert launched.batch.status == ground.only.status == "draft"
         assert ground.numbers() == numbers(5)
 
@@ -52,9 +63,9 @@ class TestHappyPaths:
             ground.app.state.world.do("create_contact", {"phone_number": number, "folder_id": None})["id"]
             for number in numbers(2)
         ]
-        ground.run(plan_of(None, contact_ids=ids))
+        ground.run(plan_of(None, contact_ids=ids), alone=True)
         assert ground.numbers() == numbers(2)
-        assert ground.requests == [LOOK, CREATE, LOOK, SCHEDULE, READ]
+        assert ground.requests == [LOOK, AGENT_READ, CREATE, LOOK, SCHEDULE, READ, LOOK]
 
     def test_contact_ids_and_chunks_come_together(self, ground: Ground) -> None:
         extra = people(2, start=90)

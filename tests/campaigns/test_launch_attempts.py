@@ -81,7 +81,7 @@ class TestStore:
         ground.heal()
         before = len(ground.requests)
         ground.run(plan_of(10, chunk_size=2), store)
-        assert ground.requests[before:] == [READ, ADD, ADD, LOOK, SCHEDULE, READ]
+        assert ground.requests[before:] == [READ, ADD, ADD, LOOK, SCHEDULE, READ, LOOK]
         assert ground.numbers() == numbers(10)
 
     def test_without_a_store_the_servers_list_tells_what_is_missing(self, ground: Ground) -> None:
@@ -91,7 +91,8 @@ class TestStore:
         ground.heal()
         before = len(ground.requests)
         ground.run(plan_of(10, chunk_size=2))
-        assert ground.requests[before:] == [LOOK, CONTACTS, ADD, ADD, LOOK, SCHEDULE, READ]
+        looks = 5 * [READ]  # An earlier try may have sent more than is counted yet.
+        assert ground.requests[before:] == [LOOK, *looks, CONTACTS, ADD, ADD, LOOK, SCHEDULE, READ, LOOK]
         assert ground.numbers() == numbers(10)
 
     def test_a_stored_id_of_another_key_is_not_used(self, ground: Ground) -> None:

@@ -20,7 +20,7 @@ class TestCounts:
             "POST", ".*/contacts", lambda *_: httpx.Response(200, json={"data": {"added_count": 0, "failed_count": 2}})
         )
         with pytest.raises(
-            CountMismatchError, match=r"holds 2 contacts, 4 were sent: the server refused 2.*max_rejected allows 0"
+            CountMismatchError, match=r"has 2 contacts, 4 were sent: the server refused 2.*max_rejected allows 0"
         ):
             ground.run(plan_of(4, chunk_size=2))
         assert ground.only.status == "draft"

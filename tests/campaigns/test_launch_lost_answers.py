@@ -10,6 +10,7 @@ from airflow_truedy.campaigns.errors import (
 )
 from tests.campaigns.requests_of_a_launch import (
     ADD,
+    AGENT_READ,
     CREATE,
     LOOK,
     PAUSE,
@@ -57,16 +58,14 @@ class TestLostAnswers:
         assert len(set(ground.keys())) == 1
 
     def test_a_create_that_the_list_does_not_show_yet_is_answered_from_the_servers_memory(self, ground: Ground) -> None:
-        hidden = iter([True, True])
-        ground.alter("GET", "/batch-calls", lambda _, send: empty_list() if next(hidden, False) else send())
+        ground.alter("GET", "/batch-calls", lambda _, send: send() if len(ground.keys()) > 1 else empty_list())
         ground.fault("lost_answer", "POST", "batch-calls$")
         ground.run(plan_of(3))
         assert ground.numbers() == numbers(3)
 
     def test_a_twin_made_by_a_server_that_ignores_keys_is_deleted(self, make_ground: MakeGround) -> None:
         ground = make_ground(ignore_idempotency_keys=True)
-        hidden = iter([True, True])
-        ground.alter("GET", "/batch-calls", lambda _, send: empty_list() if next(hidden, False) else send())
+        ground.alter("GET", "/batch-calls", lambda _, send: send() if len(ground.keys()) > 1 else empty_list())
         ground.fault("lost_answer", "POST", "batch-calls$")
         ground.run(plan_of(5, chunk_size=2))
         assert ground.only.status == "scheduled"
@@ -96,7 +95,7 @@ class TestLostAnswers:
         ground.alter("POST", "/batch-calls", refused(401, "unauthorized"))
         with pytest.raises(AuthenticationError):
             ground.run(plan_of(3))
-        assert ground.requests == [LOOK]
+        assert set(ground.requests) == {LOOK, AGENT_READ}
 
     def test_a_pause_and_a_resume_whose_answers_are_lost(self, make_ground: MakeGround) -> None:
         ground = make_ground(create_answer="scheduled")

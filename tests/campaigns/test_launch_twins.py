@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
+from airflow_truedy.campaigns.errors import CampaignEndedError
 from tests.campaigns.requests_of_a_launch import MakeGround, empty_list, numbers
 from tests.support.ground import Ground, Send
 from tests.support.plans import STARTS_AT, plan_of
@@ -56,13 +58,16 @@ class TestTwins:
             assert ground.numbers(ground.batches[-1]) == numbers(5)
             assert ground.batches[-1].status == "scheduled"
 
-    def test_a_replayed_answer_about_a_deleted_started_campaign_is_not_believed(self, make_ground: MakeGround) -> None:
+    def test_a_replayed_answer_about_a_deleted_started_campaign_makes_no_other_one(
+        self, make_ground: MakeGround
+    ) -> None:
         ground = make_ground(create_answer="scheduled")
         plan = plan_of(5)
         self._draft_of(ground, plan)
         ground.force(ground.only, "deleted")
-        assert ground.run(plan).batch.status == "scheduled"
-        assert ground.numbers() == numbers(5)
+        with pytest.raises(CampaignEndedError, match="may have called and is gone"):
+            ground.run(plan)
+        assert ground.batches == []
 
     def test_a_draft_that_a_zombie_deletes_under_our_hands_is_made_again(self, ground: Ground) -> None:
         for step in (".*/contacts", ".*/schedule"):
@@ -93,6 +98,6 @@ class TestTwins:
     def _draft_of(ground: Ground, plan: Any) -> str:
         from airflow_truedy.api import endpoints
 
-        request = plan.request(next(iter(plan.contacts.chunks(plan.chunk_size))), STARTS_AT)
+        request = plan.create_request(STARTS_AT)
         key = plan.key.idempotency_key(endpoints.create_batch_call(request).body or b"", 0)
         return str(ground.client.send(endpoints.create_batch_call(request, idempotency_key=key)).id)

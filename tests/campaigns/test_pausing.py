@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import httpx
@@ -25,31 +26,43 @@ def actions(ground: Ground) -> list[str]:
     return [request.replace("PATCH /batch-calls/{id}", "rename").rsplit("/", 1)[-1] for request in ground.writes]
 
 
-def test_a_hold_marks_before_it_pauses(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
-    assert actions(ground)[-2:] == ["rename", "pause"]
+def test_our_pause_is_marked_after_it_was_taken(ground: Ground, scheduled: BatchCall) -> None:
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
+    assert actions(ground)[-2:] == ["pause", "rename"]
     assert held.status == ground.only.status == "paused"
     assert pausing.is_paused_by_us(PLAN.key, held)
     assert MARK in ground.only.name
 
 
 def test_a_release_takes_the_mark_away_before_it_resumes(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
-    released = pausing.resume_our_pause(ground.client, PLAN.key, held)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
+    released = pausing.resume_our_pause(ground.client, held)
     assert actions(ground)[-2:] == ["rename", "resume"]
     assert released.status == "scheduled"
     assert ground.only.name == PLAN.tagged_name
 
 
-def test_a_campaign_handed_over_is_paused_like_a_persons(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
-    left = pausing.leave_to_a_person(ground.client, PLAN.key, held)
-    assert left.status == ground.only.status == "paused"
-    assert not pausing.is_paused_by_us(PLAN.key, left)
+def test_a_persons_pause_is_neither_marked_nor_ours(ground: Ground, scheduled: BatchCall) -> None:
+    ground.do("pause_batch", ground.only)
+    taken = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    assert (taken.batch.status, taken.by_us) == ("paused", False)
+    assert MARK not in ground.only.name
+
+
+def test_a_server_that_cuts_the_marker_keeps_the_tag(ground: Ground, scheduled: BatchCall) -> None:
+    def cuts(request: httpx.Request, _: Send) -> httpx.Response:
+        name = json.loads(request.read())["name"][: len(PLAN.tagged_name) + 5]
+        ground.do("update_batch", ground.only, changes={"name": name})
+        return httpx.Response(200, json={"data": {"id": scheduled.id, "name": name}})
+
+    ground.alter("PATCH", ".*", cuts)
+    taken = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    assert PLAN.key.tag_in(ground.only.name) is not None
+    assert not pausing.is_paused_by_us(PLAN.key, taken.batch)
 
 
 def test_a_pause_of_another_key_is_not_ours(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
     assert not pausing.is_paused_by_us(plan_of(3, key="other").key, held)
 
 
@@ -57,19 +70,19 @@ def test_an_active_campaign_that_may_not_be_renamed_is_marked_once_it_is_paused(
     batch = ground.run(plan_of(3, scheduled_at=None, schedule_type="immediate")).batch
     assert batch.status == "active"
     pausing.pause_with_marker(ground.client, PLAN.key, batch)
-    assert actions(ground)[-3:] == ["rename", "pause", "rename"]
+    assert actions(ground)[-2:] == ["pause", "rename"]
     assert MARK in ground.only.name
 
 
 def test_a_server_that_renames_nothing_is_paused_all_the_same(ground: Ground, scheduled: BatchCall) -> None:
     ground.alter("PATCH", ".*", refused())
-    assert pausing.pause_with_marker(ground.client, PLAN.key, scheduled).status == "paused"
+    assert pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch.status == "paused"
     assert MARK not in ground.only.name
 
 
 def test_a_lost_answer_to_the_rename_does_not_stop_the_hold(ground: Ground, scheduled: BatchCall) -> None:
     ground.fault("lost_answer", "PATCH", "batch-calls")
-    assert pausing.pause_with_marker(ground.client, PLAN.key, scheduled).status == "paused"
+    assert pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch.status == "paused"
     assert MARK in ground.only.name
 
 
@@ -88,57 +101,43 @@ def test_a_finished_campaign_cannot_be_held(ground: Ground, scheduled: BatchCall
         pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
 
 
-def test_a_mark_taken_away_between_mark_and_pause_is_set_again(ground: Ground, scheduled: BatchCall) -> None:
-    """A cleared task's next try may run in the middle of its kill handler."""
-
-    def after_the_next_try(_: httpx.Request, send: Send) -> httpx.Response:
-        ground.heal()
-        ground.run(PLAN)
-        return send()
-
-    ground.alter("POST", ".*/pause", after_the_next_try)
-    pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
-    assert (ground.only.status, MARK in ground.only.name) == ("paused", True)
-    assert ground.run(PLAN).batch.status == "scheduled"
-
-
 def test_a_release_resumes_what_the_kill_handler_paused_a_moment_ago(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
     # As it was read between the handler's mark and its pause.
     seen = held.model_copy(update={"status": "scheduled"})
-    assert pausing.resume_our_pause(ground.client, PLAN.key, seen).status == ground.only.status == "scheduled"
+    assert pausing.resume_our_pause(ground.client, seen).status == ground.only.status == "scheduled"
 
 
 @pytest.mark.parametrize("kind", ["drop", "lost_answer"])
 def test_one_lost_rename_leaves_no_mark_behind(ground: Ground, scheduled: BatchCall, kind: str) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
     ground.fault(kind, "PATCH", "batch-calls")
-    assert pausing.resume_our_pause(ground.client, PLAN.key, held).status == "scheduled"
+    assert pausing.resume_our_pause(ground.client, held).status == "scheduled"
     assert ground.only.name == PLAN.tagged_name
 
 
 def test_a_release_of_which_nothing_is_lost_reads_once_between_rename_and_resume(
     ground: Ground, scheduled: BatchCall
 ) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
     before = len(ground.requests)
-    pausing.resume_our_pause(ground.client, PLAN.key, held)
+    pausing.resume_our_pause(ground.client, held)
     assert [each.split()[0] for each in ground.requests[before:]] == ["PATCH", "GET", "POST", "GET"]
 
 
 def test_a_mark_that_cannot_be_taken_away_is_told_with_what_to_do(
     ground: Ground, scheduled: BatchCall, caplog: pytest.LogCaptureFixture
 ) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
     ground.alter("PATCH", ".*", refused())
     with caplog.at_level(logging.WARNING):
-        assert pausing.resume_our_pause(ground.client, PLAN.key, held).status == "scheduled"
+        assert pausing.resume_our_pause(ground.client, held).status == "scheduled"
     assert f"{scheduled.id} ({held.name!r}) keeps the words" in caplog.text
     assert "dashboard" in caplog.text
 
 
 def test_what_is_held_for_good_is_resumed_by_no_attempt(ground: Ground, scheduled: BatchCall) -> None:
-    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled)
+    held = pausing.pause_with_marker(ground.client, PLAN.key, scheduled).batch
     kept = pausing.pause_like_a_person(ground.client, held)
     assert (kept.status, kept.name) == ("paused", PLAN.tagged_name)
     assert ground.run(PLAN).batch.status == "paused"

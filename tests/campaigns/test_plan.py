@@ -45,6 +45,9 @@ class TestNoSilentDefault:
             ({"scheduled_at": START, "timezone": "UTC"}, "daily calling window"),
             ({"scheduled_at": START, "timezone": "UTC", "start_time": "09:00"}, "daily calling window"),
             ({"scheduled_at": START, "timezone": "UTC", "end_time": "09:00"}, "daily calling window"),
+            ({"schedule_type": "immediate"}, "needs a zone and a daily calling window"),
+            ({"schedule_type": "immediate", "timezone": "UTC"}, "daily calling window"),
+            ({"schedule_type": "immediate", "timezone": "UTC", "start_time": "09:00"}, "daily calling window"),
         ],
     )
     def test_what_is_left_out_is_asked_for(self, stated: dict[str, Any], asks_for: str) -> None:
@@ -54,10 +57,8 @@ class TestNoSilentDefault:
     @pytest.mark.parametrize(
         "stated",
         [
-            {"schedule_type": "immediate"},
             {"schedule_type": "immediate", "start": False},
             {"start": False},
-            {"schedule_type": "immediate", "timezone": "UTC"},
             {"schedule_type": "immediate", **WINDOW, "working_days": [1]},
             {"scheduled_at": START, **WINDOW},
             {"scheduled_at": START, "schedule_type": "scheduled", **WINDOW},
@@ -78,8 +79,8 @@ class TestNoSilentDefault:
         assert given_["timezone"] or not any(given_[name] for name in clocks)
 
     def test_every_enum_and_the_zone_are_sent_explicitly(self) -> None:
-        body = plan_of(2, scheduled_at=None, schedule_type="immediate", timezone=None, start_time=None, end_time=None)
-        sent = body.request(people(2), None).body()
+        body = plan_of(2, scheduled_at=None, start=False, timezone=None, start_time=None, end_time=None)
+        sent = body.create_request(None).body()
         assert sent["phone_rotation_strategy"] == "random"
         assert sent["contact_source"] == "manual"
         assert sent["schedule_type"] == "immediate"
@@ -87,14 +88,14 @@ class TestNoSilentDefault:
         assert "scheduled_at" not in sent
 
     def test_a_scheduled_campaign_sends_its_moment_in_utc(self) -> None:
-        sent = plan_of(2).request(people(2), STARTS_AT).body()
+        sent = plan_of(2).create_request(STARTS_AT).body()
         assert sent["schedule_type"] == "scheduled"
         assert sent["scheduled_at"] == "2026-06-02T14:00:00Z"
         assert sent["timezone"] == "America/New_York"
 
     def test_a_folder_is_stated_as_the_source(self) -> None:
         plan = plan_of(None, contact_folder_id="folder_abc123")
-        assert plan.request(None, STARTS_AT).body()["contact_source"] == "folder"
+        assert plan.create_request(STARTS_AT).body()["contact_source"] == "folder"
 
 
 class TestWhatIsRefusedBeforeAnyRequest:
@@ -146,7 +147,7 @@ class TestWhatIsRefusedBeforeAnyRequest:
 
     def test_an_extra_field_goes_over_the_wire_as_it_is(self) -> None:
         plan = plan_of(extra_fields={"retry_failed": True})
-        assert plan.request(people(1), STARTS_AT).body()["retry_failed"] is True
+        assert plan.create_request(STARTS_AT).body()["retry_failed"] is True
 
 
 class TestOnPast:
@@ -179,10 +180,38 @@ class TestOnPast:
             with pytest.raises(TimingError, match="outside its calling window"):
                 plan.start_at(moment)
 
-    def test_an_immediate_start_without_a_window_starts_at_any_time(self) -> None:
-        plan = plan_of(scheduled_at=None, schedule_type="immediate", timezone=None, start_time=None, end_time=None)
+    def test_an_immediate_start_at_any_hour_is_stated(self) -> None:
+        plan = plan_of(scheduled_at=None, schedule_type="immediate", start_time="00:00", end_time="23:59")
         for hour in range(24):
             assert plan.start_at(MONDAY + timedelta(hours=hour)) is None
+
+
+class TestStartInTheWindow:
+    @pytest.mark.parametrize(
+        "start",
+        [
+            {"scheduled_at": "2026-06-02T09:30+00:00"},
+            {"scheduled_at": "2026-06-02T02:00"},
+            {"scheduled_at": "2026-06-02T08:59:59"},
+            {"scheduled_at": "2026-06-02T17:30"},
+            {"scheduled_at": "2026-06-07T10:00", "working_days": [1, 2, 3, 4, 5]},
+        ],
+    )
+    def test_a_start_outside_window_or_days_is_refused_with_the_next_opening(self, start: dict[str, Any]) -> None:
+        with pytest.raises(TimingError, match=r"outside the calling window.*such as '2026-06-0[238]T09:00'"):
+            plan_of(**start)
+
+    @pytest.mark.parametrize("start", ["2026-06-02T09:00", "2026-06-02T17:29:59", "2026-06-07T10:00"])
+    def test_a_start_inside_is_taken(self, start: str) -> None:
+        assert plan_of(scheduled_at=start).moment is not None
+
+    def test_a_draft_without_a_window_may_name_any_start(self) -> None:
+        assert plan_of(scheduled_at="2026-06-02T02:00", start=False, start_time=None, end_time=None).moment
+
+    def test_a_request_that_starts_calls_has_a_last_moment(self) -> None:
+        plan = plan_of(scheduled_at=None, schedule_type="immediate")
+        assert plan.not_after(None, MONDAY) == MONDAY.replace(hour=21, minute=30)
+        assert plan_of().not_after(STARTS_AT, MONDAY) == STARTS_AT
 
 
 class TestFingerprint:
@@ -240,7 +269,7 @@ class TestFingerprint:
         program = (
             "from tests.support.plans import plan_of; "
             "p = plan_of(phone_number_ids={'num_1', 'num_2', 'num_3', 'num_4'}); "
-            "print(p.fingerprint, p.request([{'phone_number': '+12125550100'}], None).to_json())"
+            "print(p.fingerprint, p.create_request(None).to_json())"
         )
         prints = {
             subprocess.run(
@@ -308,13 +337,13 @@ ROWS: list[tuple[str, Any, Any, str]] = [
     ("timezone", "America/New_York", "New York", "IANA"),
     ("start_time", "09:00", "99:99", "HH:MM"),
     ("end_time", "17:30", "08:59", "after start_time"),
-    ("working_days", [1, 2, 3, 4, 5], [0, 8], "at least 1|at most 7"),
+    ("working_days", [1, 2, 3, 4, 5], [0, 8], "from 1 .* to 7"),
 ]
 
 
 @pytest.mark.parametrize(("field", "good", "bad", "rule"), ROWS, ids=[row[0] for row in ROWS])
 def test_a_good_value_of_each_field_is_sent(field: str, good: Any, bad: Any, rule: str) -> None:
-    sent = plan_of(**{field: good}).request(people(1), STARTS_AT).body()
+    sent = plan_of(**{field: good}).create_request(STARTS_AT).body()
     if field == "name":
         assert sent["name"].startswith(good)
     else:

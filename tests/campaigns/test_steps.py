@@ -36,7 +36,8 @@ def test_what_is_done_already_is_not_sent(ground: Ground, scheduled: BatchCall) 
     steps.schedule(ground.client, scheduled, STARTS_AT, "America/New_York")
     steps.resume(ground.client, scheduled)
     paused = steps.pause(ground.client, scheduled)
-    steps.pause(ground.client, paused)
+    again = steps.pause(ground.client, paused.batch)
+    assert (paused.by_us, again.by_us) == (True, False)
     assert (sent(ground, "schedule"), sent(ground, "pause"), sent(ground, "resume")) == (1, 1, 0)
 
 
@@ -75,7 +76,7 @@ def test_too_many_lost_answers_end_the_attempt(ground: Ground, draft: BatchCall)
 
 @pytest.mark.parametrize("action", ["pause", "resume"])
 def test_an_action_without_effect_is_no_success(ground: Ground, scheduled: BatchCall, action: str) -> None:
-    batch = scheduled if action == "pause" else steps.pause(ground.client, scheduled)
+    batch = scheduled if action == "pause" else steps.pause(ground.client, scheduled).batch
     ground.alter("POST", f".*/{action}", lambda *_: httpx.Response(204))
     with pytest.raises(UnsettledError, match=action):
         getattr(steps, action)(ground.client, batch)

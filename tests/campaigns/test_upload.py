@@ -136,7 +136,7 @@ def test_a_server_that_drops_bad_contacts_is_not_asked_for_them_for_ever(ground:
         return httpx.Response(200, json={"data": {"added_count": added["added_count"], "failed_count": 1}})
 
     ground.alter("POST", ".*/contacts", dropping)
-    with pytest.raises(CountMismatchError, match="holds 9 contacts, 10 were sent"):
+    with pytest.raises(CountMismatchError, match="has 9 contacts, 10 were sent"):
         ground.run(plan_of(10, chunk_size=3))
     assert asked == [3, 3, 1]
     ground.run(plan_of(10, chunk_size=3, max_rejected=1))

@@ -45,7 +45,7 @@ class Scene:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        start: dict[str, Any] = {"schedule_type": "immediate"}
+        start: dict[str, Any] = {"schedule_type": "immediate", "start_time": "00:00", "end_time": "23:59"}
         if not self.immediate:
             moment = datetime.now(timezone.utc) + timedelta(days=30)
             start = {
@@ -75,7 +75,10 @@ class Ground:
         self.sandbox = sandbox
         self._scene = scene
         folder.mkdir(parents=True, exist_ok=True)
-        connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 0}}
+        connection = {
+            **json.loads(sandbox.connection()),
+            "extra": {"requests_per_minute": 0, "settle": sandbox.settings.settle},
+        }
         self._job = child.Job(
             connection=json.dumps(connection),
             parameters=scene.parameters,

@@ -13,6 +13,7 @@ from typing import Any
 import greenlet
 import httpx
 from fastapi import FastAPI
+from truedy_sandbox.clock import VirtualClock
 
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.api.errors import TruedyError
@@ -108,26 +109,39 @@ class _Stepped(httpx.BaseTransport):
 
 class Attempt:
     """
-    One attempt at a launch.
+    One attempt at a launch. It stops before each request and at each wait; virtual time moves when a wait ends.
 
+    :param clock: the sandbox's virtual clock.
+    :param alone: as the launch takes it.
     :ivar result: what came of it once :attr:`is_over`: a launched campaign, an error, or ``None`` if it was killed.
+    :ivar requests: how many requests it made.
     """
 
     def __init__(
-        self, server: Server, plan: CampaignPlan, store: Store | None, now: Callable[[], Any], api_key: str
+        self,
+        server: Server,
+        plan: CampaignPlan,
+        store: Store | None,
+        clock: VirtualClock,
+        api_key: str,
+        *,
+        alone: bool = False,
     ) -> None:
         self.result: Launched | Exception | None = None
         self.requests = 0
+        self._clock = clock
         client = TruedyClient(
             api_key,
             BASE_URL,
             transport=_Stepped(server),
             requests_per_minute=0,
-            sleep=lambda _: None,
+            sleep=_wait,
+            clock=clock.now,
         )
-        self._launch = Launch(client, plan, store, now)
+        self._launch = Launch(client, plan, store, sleep=_wait, alone=alone)
         self._greenlet = greenlet.greenlet(self._run)
-        self._greenlet.switch()
+        self._wakes_at: float | None = None
+        self._switch(None)
 
     def _run(self) -> None:
         try:
@@ -137,20 +151,32 @@ class Attempt:
         except KilledError:
             self.result = None
 
+    def _switch(self, fate: Fate | None) -> None:
+        stopped_at = self._greenlet.switch(fate) if fate else self._greenlet.switch()
+        self._wakes_at = self._clock.now() + stopped_at if isinstance(stopped_at, (int, float)) else None
+
     @property
     def is_over(self) -> bool:
         return bool(self._greenlet.dead)
 
     def step(self, fate: Fate = goes_through) -> None:
-        """Let one request meet its fate and go on to the next one or to the end."""
-        self.requests += 1
-        self._greenlet.switch(fate)
+        """Let the next request meet its fate, after the waits before it, and go on to the next one or to the end."""
+        while self._wakes_at is not None and not self.is_over:
+            self._clock.change(to=max(self._clock.now(), self._wakes_at))
+            self._switch(None)
+        if not self.is_over:
+            self.requests += 1
+            self._switch(fate)
 
     def finish(self) -> Launched | Exception | None:
         """Let it run to its end undisturbed."""
         while not self.is_over:
             self.step()
         return self.result
+
+
+def _wait(seconds: float) -> None:
+    greenlet.getcurrent().parent.switch(seconds)
 
 
 class StaleAttemptError(Exception):

@@ -44,14 +44,15 @@ class Drill:
     """One campaign on one fresh server."""
 
     def __init__(self, dialect: dict[str, Any], *, with_store: bool) -> None:
-        app = create_app(Settings(rate_limit=0, speed=0, **dialect), clock=VirtualClock(NOW, speed=0), state_file=None)
+        self._clock = VirtualClock(NOW, speed=0)
+        app = create_app(Settings(rate_limit=0, speed=0, **dialect), clock=self._clock, state_file=None)
         self.server = Server(app)
         self._world = app.state.world
         self._plan = plan_for(CONTACTS, CHUNK)
         self._store = FencedStore([None]) if with_store else None
 
     def begin(self) -> Attempt:
-        return Attempt(self.server, self._plan, self._store, lambda: NOW, "truedy_sandbox_key")
+        return Attempt(self.server, self._plan, self._store, self._clock, "truedy_sandbox_key")
 
     def check(self) -> None:
         batches = [
@@ -119,7 +120,7 @@ def test_a_server_restarted_at_any_request_leaves_one_campaign(tmp_path: Path, a
         with TruedyClient(
             sandbox.api_key, sandbox.base_url, transport=transport, requests_per_minute=0, sleep=lambda _: None
         ) as client:
-            result = Launch(client, plan_for(CONTACTS, CHUNK), NoStore(), lambda: NOW).run()
+            result = Launch(client, plan_for(CONTACTS, CHUNK), NoStore(), now=lambda: NOW, sleep=lambda _: None).run()
         assert isinstance(result, Launched)
         return transport.count
 

@@ -39,6 +39,9 @@ def launch(contacts: Any) -> CreateBatchCallOperator:
         agent_id="agt_f9447372",
         contacts=contacts,
         schedule_type="immediate",
+        timezone="UTC",
+        start_time="00:00",
+        end_time="23:59",
         outlets=[ASSET],
     )
 

@@ -34,7 +34,7 @@ SOON = (datetime.now(UTC) + timedelta(days=30)).replace(hour=15, minute=0, secon
 START = SOON.strftime("%Y-%m-%dT10:00")
 WINDOW = {"timezone": "Etc/GMT+5", "start_time": "09:00", "end_time": "17:30"}
 SCHEDULED: dict[str, Any] = {"scheduled_at": START, **WINDOW}
-NOW: dict[str, Any] = {"schedule_type": "immediate"}
+NOW: dict[str, Any] = {"schedule_type": "immediate", "timezone": "UTC", "start_time": "00:00", "end_time": "23:59"}
 
 
 def operator(**parameters: Any) -> CreateBatchCallOperator:
@@ -85,8 +85,9 @@ class TestWhileTheDagIsParsed:
             ({"scheduled_at": "{{ ds }}T09:00", "timezone": "{{ zone }}"}, "start_time"),
             ({}, "When does the campaign start"),
             ({"schedule_type": "scheduled"}, "scheduled_at"),
-            ({**NOW, "working_days": [1]}, "timezone"),
-            ({**NOW, "start_time": "{{ x }}", "end_time": "17:00"}, "timezone"),
+            ({**NOW, "timezone": None, "working_days": [1]}, "timezone"),
+            ({**NOW, "timezone": None, "start_time": "{{ x }}", "end_time": "17:00"}, "timezone"),
+            ({"schedule_type": "immediate"}, "start_time"),
             ({**SCHEDULED, "timezone": "New York"}, "IANA"),
             ({**SCHEDULED, "timezone": "America/New_York", "scheduled_at": "2026-03-08T02:30"}, "does not exist"),
             ({**SCHEDULED, "timezone": "America/New_York", "scheduled_at": "2026-11-01T01:30"}, "happens twice"),
@@ -131,13 +132,19 @@ class TestWhileTheDagIsParsed:
         with pytest.raises(InvalidPayloadError, match=said):
             operator(**parameters)
 
+    @pytest.mark.parametrize("hour", ["02:00", "08:59", "17:30", "20:00"])
+    def test_a_start_outside_its_window_is_an_error(self, hour: str) -> None:
+        with pytest.raises(TimingError, match="outside the calling window"):
+            operator(scheduled_at=f"{START[:10]}T{hour}")
+        operator(scheduled_at=f"{START[:10]}T{hour}", end_time="{{ params.closes }}")
+
     @pytest.mark.parametrize(
         "parameters",
         [
             NOW,
             {**SCHEDULED, "start_time": "{{ params.opens }}", "working_days": ["{{ params.day }}"]},
-            {**SCHEDULED, "working_days": {1, 2}},
-            {**SCHEDULED, "working_days": "1, 2"},
+            {**SCHEDULED, "working_days": {1, 2, 5}},
+            {**SCHEDULED, "working_days": "1, 2, 5"},
             {"start": False},
             {"start": "{{ params.start }}"},
             SCHEDULED,
@@ -264,8 +271,8 @@ class TestExecute:
         ],
     )
     def test_a_task_instance_is_one_campaign(self, ground: Ground, other: dict[str, Any], same: bool) -> None:
-        execute(operator())
-        execute(operator(), **other)
+        execute(operator(on_duplicate="allow"))
+        execute(operator(on_duplicate="allow"), **other)
         assert (len(ground.batches) == 1) == same
 
     def test_a_campaign_key_joins_what_the_task_instances_would_part(self, ground: Ground) -> None:
@@ -299,19 +306,11 @@ class TestExecute:
         assert "Person" not in told
         assert "2125550" not in told
 
-    @pytest.mark.parametrize(("hour", "warns"), [("10:00", False), ("20:00", True)])
-    def test_a_start_outside_the_calling_window_is_told(
-        self,
-        ground: Ground,
-        caplog: pytest.LogCaptureFixture,
-        capfd: pytest.CaptureFixture[str],
-        hour: str,
-        warns: bool,
-    ) -> None:
-        caplog.set_level(logging.INFO)
-        execute(operator(scheduled_at=f"{START[:10]}T{hour}"))
-        told = caplog.text + capfd.readouterr().out
-        assert ("outside the calling window" in told) is warns
+    def test_a_second_run_with_the_same_people_and_start_is_stopped(self, ground: Ground) -> None:
+        execute(operator())
+        with pytest.raises(AirflowFailException, match=r"DuplicateCampaignError.*same contacts"):
+            execute(operator(), run_id="second click")
+        assert len(ground.batches) == 1
 
     def test_a_kill_stops_the_launch_before_its_next_step(
         self, ground: Ground, monkeypatch: pytest.MonkeyPatch

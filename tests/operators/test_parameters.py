@@ -45,7 +45,14 @@ PEOPLE: list[dict[str, Any]] = [
     {"phone_number": "+12125550101", "custom_fields": {"plan": "Beeblebrox"}},
 ]
 SECRETS = ("2125550100", "Zaphod", "zaphod@", "2125550101", "Beeblebrox")
-REQUIRED: dict[str, Any] = {"name": "Renewals", "agent_id": "agt_f9447372", "schedule_type": "immediate"}
+REQUIRED: dict[str, Any] = {
+    "name": "Renewals",
+    "agent_id": "agt_f9447372",
+    "schedule_type": "immediate",
+    "timezone": "UTC",
+    "start_time": "00:00",
+    "end_time": "23:59",
+}
 
 
 @contextmanager
@@ -425,6 +432,7 @@ class TestNobodyShows:
             "from airflow_truedy.operators.batch_calls import CreateBatchCallOperator\n"
             "with DAG('d', schedule=None):\n"
             f"    CreateBatchCallOperator(task_id='t', name='n', agent_id='a', schedule_type='immediate', "
+            "timezone='UTC', start_time='00:00', end_time='23:59', "
             f"contacts={name!r})\n"
         )
         bag = DagBag(tmp_path)
@@ -472,9 +480,24 @@ class TestMapped:
     def test_partial_and_expand_hide_people_in_the_serialised_dag(self) -> None:
         with a_dag() as dag:
             of = CreateBatchCallOperator.partial
-            of(task_id="a", contacts=PEOPLE, agent_id="a", schedule_type="immediate").expand(name=["x", "y"])
+            of(
+                task_id="a",
+                contacts=PEOPLE,
+                agent_id="a",
+                schedule_type="immediate",
+                timezone="UTC",
+                start_time="00:00",
+                end_time="23:59",
+            ).expand(name=["x", "y"])
             of(task_id="b", **REQUIRED).expand(contacts=[PEOPLE, PEOPLE[:1]])
-            of(task_id="c", agent_id="a", schedule_type="immediate").expand_kwargs([{"name": "x", "contacts": PEOPLE}])
+            of(
+                task_id="c",
+                agent_id="a",
+                schedule_type="immediate",
+                timezone="UTC",
+                start_time="00:00",
+                end_time="23:59",
+            ).expand_kwargs([{"name": "x", "contacts": PEOPLE}])
         assert len(dag.tasks) == 3
         assert shows_somebody(stored(dag)) == []
         assert shows_somebody(repr(dag.tasks)) == []
@@ -487,6 +510,9 @@ class TestMapped:
                 task_id="t",
                 agent_id="a",
                 schedule_type="immediate",
+                timezone="UTC",
+                start_time="00:00",
+                end_time="23:59",
                 **({"contacts": people} if how == "partial" else {}),
             )
             operator = (

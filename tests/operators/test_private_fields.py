@@ -44,7 +44,12 @@ FORMS: dict[str, dict[str, Any]] = {
 NEEDED: dict[str, dict[str, Any]] = {
     "ImportContactsOperator": {"folder": "spring"},
     "BatchCallResultsOperator": {"to": "results.jsonl", "settle_time": 0},
-    "CreateBatchCallOperator": {"schedule_type": "immediate"},
+    "CreateBatchCallOperator": {
+        "schedule_type": "immediate",
+        "timezone": "UTC",
+        "start_time": "00:00",
+        "end_time": "23:59",
+    },
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,9 @@ class Answers:
     def __init__(self, *readings: Any) -> None:
         self.readings = list(readings)
         self.sent: list[str] = []
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc)
 
     def send(self, call: Any) -> Any:
         self.sent.append(call.operation)

@@ -19,6 +19,7 @@ from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.campaigns.plan import CampaignPlan
 from airflow_truedy.campaigns.progress import Store
+from airflow_truedy.campaigns.settling import Settling
 from tests.support.plans import MONDAY, UTC
 
 Send = Callable[[], httpx.Response]
@@ -42,12 +43,14 @@ class Ground:
         self._rules: list[tuple[str, str, Rule]] = []
 
     def __enter__(self) -> Ground:
+        self.transport = _Altered(self.app, self._rules)
         self.client = TruedyClient(
             self.app.state.world.settings.api_key,
             f"http://127.0.0.1{_PREFIX}",
             requests_per_minute=None,
-            sleep=lambda _: None,
-            transport=_Altered(self.app, self._rules),
+            sleep=self.advance,
+            clock=lambda: self.clock.now(),
+            transport=self.transport,
         )
         return self
 
@@ -60,11 +63,16 @@ class Ground:
     def advance(self, seconds: float) -> None:
         self.clock.change(to=self.clock.now() + seconds)
 
-    def launch(self, plan: CampaignPlan, store: Store | None = None) -> Launch:
-        return Launch(self.client, plan, store, now=self.now)
+    def launch(self, plan: CampaignPlan, store: Store | None = None, **options: Any) -> Launch:
+        return Launch(self.client, plan, store, now=self.now, sleep=self.advance, **options)
 
-    def run(self, plan: CampaignPlan, store: Store | None = None) -> Launched:
-        return self.launch(plan, store).run()
+    def run(self, plan: CampaignPlan, store: Store | None = None, **options: Any) -> Launched:
+        return self.launch(plan, store, **options).run()
+
+    @property
+    def settling(self) -> Settling:
+        """Waits in virtual time."""
+        return Settling(sleep=self.advance)
 
     def fault(self, kind: str, method: str, path: str, *, after: int = 0, times: int | None = 1) -> None:
         """Let a fault strike; see the sandbox's FaultRequest."""

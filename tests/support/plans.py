@@ -10,6 +10,7 @@ from airflow_truedy.campaigns.plan import CampaignPlan, plan_campaign
 from airflow_truedy.contacts.lists import ContactList
 
 AGENT = "agt_f9447372"
+KEY = "dag/task/run"
 UTC = timezone.utc
 MONDAY = datetime(2026, 6, 1, 13, 0, tzinfo=UTC)
 # Wall time in New York, in the window, a day ahead of MONDAY.
@@ -26,11 +27,10 @@ def people(count: int, start: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def plan_of(
-    contacts: int | list[dict[str, Any]] | None = 3, *, key: str = "dag/task/run", **changes: Any
-) -> CampaignPlan:
+def plan_of(contacts: int | list[dict[str, Any]] | None = 3, *, key: str = KEY, **changes: Any) -> CampaignPlan:
     """A campaign that is scheduled for Tuesday at ten in New York, but for ``changes``."""
-    options: dict[str, Any] = {"scheduled_at": START}
+    # The same people under another key on purpose.
+    options: dict[str, Any] = {"scheduled_at": START, "on_duplicate": "fail" if key == KEY else "allow"}
     fields: dict[str, Any] = {"agent_id": AGENT, **WINDOW}
     for name, value in changes.items():
         (options if name in _OPTIONS else fields)[name] = value
@@ -54,6 +54,7 @@ _OPTIONS = {
     "on_past",
     "on_change",
     "on_retry",
+    "on_duplicate",
     "chunk_size",
     "max_rejected",
 }
