@@ -26,7 +26,6 @@ from airflow_truedy.operators.parameters import (
     contacts,
     is_template,
     items,
-    known,
     mapping,
     moment,
     naming_task,
@@ -240,11 +239,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             end_time=self.end_time,
             working_days=self.working_days,
         )
-        zone, at = known(self.timezone), known(self.scheduled_at)
+        names = ("timezone", "scheduled_at", "start_time", "end_time", "working_days")
+        zone, at, opens, closes, days = (self._stated.known[name] for name in names)
         if zone:
             zone_of(zone)
-        days = items(known(self.working_days))
-        opens, closes = text(known(self.start_time)), text(known(self.end_time))
         check_window_is_possible(opens, closes, days)
         if at and zone:
             start = instant_of(at, zone)
@@ -312,11 +310,6 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             self.log.info("No task state store: an earlier attempt is looked up on the server.")
         return store
 
-    def _is_alone(self, context: Context) -> bool:
-        """Whether no other worker, try or run can make this campaign, so that nothing has to be waited for."""
-        is_first = context["ti"].try_number <= 1
-        return is_first and not self.campaign_key and self._store(context) is not None
-
     def _preview(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
         from airflow_truedy.campaigns.preview import preview
 
@@ -335,13 +328,15 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             hook.client.base_url,
         )
         monitor_settings = self._prepare_waiting(hook, plan)
-        store = LinkingStore(self._store(context), context, hook.campaign_url)
+        kept = self._store(context)
+        store = LinkingStore(kept, context, hook.campaign_url)
         self._launch = Launch(
             hook.client,
             plan,
             store,
             settle=hook.settings.settle,
-            alone=self._is_alone(context),
+            # No other worker, try or run can make this campaign, so nothing has to be waited for.
+            alone=context["ti"].try_number <= 1 and not self.campaign_key and kept is not None,
             # A campaign of this run was not made before the run was due; its start moves when it is cleared.
             since=None if self.campaign_key else getattr(context.get("dag_run"), "run_after", None),
         )

@@ -191,11 +191,6 @@ def naming_task(operator: Any) -> Iterator[None]:
         raise InvalidPayloadError(f"task {operator.task_id!r}", problems=error.problems) from None
 
 
-def known(value: Any) -> Any:
-    """Return a parameter as far as it is known while the Dag is parsed; ``None`` for a template."""
-    return None if is_template(value) else value
-
-
 # Kinds.
 
 
