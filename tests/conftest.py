@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import settings
 
 # Before anything imports Airflow, which reads all of this once.
@@ -33,6 +34,13 @@ settings.load_profile("truedy")
 def requests_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check every request that any test sends to the API against the models."""
     checked_requests.install(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def memory_is_empty() -> None:
+    """Forget what another test has left in fsspec's file system in memory, which the whole process shares."""
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture
