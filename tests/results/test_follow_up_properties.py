@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_truedy.contacts.lists import ContactList
@@ -31,8 +31,8 @@ WRITINGS = [
 
 
 @st.composite
-def rows(draw: Any, batch: str, writings: Any) -> list[dict[str, Any]]:
-    chosen = draw(st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(STATUSES)), max_size=6))
+def rows(draw: Any, batch: str, writings: Any, statuses: list[str], most: int) -> list[dict[str, Any]]:
+    chosen = draw(st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(statuses)), max_size=most))
     made = []
     for position, (person, status) in enumerate(chosen):
         minute = draw(st.none() | st.integers(0, 600))
@@ -52,10 +52,16 @@ def rows(draw: Any, batch: str, writings: Any) -> list[dict[str, Any]]:
     return made
 
 
-campaigns = st.tuples(rows("batch_1", WRITINGS), rows(THIS, WRITINGS), rows("batch_3", WRITINGS))
+# Mostly people who would be called again, were it not for what one other row tells of them.
+UNANSWERED = [*NOT_REACHED, "No-Answer", "busy", "failed"]
+campaigns = st.tuples(
+    rows("batch_1", WRITINGS, [*UNANSWERED, *STATUSES], 2),
+    rows(THIS, [*WRITINGS[:1] * 9, *WRITINGS], [*UNANSWERED * 6, *STATUSES], 5),
+    rows("batch_3", WRITINGS, STATUSES, 1),
+)
 rules = st.builds(
     FollowUpRules,
-    st.integers(1, 3),
+    st.sampled_from([2, 3, 3, 1]),
     st.sampled_from([NOT_REACHED, "no_answer", ["failed", "busy"]]),
     st.none() | st.integers(0, 600).map(lambda minute: START + timedelta(minutes=minute)),
 )
@@ -80,6 +86,7 @@ def is_recent(row: dict[str, Any], rule: FollowUpRules) -> bool:
     return rule.since is None or moment is None or moment >= rule.since
 
 
+@settings(max_examples=400)
 @given(campaigns, rules)
 def test_nobody_is_taken_who_was_reached_refused_is_open_elsewhere_or_was_called_enough(
     given_rows: Any, rule: FollowUpRules
@@ -116,6 +123,7 @@ def test_the_order_of_what_is_known_changes_nothing(given_rows: Any, rule: Follo
     assert sorted(numbers) == sorted(expected[0])
 
 
+@settings(max_examples=400)
 @given(campaigns, rules)
 def test_the_follow_ups_of_two_campaigns_share_nobody_whom_both_say_when_they_called(
     given_rows: Any, rule: FollowUpRules
@@ -138,3 +146,21 @@ def test_while_the_campaign_goes_on_nobody_is_taken_whom_it_may_still_call(
     numbers, _ = chosen([earlier], this, rule, is_over=False)
     still = {row["person"] for row in (*earlier, *this) if word(row) in OPEN}
     assert not still & set(numbers)
+
+
+def test_the_examples_take_people_and_leave_people_for_every_reason() -> None:
+    taken, reasons = 0, set()
+
+    @settings(max_examples=400, database=None, derandomize=True)
+    @given(campaigns, rules)
+    def run(given_rows: Any, rule: FollowUpRules) -> None:
+        nonlocal taken
+        earlier, this, other = given_rows
+        numbers, rejected = chosen([earlier, other], this, rule)
+        taken += bool(numbers)
+        reasons.update(rejected)
+
+    run()
+    assert taken > 40
+    expected = {"refused", "reached_before", "open_elsewhere", "max_attempts", "called_later", "outcome", "bad_number"}
+    assert expected <= reasons
