@@ -101,6 +101,8 @@ class Drill:
         assert sorted(results) == sorted(listed)
         (rows,) = self.query("SELECT count(*) FROM call_results WHERE called_at IS NOT NULL")[0]
         assert rows == len(listed) == first[0]["called"]
+        (joined,) = self.query("SELECT count(*) FROM people JOIN call_results ON contact_key = customer_id")[0]
+        assert joined == len(listed)
         unanswered = [number for number, status in results.items() if status in ANSWERS_THAT_ARE_CALLED_AGAIN]
         assert unanswered
         expect_one_campaign({"batch_calls": second}, unanswered)
