@@ -74,7 +74,7 @@ class ReadBackError(CampaignError):
 
 
 class CampaignEndedError(CampaignError):
-    """The campaign of this key ended badly, or may have called and is gone; ``on_retry`` does not ask for a new one."""
+    """The campaign of this key ended badly and ``on_retry`` asks for no new one, or it may have called and is gone."""
 
 
 class DuplicateCampaignError(CampaignError):

@@ -456,7 +456,7 @@ class Launch:
         if self._progress.may_have_called:
             raise CampaignEndedError(
                 f"{why} Campaign {self._plan.name!r} may have called, so no other one was made and nobody is called "
-                "twice. on_retry='new' makes one that calls everybody in the list again."
+                "twice. A new Dag run, or another campaign_key, makes another campaign on purpose."
             )
         self._reconciler.forget()
         self._progress.generation += 1

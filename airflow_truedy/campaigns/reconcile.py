@@ -175,24 +175,28 @@ class Reconciler:
         Refuse to start a campaign that may have called and is over, unless the author wishes it.
 
         :param ended: batch calls of this campaign that ended badly.
-        :param is_gone: whether the batch call that the store knows is gone from the server.
+        :param is_gone: whether the batch call that the store knows is gone from the server. Absence does not prove that
+            it ended, so no wish of the author makes another one then.
         """
         progress, plan = self.progress, self._plan
-        if ended:
-            last = ended[-1]
-            what = f"Batch call {last.id} of campaign {plan.name!r} is {last.status!r} after {last.called or 0} calls"
-        elif is_gone and progress.may_have_called:
+        if is_gone and progress.may_have_called:
             which = f"Batch call {progress.batch_call_id}" if progress.batch_call_id else "A batch call"
-            what = f"{which} of campaign {plan.name!r} may have called and is deleted"
-        else:
+            raise CampaignEndedError(
+                f"{which} of campaign {plan.name!r} may have called and is deleted, or the server does not show it. No "
+                "other one was made, so nobody is called twice. A new Dag run, or another campaign_key, makes another "
+                "campaign on purpose."
+            )
+        if not ended:
             return
+        last = ended[-1]
+        what = f"Batch call {last.id} of campaign {plan.name!r} is {last.status!r} after {last.called or 0} calls"
         if plan.on_retry != "new":
             raise CampaignEndedError(
                 f"{what}. No new one was started, so nobody is called twice. on_retry='new' makes one that calls "
                 "everybody in the list again."
             )
         log.warning("%s; another one takes its place (on_retry='new').", what)
-        progress.generation = max(progress.generation + is_gone, len(ended))
+        progress.generation = max(progress.generation, len(ended))
         progress.may_have_called = False
 
     def check_duplicates(self, matches: Matches | None = None, ours: BatchCall | None = None) -> None:

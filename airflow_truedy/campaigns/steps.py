@@ -96,14 +96,17 @@ def _take(  # noqa: C901 - one story, told in one place
     def is_done(seen: BatchCall) -> bool:
         return done(State.of(seen.status))
 
+    def ended() -> CampaignEndedError:
+        return CampaignEndedError(
+            f"Batch call {batch.id} is gone after {request.operation} was sent: somebody may have deleted it. "
+            "It may have called, so no other one was made. A new Dag run makes another campaign on purpose."
+        )
+
     def look() -> BatchCall:
         try:
             return settling.read(client, batch.id, is_done)
         except NotFoundError as gone:
-            raise CampaignEndedError(
-                f"Batch call {batch.id} is gone after {request.operation} was sent: somebody may have deleted it. "
-                "It may have called, so no other one was made. A new Dag run makes another campaign on purpose."
-            ) from gone
+            raise ended() from gone
 
     by_us = False
     for _ in range(_TRIES):
@@ -116,6 +119,11 @@ def _take(  # noqa: C901 - one story, told in one place
         except OutcomeUnknownError as lost:
             log.warning("%s Reading the state before anything else is sent.", lost)
             by_us = True
+        except NotFoundError as gone:
+            if by_us:
+                # Says nothing about the request before it, whose answer was lost.
+                raise ended() from gone
+            raise
         except (InvalidRequestError, ConflictError):
             # Somebody may have done it a moment ago; only the state can tell.
             batch = look()

@@ -61,12 +61,12 @@ def test_a_campaign_deleted_after_a_crash_behind_the_schedule_step_is_not_made_a
     assert ground.app.state.world.all_batches() == []
 
 
-def test_the_same_is_made_again_when_the_author_says_so() -> None:
+def test_not_even_when_the_author_wants_a_new_one_after_an_end() -> None:
     ground = Ground()
     killed_after_the_schedule_step(ground)
     ground.a_person_deletes_everything()
-    assert isinstance(ground.begin(on_retry="new").finish(), Launched)
-    assert [batch.status for batch in ground.app.state.world.all_batches()] == ["scheduled"]
+    assert isinstance(ground.begin(on_retry="new").finish(), CampaignEndedError)
+    assert ground.app.state.world.all_batches() == []
 
 
 @pytest.mark.parametrize("created", ["at the create", "at the look behind it"])

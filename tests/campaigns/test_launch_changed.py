@@ -86,7 +86,7 @@ class TestOnRetry:
             ground.run(plan_of(3), store)
         assert len(ground.batches) == 1
 
-    @pytest.mark.parametrize("end", ["failed", "cancelled", "deleted"])
+    @pytest.mark.parametrize("end", ["failed", "cancelled"])
     @pytest.mark.parametrize("with_store", [True, False])
     def test_new_makes_one_more_and_only_one(self, ground: Ground, end: str, with_store: bool) -> None:
         store = Memory() if with_store else None
