@@ -8,18 +8,25 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.errors import ConflictError, InvalidRequestError, NotFoundError, OutcomeUnknownError
+from airflow_truedy.api.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    TooLateError,
+)
 from airflow_truedy.api.models import BatchCallUpdate, checked
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
     PastStartError,
     PastStartSkip,
     ReadBackError,
+    TagLostError,
     TimingError,
     UnsettledError,
     WrongStateError,
 )
-from airflow_truedy.campaigns.identity import renamed
+from airflow_truedy.campaigns.identity import cut_at, has_same_tag, renamed
 from airflow_truedy.campaigns.pausing import compare_start, pause_and_raise, start_differences
 from airflow_truedy.campaigns.schedule import UTC, in_words, instant_of, is_same_zone, zone_of
 from airflow_truedy.campaigns.status import State
@@ -124,7 +131,12 @@ def schedule(
         "end_time has none and may call at any hour.",
         batch.id,
     )
-    batch = steps.schedule(client, batch, at, zone)
+    try:
+        batch = steps.schedule(client, batch, at, zone, not_after=at)
+    except TooLateError:
+        # The start passed while a rate limit was waited out.
+        at = _not_past(moment, start, batch, max(moment or client.now(), client.now()))
+        batch = steps.schedule(client, batch, at, zone)
     if at is None and (kept := _date_ahead(batch, batch.answered_at or now())) is not None:
         story = f"Batch call {batch.id} ({batch.name!r}) was to start at once; the server stored the start"
         pause_and_raise(client, batch, ReadBackError(f"{story} {in_words(kept, start.timezone)}."))
@@ -268,6 +280,7 @@ def update(
     :raises ReadBackError: if the server did not take ``scheduled_at``. If it holds neither the old nor the new start,
         the batch call is paused.
     :raises WrongStateError: if the server does not change a batch call in this state.
+    :raises TagLostError: if the server does not keep the tag in the new name; the old one is given back.
     :raises InvalidPayloadError: if a value breaks a rule of the API.
     """
     asked = {name: value for name, value in fields.items() if value is not None}
@@ -289,10 +302,32 @@ def update(
         log.info("Batch call %s is as asked for already; nothing was sent.", batch.id)
         return Updated(batch, [], [], [])
     updated = _send(client, batch, checked(BatchCallUpdate, changes))
+    if "name" in changes and updated.name is not None and not has_same_tag(batch.name, updated.name):
+        updated = _put_tag_back(client, batch, updated, fields["name"], changes["name"])
+        changes["name"] = updated.name
     done = _compared(updated, changes)
     if "scheduled_at" in changes:
         _check_start(client, batch, updated, changes["scheduled_at"], timezone)
     return done
+
+
+def _put_tag_back(client: TruedyClient, before: BatchCall, cut: BatchCall, name: str, sent: str) -> BatchCall:
+    """
+    Give a batch call whose new name lost the tag a shorter one, else its old name.
+
+    :raises TagLostError: if the server keeps the tag in no new name.
+    """
+    limit = cut_at(sent, cut.name or "")
+    if limit is not None:
+        shorter = _send(client, cut, BatchCallUpdate(name=renamed(before.name, name, limit)))
+        if has_same_tag(before.name, shorter.name):
+            log.warning("The server cuts names; batch call %s is named %r now.", before.id, shorter.name)
+            return shorter
+    _send(client, cut, BatchCallUpdate(name=before.name))
+    raise TagLostError(
+        f"The server made {cut.name!r} of the name {sent!r}, without the tag by which the campaign is found again. "
+        f"Batch call {before.id} has its old name again. Give it a shorter or plainer one."
+    )
 
 
 def _ahead(moment: str | datetime, timezone: str | None, now: datetime) -> datetime:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,8 +10,9 @@ import httpx
 import pytest
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.campaigns import control
 from airflow_truedy.campaigns.control import Updated, update
-from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TimingError, WrongStateError
+from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TagLostError, TimingError, WrongStateError
 from airflow_truedy.campaigns.lookup import find
 from tests.support.ground import Ground, Rule, Send
 from tests.support.plans import START, STARTS_AT, plan_of
@@ -167,3 +170,38 @@ def test_a_running_campaign_is_to_be_paused_first(ground: Ground, scheduled: str
     ground.alter_data("GET", "/batch-calls/.*", status="running")
     with pytest.raises(WrongStateError, match="PauseBatchCallOperator, then this update"):
         change(ground, scheduled, name="Other")
+
+
+@pytest.mark.parametrize("limit", [60, 100])
+def test_a_server_that_cuts_names_keeps_the_tag(make_ground: Callable[..., Ground], limit: int) -> None:
+    ground = make_ground(name_limit=limit)
+    batch_call_id = ground.run(plan_of(3)).batch.id
+    change(ground, batch_call_id, name="x" * 200)
+    assert len(ground.only.name) <= limit
+    assert ground.run(plan_of(3)).attached
+
+
+def test_a_server_that_rewrites_names_gets_the_old_one_back(ground: Ground, scheduled: str) -> None:
+    name = ground.only.name
+
+    def upper(request: httpx.Request, _: Send) -> httpx.Response:
+        ground.heal()
+        ground.do("update_batch", ground.only, changes={"name": json.loads(request.read())["name"].upper()})
+        return httpx.Response(200, json={"data": {"id": scheduled}})
+
+    ground.alter("PATCH", ".*", upper)
+    with pytest.raises(TagLostError, match=r"made 'OTHER .*has its old name again"):
+        change(ground, scheduled, name="Other")
+    assert ground.only.name == name
+
+
+def test_a_start_that_passes_before_the_request_is_sent_starts_nothing(ground: Ground) -> None:
+    draft = ground.run(plan_of(3, start=False)).batch.id
+    ground.clock.change(to=STARTS_AT.timestamp() - 10)
+    answers = iter(
+        [httpx.Response(429, headers={"Retry-After": "60"}, json={"error": {"code": "rate_limit_exceeded"}})]
+    )
+    ground.alter("POST", ".*/schedule", lambda _, send: next(answers, None) or send())
+    with pytest.raises(PastStartError):
+        control.schedule(ground.client, draft, control.Start(START, NEW_YORK), ground.now)
+    assert ground.only.status == "draft"

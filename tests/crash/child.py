@@ -34,6 +34,7 @@ class Job:
     report: Path
     kill_at: tuple[int, str] | None = None
     store: Path | None = None
+    try_number: int = 1
 
 
 class FileStore:
@@ -64,15 +65,22 @@ def run(job: Job) -> None:
     ExecutorSafeguard.test_mode = True  # The task runner's part is played here.
     operator = CreateBatchCallOperator(task_id="launch", **job.parameters)
     try:
-        outcome = {"result": operator.execute(_context(job.store))}
+        outcome = {"result": operator.execute(_context(job))}
     except BaseException as error:
         outcome = {"error": f"{type(error).__name__}: {error}"}
     job.report.write_text(json.dumps({**outcome, "requests": requests()}))
 
 
-def _context(store: Path | None) -> dict[str, Any]:
-    ti = SimpleNamespace(dag_id="campaigns", task_id="launch", run_id="run_1", map_index=-1, xcom_push=lambda **_: None)
-    return {"ti": ti} if store is None else {"ti": ti, "task_state_store": FileStore(store)}
+def _context(job: Job) -> dict[str, Any]:
+    ti = SimpleNamespace(
+        dag_id="campaigns",
+        task_id="launch",
+        run_id="run_1",
+        map_index=-1,
+        try_number=job.try_number,
+        xcom_push=lambda **_: None,
+    )
+    return {"ti": ti} if job.store is None else {"ti": ti, "task_state_store": FileStore(job.store)}
 
 
 def _count_requests(kill_at: tuple[int, str] | None) -> Any:

@@ -89,11 +89,13 @@ class Ground:
     def reset(self) -> None:
         """Forget everything, on the server and in the store."""
         self.sandbox.admin("POST", "reset", {})
+        self._job = replace(self._job, try_number=0)
         if self._job.store:
             self._job.store.unlink(missing_ok=True)
 
     def attempt(self, kill_at: tuple[int, str] | None = None) -> dict[str, Any] | None:
         """Run one attempt; return its report, or ``None`` if it was killed."""
+        self._job = replace(self._job, try_number=self._job.try_number + 1)
         self._job.report.unlink(missing_ok=True)
         process = _processes.Process(target=child.run, args=(replace(self._job, kill_at=kill_at),))
         process.start()
@@ -116,8 +118,8 @@ def expect_one_campaign(
     """
     Check the invariant of every crash test on the sandbox's state; return the campaign's status.
 
-    :param may_be_paused: for a server that starts campaigns at the create and an Airflow without a state store: who
-        dies between taking off our mark and the resume leaves a pause that looks like a person's. Nobody is called.
+    :param may_be_paused: for a server that starts campaigns at the create: who dies between our pause and its marker,
+        or between taking that off and the resume, leaves a pause that looks like a person's. Nobody is called.
     :param may_leave_drafts: for two workers at once with a state store: a zombie whose create was under way leaves a
         draft that its successor, who has its own id in the store, does not look for. Nobody is called.
     """

@@ -31,6 +31,7 @@ from tests.crash.stage import FAULTS, KILLS, Attempt, FencedStore, Server
 
 NOW = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)
 _MOST_FAULTS = 6
+_LIVE = ("scheduled", "active", "running")
 
 
 def plan_for(contacts: int, chunk_size: int) -> Any:
@@ -117,7 +118,7 @@ class Twins(RuleBasedStateMachine):
                 self.paused.add(batch["id"])
 
     # Without a store nothing is left that could tell the next attempt what was deleted.
-    @precondition(lambda self: self.with_store and self.started() and (self.kept[0] or {}).get("may_have_called"))
+    @precondition(lambda self: self.with_store and self.started() and self.is_known_to_have_called())
     @rule()
     def a_person_deletes_it(self) -> None:
         self.is_deleted = True
@@ -129,6 +130,9 @@ class Twins(RuleBasedStateMachine):
         if hasattr(self, "app"):
             undone = [batch for batch in self.started() if batch["id"] in self.paused and batch["status"] in _LIVE]
             assert undone == []
+
+    def is_known_to_have_called(self) -> bool:
+        return bool((self.kept[0] or {}).get("may_have_called"))
 
     def bury(self) -> None:
         self.alive = [attempt for attempt in self.alive if not attempt.is_over]
@@ -202,7 +206,6 @@ class DraftFirst(Twins):
             assert len(self.ever_started) <= 1
 
 
-_LIVE = ("scheduled", "active", "running")
 LAGGING = {"read_lag": 5.0, "list_lag": 5.0, "counter_lag": 5.0}
 SERVERS: dict[str, tuple[type[Twins], dict[str, Any]]] = {
     "drafts": (DraftFirst, {}),

@@ -51,8 +51,9 @@ def test_a_worker_killed_at_any_point_leaves_one_campaign(
     ground.check()
 
     points = [(request, point) for request in range(1, clean["requests"] + 1) for point in POINTS]
-    # The one gap that nothing can close, see expect_one_campaign: the mark is off, a read, the resume is sent.
-    gap = sandbox.settings.create_answer == "scheduled" and not with_store
+    # The one gap that nothing can close, see expect_one_campaign: from our pause to its marker, and from the marker's
+    # removal to the resume.
+    gap = sandbox.settings.create_answer == "scheduled"
     paused = 0
     for point in points:
         ground.reset()
@@ -60,5 +61,6 @@ def test_a_worker_killed_at_any_point_leaves_one_campaign(
         retried = ground.attempt() or {}
         assert "result" in retried, (point, retried)
         paused += ground.check(may_be_paused=gap) == "paused"
-    assert paused <= 2 * len(POINTS), paused
+    assert paused <= 4 * len(POINTS), paused
     record_property("crash points", len(points))
+    record_property("of them left paused, for a person to resume", paused)

@@ -1,4 +1,4 @@
-"""Every fault at every request of a launch, on every kind of server; then a server that dies in the middle."""
+"""Every fault and kill at every request of a launch, on every kind of server; then a server that dies in the middle."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.campaigns.progress import NoStore
 from tests.crash.ground import expect_one_campaign, people
-from tests.crash.stage import FAULTS, Attempt, Fate, FencedStore, Server
-from tests.crash.test_any_interleaving import NOW, plan_for
+from tests.crash.stage import FAULTS, KILLS, Attempt, Fate, FencedStore, Server
+from tests.crash.test_any_interleaving import LAGGING, NOW, plan_for
 
 CONTACTS, CHUNK = 7, 3
 NUMBERS = [person["phone_number"] for person in people(CONTACTS)]
@@ -30,6 +30,15 @@ DIALECTS: dict[str, dict[str, Any]] = {
         "create_answer": "scheduled",
         "ignore_idempotency_keys": True,
         "allow_duplicates": True,
+    },
+    "drafts, lagging": LAGGING,
+    "drafts, no help, lagging": {"ignore_idempotency_keys": True, "allow_duplicates": True, **LAGGING},
+    "started at the create, lagging": {"create_answer": "scheduled", "live_state": "running", **LAGGING},
+    "started at the create, no help, lagging": {
+        "create_answer": "scheduled",
+        "ignore_idempotency_keys": True,
+        "allow_duplicates": True,
+        **LAGGING,
     },
     "empty answers": {
         "action_answers": "empty",
@@ -54,18 +63,18 @@ class Drill:
     def begin(self) -> Attempt:
         return Attempt(self.server, self._plan, self._store, self._clock, "truedy_sandbox_key")
 
-    def check(self) -> None:
+    def check(self, *, may_be_paused: bool = False) -> str:
         batches = [
             {"id": b.id, "name": b.name, "status": b.status, "numbers": list(b.roster.numbers())}
             for b in self._world.all_batches()
         ]
         self.server.close()
-        expect_one_campaign({"batch_calls": batches}, NUMBERS)
+        return expect_one_campaign({"batch_calls": batches}, NUMBERS, may_be_paused=may_be_paused)
 
 
 @pytest.mark.parametrize("with_store", [True, False], ids=["with a state store", "without a state store"])
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
-@pytest.mark.parametrize("fate", FAULTS, ids=[fate.__name__ for fate in FAULTS])
+@pytest.mark.parametrize("fate", FAULTS + KILLS, ids=[fate.__name__ for fate in FAULTS + KILLS])
 def test_a_fault_at_any_request_leaves_one_campaign(
     dialect: dict[str, Any], fate: Fate, with_store: bool, record_property: Callable[[str, object], None]
 ) -> None:
@@ -74,14 +83,20 @@ def test_a_fault_at_any_request_leaves_one_campaign(
     assert isinstance(attempt.finish(), Launched)
     clean.check()
 
+    # A worker that dies between its own pause and the resume leaves a pause that looks like a person's.
+    paused = 0
     for unlucky in range(1, attempt.requests + 1):
         drill = Drill(dialect, with_store=with_store)
         result = _with_a_fault(drill.begin(), unlucky, fate)
         if not isinstance(result, Launched):
-            assert getattr(result, "retryable", False), f"request {unlucky}: no retry would come after {result!r}"
+            assert result is None or getattr(result, "retryable", False), (
+                f"request {unlucky}: no retry would come after {result!r}"
+            )
             retried = drill.begin().finish()
             assert isinstance(retried, Launched), retried
-        drill.check()
+        paused += drill.check(may_be_paused=result is None) == "paused"
+    assert paused <= (4 if dialect.get("create_answer") == "scheduled" else 0)
+    record_property("of them left paused, for a person to resume", paused)
     record_property("fault points", attempt.requests)
 
 
