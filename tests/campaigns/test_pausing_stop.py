@@ -42,7 +42,8 @@ def test_a_mark_that_one_lost_rename_left_behind_does_not_undo_a_later_pause(gro
     store = Memory()
     ground.run(PLAN, store)
     pause_for_kill(ground.client, PLAN.key, scheduled)
-    ground.fault("drop", "PATCH", "batch-calls", times=3)
+    # All tries: those before the resume, and those behind it.
+    ground.fault("drop", "PATCH", "batch-calls", times=6)
     assert ground.run(PLAN, store).batch.status == "scheduled"
     assert MARK in ground.only.name
     pause_for_good(ground.client, scheduled)

@@ -238,7 +238,7 @@ def test_a_look_that_fails_says_that_somebody_may_have_been_called_and_is_made_a
         said = str(caught.value)
         assert f"may have been placed since {MONDAY:%Y-%m-%dT%H:%M:%SZ}" in said
         assert why in said
-        assert "ServerError: GET /calls: 500 internal_error: no list (request id req_1)" in said
+        assert "ServerError: GET /calls: 500 internal_error: no list (request id req_1, tried 5 times)" in said
         assert "Nothing was sent again." in said
         assert said.endswith("The next try looks again.")
         assert NUMBER not in said
