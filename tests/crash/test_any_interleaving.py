@@ -163,6 +163,8 @@ class Twins(RuleBasedStateMachine):
 
     def last_attempts(self) -> Launched | Exception | None:
         """Try until it is not worth another try, as Airflow does."""
+        # What was cancelled or deleted this moment may still show as it was; Airflow's next try comes later.
+        self.clock.change(to=self.clock.now() + 30)
         result = self.begin().finish()
         for _ in range(3):
             if not getattr(result, "retryable", False):
