@@ -84,9 +84,12 @@ class Manifest:
     :param fingerprint: sha256 of the contacts as they are sent, whatever the compression and their keys.
     :param region: in which region numbers without ``+`` were read.
     :param source: what the rows were read from, without secrets.
-    :param created_at: ISO 8601, UTC.
+    :param created_at: ISO 8601, UTC: taken before the do-not-call lists are read, so the check is never older than it.
     :param made_by: Dag, task and run that made the file, as the caller named them.
     :param split: column and value when the file is one part of a split list.
+    :param calling_hours: when its people may be called:
+        :class:`~airflow_truedy.calling_hours.part_hours.PartHours` as plain values, which ``PartHours.from_dict``
+        reads. ``None``: nobody asked for it.
     """
 
     uri: str
@@ -105,6 +108,7 @@ class Manifest:
     rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
     made_by: Mapping[str, Any] = field(default_factory=dict)
     split: Mapping[str, str] | None = None
+    calling_hours: Mapping[str, Any] | None = None
     format: str = FORMAT
     kind: str = KIND
     version: int = VERSION
