@@ -24,7 +24,7 @@ def is_clock_time(text: str) -> bool:
 
 
 def is_email(text: str) -> bool:
-    """Tell whether ``text`` has the form of an e-mail address; nothing is said about whether it exists."""
+    """Tell whether ``text`` has the form of an e-mail address; whether it exists is not checked."""
     return _EMAIL.fullmatch(text) is not None
 
 

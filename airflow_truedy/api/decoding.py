@@ -2,7 +2,7 @@
 Read an HTTP answer: the envelope of a success, the error of a failure.
 
 Both come in all the shapes that the API's pages, its framework and a proxy before it can produce. What the server
-writes about a request is freed of the people whom the request named.
+writes about a request loses the people that the request named.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Paging(ABC):
         if self.promises_more:
             self.has_next = True
         elif states_nothing:
-            # Silence is no end: the server may cap its pages. Only a page without a new row is one.
+            # Silence does not mean the end: the server may cap its pages. Only a page without a new row is one.
             self.has_next = rows > 0 and rows <= self.limit
         else:
             self.has_next = not was_ended and self._looks_capped(rows, stated)

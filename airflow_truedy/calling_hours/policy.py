@@ -74,8 +74,8 @@ def _days_of(text: str | date) -> list[date]:
 class CallingHours:
     """
     When people may be called: rules of law, and limits of the user's own. The tightest of all of them counts; a person
-    of whom it is unknown where he is, or which rules hold there, is refused. Not legal advice: the user chooses the
-    rules and answers for them.
+    is refused if the place, or its rules, are unknown. Not legal advice: the user chooses the rules and answers for
+    them.
 
     :param columns: columns that say where a person is. Default: none, so that the area code alone counts.
     :param rules: a :class:`RuleSet`, or the path of a rule file. Default: the rules of this package.
@@ -90,7 +90,7 @@ class CallingHours:
     :param blackout: dates without calls.
     :param days_ahead: for so many days from the day of the check the hours are to hold. A longer time can make them
         tighter: it may hold a clock change. Default 60.
-    :param place_if_unknown: where a person is taken to be of whom it is unknown. Default: such people are refused.
+    :param place_if_unknown: the place assumed for a person whose place is unknown. Default: such people are refused.
     :param warn_after: warn when a rule was looked up more than so many days ago. Default 180.
     :param fail_after: fail when it was looked up more than so many days ago. Default 400.
     :raises RulesError: a value cannot be used.

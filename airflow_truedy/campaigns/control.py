@@ -252,7 +252,7 @@ class Updated:
 
 def check_zone_is_stated(fields: Mapping[str, Any], timezone: object) -> None:
     """
-    Refuse times and days that nobody said the zone of.
+    Refuse times and days without a stated zone.
 
     :raises TimingError: naming the fields.
     """

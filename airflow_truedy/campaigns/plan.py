@@ -181,8 +181,8 @@ class CampaignPlan:
         """
         Refuse to let a campaign go on that we had paused, where that would call at an hour that nobody stated.
 
-        Until its start has come a resume only puts it back in its place. On the day of its start it is no late start,
-        and a campaign that has called goes on on any day.
+        Until its start has come a resume only puts it back in its place. On the day of its start it is not late,
+        and a campaign that has called may go on on any day.
 
         :param now: the present instant.
         :param starts_at: the start that the server tells, which a person may have moved; ``None`` if it tells none.
@@ -324,7 +324,7 @@ def _request(
 
 def check_schedule_type(schedule_type: object) -> None:
     """
-    Refuse a word that is no schedule type: whatever is not known would start at once.
+    Refuse an unknown schedule type: a server would start at once.
 
     :raises InvalidPayloadError: naming the value.
     """

@@ -41,7 +41,7 @@ class Progress:
     :param guessed: whether a count alone said that a chunk had arrived, so that the list has to be compared at the end.
     :param launched: whether the launch was seen to its end; what happens after that is the business of people.
     :param may_have_called: whether the schedule step was about to be taken. If the batch call is gone after that,
-        nobody knows whom it called.
+        nobody knows which people it called.
     :param begun: whether a create was about to be sent, by this attempt or an earlier one.
     :param paused_by_us: whether this campaign is paused by us: some servers let no name be changed to show it.
     :param generation: drafts of this campaign that were thrown away.

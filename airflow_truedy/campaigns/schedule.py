@@ -51,8 +51,8 @@ def zone_of(name: str) -> ZoneInfo:
         raise TimingError(f"timezone={name!r} is not the zone of a region. Write one such as 'America/New_York'.")
     if name in _FIXED:
         raise TimingError(
-            f"timezone={name!r} knows no daylight saving time, so it is no region's clock. Write the IANA zone of a "
-            "place, such as 'America/New_York', 'America/Phoenix' or 'Pacific/Honolulu'."
+            f"timezone={name!r} has no daylight saving time, so it is not the clock of a region. Write the IANA zone "
+            "of a place, such as 'America/New_York', 'America/Phoenix' or 'Pacific/Honolulu'."
         )
     try:
         return ZoneInfo(name)
@@ -192,7 +192,7 @@ def check_window_is_possible(
 
 
 def _are_weekdays(days: Collection[object]) -> bool:
-    # True is no day, although it equals 1.
+    # True equals 1, but is not a day.
     known = all(type(day) is int and 1 <= day <= 7 for day in days)
     return known and len(set(days)) == len(days) > 0
 

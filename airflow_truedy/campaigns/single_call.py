@@ -138,7 +138,7 @@ class SingleCall:
             raise _not_read(f"{placed} cannot be read: {_told(unread)}. Nothing was sent again.", unread) from unread
 
     def _send(self, intent_at: datetime) -> Placed:
-        # The body is no part of the key: one person twice in a list may have different variables.
+        # The body does not count for the key: one person twice in a list may have different variables.
         request = endpoints.create_call(self._request, idempotency_key=self._key.idempotency_key(b"", 0))
         self._keep(intent_at)
         try:

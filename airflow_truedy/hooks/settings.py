@@ -210,7 +210,7 @@ def _base_url(conn_id: str, connection: ConnectionLike) -> str:
 
 def _no_address(conn_id: str) -> ConnectionFieldError:
     # The field's text is not repeated: it may be a key in the wrong field.
-    return ConnectionFieldError(conn_id, f"host is no address. Write e.g. {DEFAULT_HOST}{DEFAULT_PATH}")
+    return ConnectionFieldError(conn_id, f"host is not an address. Write e.g. {DEFAULT_HOST}{DEFAULT_PATH}")
 
 
 def _address(scheme: str, hostname: str, port: int | None) -> str:

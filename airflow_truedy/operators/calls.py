@@ -60,7 +60,7 @@ class CreateCallOperator(PrivateFieldsOperator):
     request for every 100 calls that the agent made since.
 
     :param agent_id: the agent that calls.
-    :param phone_number: whom to call, E.164.
+    :param phone_number: the number to call, E.164.
     :param from_number: a number assigned to the agent, E.164; by default the server chooses.
     :param call_settings: ``recording_enabled``, ``transcription_enabled``, ``greeting``, ``max_duration``
         (``"3600s"``), ``join_timeout`` (``"30s"``).

@@ -103,7 +103,7 @@ class Call(Answer):
 
 
 class Transcript(Answer):
-    """What was said in a call: each line a mapping with ``speaker``, ``text`` and seconds from the start."""
+    """The transcript of a call: each line a mapping with ``speaker``, ``text`` and seconds from the start."""
 
     shown: ClassVar[tuple[str, ...]] = ("call_id",)
 
