@@ -9,14 +9,16 @@ from functools import partial
 from typing import Any
 
 import pytest
-from airflow.sdk import RetryPolicy
-from airflow.sdk.definitions.retry_policy import RetryAction
 
 from airflow_truedy.api import errors
 from airflow_truedy.campaigns import errors as campaign_errors
 from airflow_truedy.contacts.errors import ContactsFileError
 from airflow_truedy.hooks.settings import ConnectionFieldError
 from airflow_truedy.retry_policy import TruedyRetryPolicy
+
+pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="Airflow knows retry policies from 3.3 on")
+from airflow.sdk import RetryPolicy
+from airflow.sdk.definitions.retry_policy import RetryAction
 
 HOPELESS = [
     errors.AuthenticationError,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_truedy.hooks.settings import ClientSettings, ConnectionFieldError
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from airflow.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook
 from truedy_sandbox.app import create_app
 from truedy_sandbox.server import SandboxThread
 from truedy_sandbox.settings import Settings

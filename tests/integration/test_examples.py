@@ -21,6 +21,7 @@ from tests import services
 from tests.documents import first_dag
 from tools.example_world import DAGS, DATA, connections, fill_folder
 from tools.local_airflow import LocalAirflow
+from tools.standalone import follow_campaign
 
 NOW = datetime.now(timezone.utc)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -153,20 +154,7 @@ def test_the_first_dag_of_the_readme_runs(world: World) -> None:
 
 
 def test_campaign_with_results_calls_the_unanswered_again(world: World) -> None:
-    dag_id, rest = "campaign_with_results", world.airflow.rest
-    # Moving the clock would call the other campaigns too.
-    world.sandbox.admin("POST", "reset")
-    run_id = rest.trigger(dag_id, conf={"poll_interval": 1})
-    rest.wait_for_task(dag_id, run_id, "call_customers", ("deferred",))
-    # Past every night and weekend before the last call.
-    world.sandbox.advance(timedelta(days=4.5).total_seconds())
-    assert rest.wait_for_run(dag_id, run_id, seconds=180) == "success"
-    first, again = (world.result(dag_id, run_id, task_id) for task_id in ("call_customers", "call_again"))
-    results = world.result(dag_id, run_id, "fetch_results")
-    assert first["called"] == results["contacts"] == results["rows_written"] > 20
-    unanswered = sum(results["by_outcome"].get(word, 0) for word in ("no_answer", "busy", "voicemail"))
-    assert again["total_contacts"] == unanswered > 0
-    assert again["batch_call_id"] != first["batch_call_id"]
+    follow_campaign(world.airflow.rest, world.sandbox)
 
 
 def test_nothing_of_a_person_is_in_any_log_or_in_airflows_database(world: World) -> None:

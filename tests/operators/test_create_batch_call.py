@@ -14,9 +14,9 @@ from typing import Any
 
 import pendulum
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.bases.operator import ExecutorSafeguard
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, ServerError

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.monitoring.outcome import SuccessRules, Verdict, outcome_of

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from airflow.sdk.bases.operator import ExecutorSafeguard
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from truedy_sandbox.app import create_app
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.server import SandboxThread

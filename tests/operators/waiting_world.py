@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk.bases.operator import ExecutorSafeguard
-from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.hooks.truedy import TruedyAsyncHook, TruedyHook

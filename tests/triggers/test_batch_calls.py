@@ -5,16 +5,21 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 
 from airflow_truedy.monitoring.monitor import MonitorSettings
 from airflow_truedy.monitoring.outcome import SuccessRules
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.triggers.conftest import World
 from tests.triggers.virtual_time import run
+
+# Before Airflow 3.2 it was elsewhere.
+SERDE = "airflow.sdk.serde" if find_spec("airflow.sdk.serde") else "airflow.serialization.serde"
+serde = import_module(SERDE)
 
 MONDAY = datetime(2026, 6, 1, 13, 30, tzinfo=timezone.utc)
 MakeWorld = Callable[..., World]
@@ -206,7 +211,7 @@ def test_arguments_of_a_newer_version_are_ignored_and_missing_ones_have_defaults
 
 def test_nothing_fails_to_serialise_after_the_launch() -> None:
     kwargs = trigger("batch_1", deadline=5.0).serialize()[1]
-    assert deserialize(json.loads(json.dumps(serialize(kwargs)))) == kwargs
+    assert serde.deserialize(json.loads(json.dumps(serde.serialize(kwargs)))) == kwargs
 
 
 # --- The start
