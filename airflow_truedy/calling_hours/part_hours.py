@@ -130,10 +130,6 @@ class PartHours:
             day += _A_DAY
         return None
 
-    def opening_on(self, day: date) -> datetime | None:
-        """Return the first allowed instant on or after a date in the part's zone; ``None`` if there is none."""
-        return self.next_opening(datetime.combine(day, time(), zone_of(self.timezone)).astimezone(UTC))
-
     def why_not(
         self, timezone: str, start_time: str, end_time: str, working_days: Sequence[int] = (1, 2, 3, 4, 5, 6, 7)
     ) -> str | None:
@@ -147,14 +143,3 @@ class PartHours:
         if found and minutes(found) == minutes(asked):
             return None
         return f"{asked} is wider than {self.window}, in which the people of this list may be called"
-
-    def blocked_between(self, first: date, last: date) -> list[date]:
-        """Return the dates from one to another, both included, on which the hours are open and nobody may be called."""
-        days = Span(first, last).days()
-        known = self.span
-        return [
-            day
-            for day in days
-            if day.isoweekday() in self.working_days
-            and (str(day) in self.blocked or not known.first <= day <= known.last)
-        ]

@@ -6,18 +6,21 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_truedy.campaigns.bound_hours import BoundHours, bound, hours_of
 from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError, WindowClosedError
 from airflow_truedy.campaigns.identity import CampaignKey, digest
 from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible, in_words, instant_of, zone_of
+from airflow_truedy.formats import moment_of
 
 if TYPE_CHECKING:
     from airflow_truedy.api.errors import InvalidPayloadError
     from airflow_truedy.api.models import BatchCallRequest
+    from airflow_truedy.calling_hours.part_hours import PartHours
     from airflow_truedy.contacts.lists import ContactList
 
 OnPast = Literal["fail", "start_now", "skip"]
@@ -38,15 +41,22 @@ def check_timing_is_stated(
     start_time: object,
     end_time: object,
     working_days: object,
+    start_on: object = None,
+    hours_may_come: bool = False,
 ) -> None:
     """
     Refuse a campaign whose start, zone or window would be left to a silent default.
 
     Looks only at what is given and what is not, so it can run before templates are rendered, when a Dag is parsed.
 
+    :param hours_may_come: whether zone, window and days may still come with the contacts' manifest.
     :raises TimingError: naming what to state and how.
     """
-    later = bool(scheduled_at)
+    if scheduled_at and start_on:
+        raise TimingError("scheduled_at and start_on: give one of them.")
+    if start_on and schedule_type == "immediate":
+        raise TimingError("schedule_type='immediate' contradicts start_on: give one of them.")
+    later = bool(scheduled_at or start_on)
     if schedule_type == "scheduled" and not later:
         raise TimingError("schedule_type='scheduled' needs scheduled_at: the moment at which calls may begin.")
     if schedule_type == "immediate" and later:
@@ -55,6 +65,13 @@ def check_timing_is_stated(
         raise TimingError(
             "When does the campaign start? Give scheduled_at (and timezone), or say schedule_type='immediate' "
             "to start when the task runs, or start=False to leave a draft."
+        )
+    if hours_may_come:
+        return
+    if start_on and not (timezone and start_time and end_time):
+        raise TimingError(
+            "start_on needs a zone and a daily calling window: timezone, start_time and end_time, or contacts whose "
+            "manifest carries calling_hours. The campaign starts when the window opens."
         )
     if not timezone and (later or start_time or end_time or working_days):
         raise TimingError(
@@ -96,6 +113,8 @@ class CampaignPlan:
     :param moment: the instant to start at; ``None`` means as soon as the task runs.
     :param request: the create request with the first contacts, checked once; without the tag in its name.
     :param max_rejected: how many contacts the server may refuse: a whole number, or a share of all as a float.
+    :param hours: when it may call: its window, and the hours of its people where they are known.
+    :param contacts_until: the last moment at which it may start with this list; ``None`` for any.
     """
 
     key: CampaignKey
@@ -111,6 +130,8 @@ class CampaignPlan:
     chunk_size: int
     max_rejected: float
     request: BatchCallRequest = field(repr=False)
+    hours: BoundHours
+    contacts_until: datetime | None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -121,12 +142,7 @@ class CampaignPlan:
     @property
     def window(self) -> CallingWindow:
         """The daily calling window and working days."""
-        return CallingWindow(
-            zone=self.timezone,
-            opens=_clock(self.fields.get("start_time")),
-            closes=_clock(self.fields.get("end_time")),
-            days=frozenset(self.fields.get("working_days") or ()),
-        )
+        return self.hours.window
 
     @property
     def timezone(self) -> str:
@@ -160,7 +176,7 @@ class CampaignPlan:
         :param now: the present instant.
         :raises PastStartError: if the moment has passed and ``on_past="fail"``.
         :raises PastStartSkip: the same with ``on_past="skip"``.
-        :raises TimingError: if an immediate start falls outside the stated window or days.
+        :raises TimingError: if an immediate start falls outside the stated window or days; see :meth:`check_start`.
         """
         if self.moment is not None and self.moment > now:
             return self.moment
@@ -173,9 +189,25 @@ class CampaignPlan:
             raise TimingError(
                 f"Campaign {self.name!r} would start at {in_words(now, self.timezone)}, outside its calling window "
                 f"({self.window}). Nothing was started: whether the server waits for the window is not known. "
-                f"Give scheduled_at, such as '{self._on_its_clock(self.window.next_opening(now)):%Y-%m-%dT%H:%M}'."
+                f"Give scheduled_at, such as '{self._on_its_clock(self.hours.next_opening(now)):%Y-%m-%dT%H:%M}'."
             )
+        self.check_start(now)
         return None
+
+    def check_start(self, at: datetime) -> None:
+        """
+        Refuse a start with a list that is too old by then, or at which or after which nobody of it may be called.
+
+        :param at: the instant at which calls may begin, inside the window.
+        :raises TimingError: telling what to do.
+        """
+        if self.contacts_until is not None and at > self.contacts_until:
+            raise TimingError(
+                f"Campaign {self.name!r} would start at {in_words(at, self.timezone)}. Its list, with its do-not-call "
+                f"check, may be used until {in_words(self.contacts_until, self.timezone)} (max_contacts_age). Nothing "
+                "was started. Make the list shortly before the start: clear the task that extracts it, and this one."
+            )
+        self.hours.check_start(self.name, at, self.expected_contacts, self.fields.get("max_calls_per_day"))
 
     def check_resume_at(self, now: datetime, starts_at: datetime | None, *, has_called: bool) -> None:
         """
@@ -194,14 +226,14 @@ class CampaignPlan:
         starts_at = starts_at or self.moment
         if starts_at is not None and starts_at > now:
             return
-        opening = self.window.next_opening(now)
+        opening = self.hours.next_opening(now)
         is_late = starts_at is not None and not has_called and not self._is_one_day(starts_at, opening)
         if is_late and self.on_past != "start_now":
             self.start_at(now)
         if opening > now:
             raise WindowClosedError(
                 f"Campaign {self.name!r}, which Airflow had paused, stays paused: {in_words(now, self.timezone)} is "
-                f"outside its calling window, which opens {in_words(opening, self.timezone)}. Run the task again "
+                f"outside its calling hours, which begin {in_words(opening, self.timezone)}. Run the task again "
                 "then, or resume the campaign in the Truedy dashboard.",
                 retry_after=(opening - now).total_seconds(),
             )
@@ -219,7 +251,9 @@ class CampaignPlan:
         :param at: the start that it asks for; ``None`` for a start at once, which must happen inside the window.
         :param now: the present instant, at which the start was decided.
         """
-        return at if at is not None else self.window.closing(now)
+        if at is not None:
+            return at
+        return min((end for end in (self.window.closing(now), self.contacts_until) if end), default=None)
 
     def create_request(self, at: datetime | None, name_limit: int | None = None) -> BatchCallRequest:
         """
@@ -249,27 +283,41 @@ def plan_campaign(
     on_duplicate: OnDuplicate = "fail",
     chunk_size: int = 500,
     max_rejected: float = 0,
+    start_on: date | None = None,
+    held_on_blocked_days: bool = False,
+    max_contacts_age: float | None = None,
 ) -> CampaignPlan:
     """
     Check everything that can be checked before the first request, and return the plan.
 
-    :param fields: the API fields of ``POST /batch-calls`` but name, contacts, schedule_type and scheduled_at.
-    :raises TimingError: if the start, zone or window is missing, impossible or ambiguous.
+    :param fields: the API fields of ``POST /batch-calls`` but name, contacts, schedule_type and scheduled_at. Zone,
+        window and days come with the contacts' manifest, where it carries calling hours.
+    :param start_on: start at the first moment on or after this day at which the people may be called.
+    :param max_contacts_age: seconds that the contacts file may be old at the start.
+    :raises TimingError: if the start, zone or window is missing, impossible, ambiguous, or not one of the people's.
     :raises InvalidPayloadError: if a value breaks a rule of the API, naming field, value and rule.
     """
-    given = {name: _ordered(value) for name, value in fields.items() if value is not None}
+    people = hours_of(contacts)
+    given = bound({name: _ordered(value) for name, value in fields.items() if value is not None}, people)
     check_schedule_type(schedule_type)
     check_timing_is_stated(
         start=start,
         schedule_type=schedule_type,
         scheduled_at=scheduled_at,
-        **{part: given.get(part) for part in ("timezone", "start_time", "end_time", "working_days")},
+        start_on=start_on,
+        timezone=given.get("timezone"),
+        start_time=given.get("start_time"),
+        end_time=given.get("end_time"),
+        working_days=given.get("working_days"),
     )
     if given.get("timezone"):
         zone_of(given["timezone"])
     _check_shapes(extra_fields, max_rejected)
     moment = instant_of(scheduled_at, given.get("timezone")) if scheduled_at else None
-    if moment is not None and given.get("start_time") and given.get("end_time"):
+    if start_on is not None:
+        check_window_is_possible(given["start_time"], given["end_time"], given.get("working_days"))
+        moment = BoundHours(_window(given), people).opening_on(start_on)
+    elif moment is not None and given.get("start_time") and given.get("end_time"):
         check_window_is_possible(given["start_time"], given["end_time"], given.get("working_days"))
         check_start_is_in_window(
             moment, given["timezone"], given["start_time"], given["end_time"], given.get("working_days")
@@ -282,7 +330,8 @@ def plan_campaign(
     if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
         raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; skip the task in such a run")
     _check_folder_and_contacts(stated, contacts.count if contacts else 0, chunk_size)
-    return CampaignPlan(
+    _check_all_have_hours(stated, people)
+    plan = CampaignPlan(
         key=key,
         name=name,
         fields=stated,
@@ -296,7 +345,12 @@ def plan_campaign(
         chunk_size=chunk_size,
         max_rejected=max_rejected,
         request=_request(name, stated, extra_fields, first, moment),
+        hours=BoundHours(_window(stated), people, held_on_blocked_days),
+        contacts_until=_usable_until(contacts, max_contacts_age),
     )
+    if start and moment is not None:
+        plan.check_start(moment)
+    return plan
 
 
 def _request(
@@ -364,6 +418,30 @@ def _check_folder_and_contacts(fields: Mapping[str, Any], count: int, chunk_size
     # One request is all or nothing.
     if fields.get("contact_folder_id") and count > chunk_size:
         raise _invalid("contacts", count, "must fit into one request (chunk_size) beside contact_folder_id")
+
+
+def _check_all_have_hours(fields: Mapping[str, Any], people: PartHours | None) -> None:
+    for name in ("contact_ids", "contact_folder_id"):
+        if people is not None and fields.get(name):
+            raise _invalid(name, "stated", "names people whose hours nobody knows, beside a list with hours")
+
+
+def _usable_until(contacts: ContactList | None, max_age: float | None) -> datetime | None:
+    """Return until when a list may be used; ``None`` for any time."""
+    if max_age is None:
+        return None
+    if contacts is None or contacts.manifest is None:
+        raise _invalid("max_contacts_age", max_age, "needs the manifest of a contacts file, which tells its age")
+    return moment_of(contacts.manifest.created_at) + timedelta(seconds=max_age)
+
+
+def _window(fields: Mapping[str, Any]) -> CallingWindow:
+    return CallingWindow(
+        zone=str(fields["timezone"]),
+        opens=_clock(fields.get("start_time")),
+        closes=_clock(fields.get("end_time")),
+        days=frozenset(fields.get("working_days") or ()),
+    )
 
 
 def _invalid(field: str, value: object, rule: str) -> InvalidPayloadError:

@@ -50,10 +50,19 @@ class ContactList:
     :ivar count: how many contacts there are.
     :ivar fingerprint: sha256 in hex of the contacts in their order; the same contacts have the same one,
         whatever they come from.
+    :ivar manifest: of the contacts file that they come from; ``None`` if they come from elsewhere.
     """
 
-    def __init__(self, lines: Callable[[], Iterator[bytes]], count: int, fingerprint: str, name: str) -> None:
+    def __init__(
+        self,
+        lines: Callable[[], Iterator[bytes]],
+        count: int,
+        fingerprint: str,
+        name: str,
+        manifest: Manifest | None = None,
+    ) -> None:
         self._lines = lines
+        self.manifest = manifest
         self.count = count
         self.fingerprint = fingerprint
         self._name = name
@@ -102,7 +111,7 @@ class ContactList:
             known.check(path)
         except (ContactsFileError, FileError) as error:
             raise type(error)(f"{str(error).rstrip('.')}. {known.how_to_make_again}") from None
-        return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path))
+        return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path), known)
 
     @classmethod
     def from_file(cls, path: Any, options: ReadOptions | None = None) -> ContactList:

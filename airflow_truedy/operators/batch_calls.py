@@ -19,11 +19,12 @@ from airflow_truedy.campaigns.schedule import check_window_is_possible, in_words
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
-from airflow_truedy.operators.contact_source import contact_list_of
+from airflow_truedy.operators.contact_source import contact_list_of, may_bring_hours
 from airflow_truedy.operators.parameters import (
     Parameter,
     Parameters,
     contacts,
+    day,
     is_template,
     items,
     mapping,
@@ -32,6 +33,7 @@ from airflow_truedy.operators.parameters import (
     number,
     one_of,
     optional,
+    seconds,
     text,
     truth,
     whole,
@@ -43,7 +45,7 @@ from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime, timedelta
 
     from airflow.sdk import Context
 
@@ -77,6 +79,10 @@ _PARAMETERS = Parameters(
     _API_FIELDS,
     Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),
     Parameter("scheduled_at", moment),
+    Parameter("start_on", day, may_vanish=False),
+    # Nothing in its place would silently mean a list of any age.
+    Parameter("max_contacts_age", seconds, may_vanish=False),
+    Parameter("held_on_blocked_days", truth, templated=False),
     Parameter("extra_fields", mapping),
     Parameter("start", truth),
     Parameter("on_past", one_of("fail", "start_now", "skip")),
@@ -117,11 +123,19 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     :param schedule_type: ``immediate`` starts when the task runs; ``scheduled`` is implied by ``scheduled_at``.
     :param scheduled_at: when calls may begin: ISO 8601 text, a datetime or a template. A naive value is wall time in
         ``timezone``, an aware one is an instant. It must lie inside the calling window.
-    :param timezone: IANA zone of ``scheduled_at``, window and days. No default.
+    :param start_on: instead of ``scheduled_at`` a date, e.g. ``"{{ ds }}"``: calls begin at the first moment on or
+        after that day at which the window is open and the people of ``contacts`` may be called.
+    :param timezone: IANA zone of ``scheduled_at``, window and days. Default: that of the manifest in ``contacts``,
+        where it carries calling hours, as for the next three; wider ones than the manifest's are an error.
     :param start_time: daily begin of the calling window, HH:MM wall time. Required, unless ``start=False``.
     :param end_time: daily end of the calling window, HH:MM wall time. Required, unless ``start=False``.
     :param working_days: days on which calls may be placed, 1 = Monday to 7 = Sunday.
     :param max_calls_per_day: at most so many calls a day; Truedy may cap it further by billing tier.
+    :param held_on_blocked_days: say that something pauses the campaign on days on which nobody of its list may be
+        called (:class:`~airflow_truedy.operators.holds.HoldBatchCallsOperator` in a Dag of its own). Default: no; a
+        campaign that may still be calling on such a day is an error.
+    :param max_contacts_age: how old the contacts file, and so its do-not-call check, may be when calls begin: seconds
+        or a timedelta. Default: any age.
     :param extra_fields: further fields for the API, sent as they are.
     :param start: whether to take the schedule step; ``False`` leaves a draft, which dials nobody.
     :param on_past: what a start in the past means: ``fail`` (default), ``start_now`` or ``skip`` the task.
@@ -174,11 +188,14 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         phone_rotation_strategy: str | None = None,
         schedule_type: str | None = None,
         scheduled_at: str | datetime | None = None,
+        start_on: str | date | None = None,
         timezone: str | None = None,
         start_time: str | None = None,
         end_time: str | None = None,
         working_days: Sequence[int] | str | None = None,
         max_calls_per_day: int | str | None = None,
+        held_on_blocked_days: bool = False,
+        max_contacts_age: timedelta | float | str | None = None,
         extra_fields: Mapping[str, Any] | str | None = None,
         start: bool | str = True,
         on_past: OnPast = "fail",
@@ -204,11 +221,14 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self.phone_rotation_strategy = phone_rotation_strategy
         self.schedule_type = schedule_type
         self.scheduled_at = scheduled_at
+        self.start_on = start_on
         self.timezone = timezone
         self.start_time = start_time
         self.end_time = end_time
         self.working_days = working_days
         self.max_calls_per_day = max_calls_per_day
+        self.held_on_blocked_days = held_on_blocked_days
+        self.max_contacts_age = max_contacts_age
         self.extra_fields = extra_fields
         self.start = start
         self.on_past = on_past
@@ -238,6 +258,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             start_time=self.start_time,
             end_time=self.end_time,
             working_days=self.working_days,
+            start_on=self.start_on,
+            hours_may_come=may_bring_hours(self.contacts),
         )
         names = ("timezone", "scheduled_at", "start_time", "end_time", "working_days")
         zone, at, opens, closes, days = (self._stated.known[name] for name in names)
@@ -287,6 +309,9 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         options = (
             "name",
             "scheduled_at",
+            "start_on",
+            "max_contacts_age",
+            "held_on_blocked_days",
             "schedule_type",
             "extra_fields",
             "start",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.operators.parameters import collection
-from airflow_truedy.operators.private_fields import is_content, is_manifest
+from airflow_truedy.operators.parameters import collection, is_template
+from airflow_truedy.operators.private_fields import is_content, is_manifest, reveal
 
 if TYPE_CHECKING:
     from airflow_truedy.contacts.lists import ContactList
@@ -47,6 +47,19 @@ def contact_list_of(value: Any) -> ContactList | None:
         f"contacts is {type(value).__name__}: give a list of mappings, a contacts manifest, or the path or URI of a "
         "JSON Lines or CSV file."
     )
+
+
+def may_bring_hours(value: Any) -> bool:
+    """
+    Return whether contacts may bring the hours of their people, as far as that is known while the Dag is parsed.
+
+    :param value: the parameter ``contacts`` of an operator. Another task's output is asked for that task's rules.
+    """
+    value = reveal(value)
+    if isinstance(value, Mapping) and is_manifest(value):
+        return bool(value.get("calling_hours"))
+    rules = getattr(getattr(value, "operator", None), "rules", None)
+    return is_template(value) if rules is None else getattr(rules, "calling_hours", None) is not None
 
 
 def _is_many(value: Any) -> bool:

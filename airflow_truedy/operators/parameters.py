@@ -31,7 +31,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -206,6 +206,21 @@ def text(value: Any) -> str | None:
 def moment(value: Any) -> datetime | str | None:
     """A datetime, or text that gives one."""
     return value if isinstance(value, datetime) else text(value)
+
+
+def day(value: Any) -> date | None:
+    """A date, also as text. Of a moment nobody could say in which zone its day is meant."""
+    if type(value) is date:
+        return value
+    found = anything(value)
+    if found is None:
+        return None
+    try:
+        if isinstance(found, str) and len(found) == len("2026-12-01"):
+            return date.fromisoformat(found)
+    except ValueError:
+        pass
+    raise NotOfKindError(f"must be a date such as 2026-12-01, without a time of day{_hint(value)}")
 
 
 def contacts(value: Any) -> Any:

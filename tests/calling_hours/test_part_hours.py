@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -85,7 +86,8 @@ def test_hours_that_cannot_be_read_are_refused(change: dict[str, Any]) -> None:
     ],
 )
 def test_a_part_opens_on_the_first_allowed_day(day: date, opening: str | None) -> None:
-    assert ALABAMA.opening_on(day) == (datetime.fromisoformat(opening) if opening else None)
+    midnight = datetime.combine(day, time(), ZoneInfo("America/Chicago"))
+    assert ALABAMA.next_opening(midnight) == (datetime.fromisoformat(opening) if opening else None)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +106,3 @@ def test_wider_hours_say_that_they_are(asked: tuple[Any, ...], within: bool) -> 
     told = ALABAMA.why_not(*asked)
     assert (told is None) == within
     assert told is None or "is wider than 08:00-20:00 America/Chicago, Mon-Sat" in told
-
-
-def test_blocked_days_are_told_also_those_of_which_nothing_is_known() -> None:
-    assert ALABAMA.blocked_between(date(2026, 12, 20), date(2026, 12, 31)) == [date(2026, 12, 25)]
-    assert ALABAMA.blocked_between(date(2027, 1, 23), date(2027, 1, 26)) == [date(2027, 1, 25), date(2027, 1, 26)]

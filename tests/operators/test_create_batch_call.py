@@ -8,9 +8,11 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
@@ -20,12 +22,14 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, ServerError
+from airflow_truedy.calling_hours import PartHours
 from airflow_truedy.campaigns.errors import TimingError, UnsettledError
 from airflow_truedy.links.batch_calls import XCOM_KEY
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.operators.contacts import SqlToContactsOperator
 from tests.support.contexts import context_of
 from tests.support.ground import Ground, refused
-from tests.support.plans import AGENT, people
+from tests.support.plans import AGENT, manifest_of, people
 from tests.support.stores import StateStore
 
 UTC = timezone.utc
@@ -96,6 +100,10 @@ class TestWhileTheDagIsParsed:
                 "does not exist",
             ),
             ({**SCHEDULED, "scheduled_at": "2026-06-02"}, "without a time of day"),
+            ({**SCHEDULED, "start_on": "2031-06-02"}, "scheduled_at and start_on: give one of them"),
+            ({**NOW, "start_on": "{{ ds }}"}, "give one of them"),
+            ({"start_on": "{{ ds }}"}, "start_on needs a zone and a daily calling window"),
+            ({"start_on": "2031-06-02", "timezone": "UTC", "start_time": "09:00"}, "start_on needs"),
         ],
     )
     def test_an_unstated_or_impossible_start_is_an_error(self, parameters: dict[str, Any], asks_for: str) -> None:
@@ -155,6 +163,43 @@ class TestWhileTheDagIsParsed:
     )
     def test_what_is_stated_or_templated_is_taken(self, parameters: dict[str, Any]) -> None:
         CreateBatchCallOperator(task_id="t", name="n", agent_id=AGENT, contacts=people(1), **parameters)
+
+    @pytest.mark.parametrize(
+        ("contacts", "may_bring"),
+        [
+            ("{{ ti.xcom_pull('extract') }}", True),
+            ({"uri": "s3://b/1", "calling_hours": {"timezone": "UTC"}}, True),
+            ({"uri": "s3://b/1", "calling_hours": None}, False),
+            ({"uri": "s3://b/1"}, False),
+            ("s3://b/1", False),
+            (people(1), False),
+        ],
+    )
+    def test_hours_may_be_left_out_where_the_list_may_bring_them(self, contacts: Any, may_bring: bool) -> None:
+        for start in ({"start_on": "{{ ds }}"}, {"scheduled_at": START}, {"schedule_type": "immediate"}):
+            stated = {"task_id": "t", "name": "n", "agent_id": AGENT, "contacts": contacts, **start}
+            if may_bring:
+                CreateBatchCallOperator(**stated)
+            else:
+                with pytest.raises(TimingError):
+                    CreateBatchCallOperator(**stated)
+
+    @pytest.mark.parametrize("calling_hours", [None, object()])
+    def test_of_another_task_its_rules_tell_whether_hours_come(self, calling_hours: Any) -> None:
+        stated = {"task_id": "t", "name": "n", "agent_id": AGENT, "start_on": "{{ ds }}"}
+        with DAG("hours", schedule=None):
+            extract = SqlToContactsOperator(task_id="e", conn_id="c", sql="SELECT 1", region=None, output_path="/x")
+            extract.rules = SimpleNamespace(calling_hours=calling_hours)  # type: ignore[assignment]
+            if calling_hours:
+                CreateBatchCallOperator(contacts=extract.output, **stated)
+            else:
+                with pytest.raises(TimingError):
+                    CreateBatchCallOperator(contacts=extract.output, **stated)
+
+    @pytest.mark.parametrize("day", ["2031-06-02T09:00", "20310602", "2031-13-01", "monday", 20310602, SOON])
+    def test_a_start_on_anything_but_a_date_is_an_error(self, day: Any) -> None:
+        with pytest.raises(InvalidPayloadError, match=r"start_on = .*must be a date such as 2026-12-01"):
+            operator(scheduled_at=None, start_on=day)
 
     @pytest.mark.parametrize(
         ("contacts", "hint"),
@@ -252,6 +297,23 @@ class TestExecute:
         with pytest.raises(AirflowFailException, match=f"{field}.*rendered to nothing"):
             execute(task)
         assert ground.requests == []
+
+    def test_the_hours_of_the_manifest_count(self, ground: Ground, tmp_path: Path) -> None:
+        day = SOON.date() - timedelta(days=SOON.weekday())
+        hours = PartHours(
+            "America/New_York", "09:00", "17:30", (1, 2, 3), (str(day),), str(day), str(day + timedelta(days=9)), "us@0"
+        )
+        manifest = manifest_of(tmp_path, hours=hours, made_at=datetime.now(UTC))
+        timing = {"scheduled_at": None, "timezone": None, "start_time": None, "end_time": None}
+        on = {**timing, "start_on": "{{ params.day }}", "max_calls_per_day": 3, "contacts": manifest}
+        result = execute(operator(**on), params={"day": str(day)})
+        tuesday = datetime.combine(day + timedelta(days=1), time(9), ZoneInfo("America/New_York"))
+        assert datetime.fromisoformat(result["scheduled_at"]) == tuesday
+        assert result["timezone"] == "America/New_York"
+        with pytest.raises(AirflowFailException, match="is wider than 09:00-17:30 America/New_York"):
+            execute(operator(**{**on, "end_time": "18:00"}), params={"day": str(day)})
+        with pytest.raises(AirflowFailException, match="max_contacts_age"):
+            execute(operator(**on, max_contacts_age=timedelta(days=1)), params={"day": str(day)})
 
     def test_names_that_native_rendering_makes_numbers_are_text_again(self, ground: Ground) -> None:
         with DAG("d", schedule=None, render_template_as_native_obj=True):
@@ -421,6 +483,8 @@ ROWS: list[tuple[str, Any, Any]] = [
     ("scheduled_at", SOON, "{{ 'soon' }}"),
     ("max_calls_per_day", "500", "0"),
     ("max_calls_per_day", 1, "many"),
+    ("max_contacts_age", None, "{{ 'a day' }}"),
+    ("held_on_blocked_days", True, "maybe"),
     ("timezone", "Etc/GMT+5", "{{ 'Mars/Phobos' }}"),
     ("start_time", "08:59", "{{ '24:00' }}"),
     ("end_time", "23:59", "{{ '9:00' }}"),

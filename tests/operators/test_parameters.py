@@ -251,6 +251,7 @@ class TestRendering:
         "end_time": "{{ '17:30' }}",
         "working_days": ["{{ 1 }}", 2],
         "max_calls_per_day": "{{ 500 }}",
+        "max_contacts_age": "{{ 3600 }}",
         "extra_fields": {"note": {"deep": ["{{ word }}"]}},
         "start": "{{ true }}",
         "on_past": "{{ 'skip' }}",
@@ -264,7 +265,8 @@ class TestRendering:
             operator = CreateBatchCallOperator(task_id="t", **self.EVERYTHING)
         from airflow_truedy.operators.waiting import WAITING_FIELDS
 
-        assert set(self.EVERYTHING) == set(operator.template_fields) - set(WAITING_FIELDS)
+        # In place of scheduled_at, which is here.
+        assert {*self.EVERYTHING, "start_on"} == set(operator.template_fields) - set(WAITING_FIELDS)
 
     @pytest.mark.parametrize(
         "decided",

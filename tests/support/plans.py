@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+from airflow_truedy.calling_hours import PartHours
 from airflow_truedy.campaigns.identity import CampaignKey
 from airflow_truedy.campaigns.plan import CampaignPlan, plan_campaign
 from airflow_truedy.contacts.lists import ContactList
+from airflow_truedy.contacts.prepare import prepare_contacts
+from airflow_truedy.contacts.rules import ContactRules
 
 AGENT = "agt_f9447372"
 KEY = "dag/task/run"
@@ -27,8 +31,10 @@ def people(count: int, start: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def plan_of(contacts: int | list[dict[str, Any]] | None = 3, *, key: str = KEY, **changes: Any) -> CampaignPlan:
-    """A campaign that is scheduled for Tuesday at ten in New York, but for ``changes``."""
+def plan_of(
+    contacts: int | list[dict[str, Any]] | dict[str, Any] | None = 3, *, key: str = KEY, **changes: Any
+) -> CampaignPlan:
+    """A campaign that is scheduled for Tuesday at ten in New York, but for ``changes``; of people or a manifest."""
     # The same people under another key on purpose.
     options: dict[str, Any] = {"scheduled_at": START, "on_duplicate": "fail" if key == KEY else "allow"}
     fields: dict[str, Any] = {"agent_id": AGENT, **WINDOW}
@@ -36,13 +42,41 @@ def plan_of(contacts: int | list[dict[str, Any]] | None = 3, *, key: str = KEY, 
         (options if name in _OPTIONS else fields)[name] = value
     if isinstance(contacts, int):
         contacts = people(contacts)
+    listed = None
+    if contacts is not None:
+        listed = ContactList.of(contacts) if isinstance(contacts, list) else ContactList.from_manifest(contacts)
     return plan_campaign(
         key=CampaignKey(key),
         name=options.pop("name", "Renewals"),
         fields=fields,
-        contacts=None if contacts is None else ContactList.of(contacts),
+        contacts=listed,
         **options,
     )
+
+
+# Of people who may be called on weekdays, but not on Friday, June 5th.
+HOURS = PartHours(
+    timezone="America/New_York",
+    start_time="09:00",
+    end_time="17:30",
+    working_days=(1, 2, 3, 4, 5),
+    blocked=("2026-06-05",),
+    first_day="2026-06-01",
+    last_day="2026-07-31",
+    rules="us@0",
+)
+
+
+def manifest_of(
+    folder: Path, count: int = 3, hours: PartHours | None = HOURS, made_at: datetime = MONDAY
+) -> dict[str, Any]:
+    """Return the manifest of a contacts file of so many people, as it comes out of XCom."""
+    (manifest,) = prepare_contacts(people(count), folder / f"{count}.jsonl.gz", ContactRules(region=None))
+    return {
+        **manifest.to_dict(),
+        "created_at": made_at.isoformat(),
+        "calling_hours": hours and hours.to_dict(),
+    }
 
 
 _OPTIONS = {
@@ -57,4 +91,7 @@ _OPTIONS = {
     "on_duplicate",
     "chunk_size",
     "max_rejected",
+    "start_on",
+    "held_on_blocked_days",
+    "max_contacts_age",
 }

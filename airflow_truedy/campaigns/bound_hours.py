@@ -1,0 +1,165 @@
+"""
+When a campaign may call: in its own window, and never outside the hours that the manifest of its contacts carries.
+
+The hours of a manifest are the default of the window, and bind it. Truedy knows one window for all days, so days on
+which nobody may be called have to be avoided, or held by a pause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.campaigns.errors import TimingError
+from airflow_truedy.campaigns.schedule import UTC, check_window_is_possible, in_words, zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from airflow_truedy.calling_hours.part_hours import PartHours
+    from airflow_truedy.campaigns.schedule import CallingWindow
+    from airflow_truedy.contacts.lists import ContactList
+
+_A_DAY = timedelta(days=1)
+_A_MINUTE = timedelta(minutes=1)
+_FIELDS = ("timezone", "start_time", "end_time", "working_days")
+
+
+def hours_of(contacts: ContactList | None) -> PartHours | None:
+    """
+    Return the hours that the contacts' manifest carries; ``None`` if there are none.
+
+    :raises RulesError: if they cannot be read.
+    """
+    if contacts is None or contacts.manifest is None or contacts.manifest.calling_hours is None:
+        return None
+    from airflow_truedy.calling_hours.part_hours import PartHours
+
+    return PartHours.from_dict(contacts.manifest.calling_hours)
+
+
+def bound(fields: Mapping[str, Any], people: PartHours | None) -> dict[str, Any]:
+    """
+    Return the API fields of a campaign, with zone, window and days of its people where they are not stated.
+
+    :param fields: as stated.
+    :param people: the hours of its people; ``None`` binds nothing.
+    :raises TimingError: if the stated ones are wider, or cannot be compared.
+    :raises InvalidPayloadError: if the API would refuse them.
+    """
+    if people is None:
+        return dict(fields)
+    from airflow_truedy.calling_hours.errors import UnknownZoneError
+
+    own = people.to_dict()
+    together = {**{name: own[name] for name in _FIELDS}, **fields}
+    zone, opens, closes, days = (together[name] for name in _FIELDS)
+    zone_of(zone)
+    check_window_is_possible(opens, closes, days)
+    try:
+        wider = people.why_not(zone, opens, closes, days)
+    except UnknownZoneError as unknown:
+        wider = f"The hours of this list are in {people.timezone}, with which {zone!r} cannot be compared: {unknown}"
+    if wider:
+        raise TimingError(
+            f"{wider} ({people.rules}). Nothing was sent. Leave timezone, start_time, end_time and working_days out: "
+            "those of the list count then. Or state narrower ones."
+        )
+    return together
+
+
+@dataclass(frozen=True)
+class BoundHours:
+    """
+    When calls of one campaign may be placed.
+
+    :param window: its own window, which lies within the hours of its people.
+    :param people: these hours; ``None`` where nobody asked for them.
+    :param held_on_blocked_days: whether something else pauses it on days on which nobody of its people may be called.
+    """
+
+    window: CallingWindow
+    people: PartHours | None = None
+    held_on_blocked_days: bool = False
+
+    def allow(self, instant: datetime) -> bool:
+        """Whether a call may be placed at an instant."""
+        return self.window.is_open(instant) and (self.people is None or self.people.allows(instant))
+
+    def next_opening(self, instant: datetime) -> datetime:
+        """
+        Return the instant if a call may be placed then, else the next one at which it may.
+
+        :raises TimingError: if there is none, or nothing is known of the days from then on.
+        """
+        at = self.window.next_opening(instant)
+        while self.people is not None and not self.people.allows(at):
+            following = self.people.next_opening(at)
+            if following is None:
+                raise TimingError(
+                    f"From {in_words(instant, self.window.zone)} on nobody of this list may be called: its hours are "
+                    f"known to {self.people.last_day}. Make the list again."
+                )
+            at = self.window.next_opening(following)
+        return at
+
+    def opening_on(self, day: date) -> datetime:
+        """
+        Return the first instant on or after a date at which a call may be placed.
+
+        :raises TimingError: if there is none.
+        """
+        return self.next_opening(self._midnight(day))
+
+    def blocked_day(self, start: datetime, days: int | None) -> date | None:
+        """
+        Return the first day, by the clock of the window, on which the campaign would call and nobody may be called.
+
+        :param start: an instant at which it may call.
+        :param days: on how many days it calls; ``None`` where nobody knows.
+        :return: ``None`` if it ends before such a day.
+        """
+        day, counted = start.astimezone(zone_of(self.window.zone)).date(), 0
+        while self.people is not None and (days is None or counted < days):
+            opening = max(start, self.window.next_opening(self._midnight(day)))
+            day = opening.astimezone(zone_of(self.window.zone)).date()
+            if not self.people.allows(opening):
+                return day
+            day += _A_DAY
+            counted += 1
+        return None
+
+    def check_start(self, campaign: str, at: datetime, contacts: int | None, per_day: int | None) -> None:
+        """
+        Refuse a start at which nobody may be called, or after which the campaign may call on a day without calls.
+
+        :param campaign: its name.
+        :param at: the instant at which calls may begin, inside the window.
+        :param contacts: how many people it calls; ``None`` where only the server knows.
+        :param per_day: at most so many calls a day; ``None`` for no limit.
+        :raises TimingError: naming the day and what to do.
+        """
+        begins = f"Campaign {campaign!r} would start at {in_words(at, self.window.zone)}"
+        if not self.allow(at):
+            opening = self.next_opening(at).astimezone(zone_of(self.window.zone))
+            raise TimingError(
+                f"{begins}, when nobody of its list may be called. Nothing was started. The next moment is "
+                f"'{opening:%Y-%m-%dT%H:%M}'; start_on='{opening:%Y-%m-%d}' starts then."
+            )
+        if self.held_on_blocked_days:
+            return
+        # Without a limit nobody knows how long it calls. A first day that has begun is one more.
+        is_late = self.window.is_open(at - _A_MINUTE)
+        days = None if contacts is None or per_day is None else ceil(contacts / per_day) + is_late
+        if blocked := self.blocked_day(at, days):
+            raise TimingError(
+                f"{begins} and may still be calling on {blocked:%a %Y-%m-%d}, when nobody of its list may be called, "
+                "and Truedy cannot be told so. Nothing was started. State max_calls_per_day so that it ends before, or "
+                "let a Dag hold it on such days (dags_examples/blackout_guard.py) and state held_on_blocked_days=True."
+            )
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), zone_of(self.window.zone)).astimezone(UTC)
