@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow_truedy.contacts.reasons import Reason
 
 LEAST_DIGITS_OF_A_NUMBER = 7
+_HOURS_OF_A_DAY = 24
 #: libphonenumber's own limit; the patterns below would take seconds for a long text.
 LONGEST_CELL = 250
 
@@ -40,6 +41,10 @@ _find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d")
 _hours_before = re.compile(r"[^\d+]*[(\[{]\s*\d{1,2}([:.h]\d\d)?\s*[-\u2013]\s*\d{1,2}").match
 #: Digits in brackets at the end: hours, a year, or the last part of the number.
 _brackets_behind = re.compile(r"(?P<head>.*\d.*?)[(\[{](?P<inside>[^()\[\]{}]*\d[^()\[\]{}]*)[)\]}]\s*").fullmatch
+#: Hours without brackets behind: ``030 23125042 9-17``.
+_hours_behind = re.compile(r"(?P<head>.*\d)[ \t\xa0]+(?P<from>\d{1,2})[-\u2013](?P<until>\d{1,2})\s*").fullmatch
+#: Symbols that only say that this is a phone number, or whose.
+_FOR_A_PHONE = frozenset("\u260e\u260f\u2706\U0001f4de\U0001f4f1\U0001f4f2\U0001f57f\U0001f3e0\U0001f3e2\u00b0")
 _find_letters = re.compile(r"[^\W\d_]").search
 _find_words = re.compile(r"[^\W\d_]+").findall
 _first_digit = re.compile(r"[+\d]").search
@@ -86,27 +91,43 @@ def digits_in(text: str) -> int:
 
 def before_tail(text: str) -> str | None:
     """
-    Return what comes before digits in brackets or a few digits behind a stroke at the end; ``None`` if there are none.
+    Return what comes before digits in brackets, a few digits behind a stroke or hours at the end.
+
+    :return: ``None`` if there are none.
     """
+    hours = _hours_behind(text)
+    if hours and int(hours["from"]) < int(hours["until"]) <= _HOURS_OF_A_DAY:
+        return hours["head"]
     found = _brackets_behind(text) or _other_last_digits(text)
     return found["head"] if found else None
 
 
 def number_and_words(text: str) -> tuple[str, list[str]]:
     """
-    Return the part of a cell from its first digit or ``+`` to its last digit, and the words on both sides that are not
-    labels. Without digits or words it is the whole text.
+    Return the part of a cell from its first digit or ``+`` to its last digit, and what is on both sides besides
+    punctuation and labels: words, and marks such as a cross, a question mark or a currency. Without digits it is the
+    whole text.
     """
     first = _first_digit(text)
-    if first is None or not _find_letters(text):
+    if first is None:
         return text, []
     last = max(at for at, character in enumerate(text) if character.isdigit() or character == "+")
-    words = [word.casefold() for word in _find_words(f"{text[: first.start()]} {text[last + 1 :]}")]
+    around = f"{text[: first.start()]} {text[last + 1 :]}"
+    marks = list(filter(_is_mark, around))
+    if not _find_letters(text):
+        return text, marks
+    words = [word.casefold() for word in _find_words(around)]
     labels, words_for_number = _known_words()
     notes = [word for word in words if word not in labels]
     if len(notes) < len(words):
         notes = [word for word in notes if word not in words_for_number]
-    return text[first.start() : last + 1], notes
+    return text[first.start() : last + 1], [*notes, *marks]
+
+
+def _is_mark(character: str) -> bool:
+    """Tell whether a symbol beside a number may say that it is not to be called, or is an amount."""
+    is_symbol = unicodedata.category(character) in ("So", "Sc") or character in "?!*~\u2020\u2021"
+    return is_symbol and character not in _FOR_A_PHONE
 
 
 @cache

@@ -47,8 +47,12 @@ Verdict = str | Reason
 
 _E164_MAX_LENGTH = 16
 #: Most cells look like this, and nothing but libphonenumber needs to look at them.
-#: Not those that may begin with the number of a label, ``2) 030`` or ``(2) 030``, or end in one, ``030 (2)``.
-_is_plain = re.compile(r"\s*[+\uff0b]?(?:\(\d{3,6}\)(?![\s\-]*0)|\d(?!\d?\)))[\d \t\xa0()\-]*\d[ \t\xa0]*").fullmatch
+#: Not those that may begin with the number of a label, ``2) 030`` or ``(2) 030``, or end in one, ``030 (2)``, or in
+#: hours, ``030 23125042 9-17``.
+_is_plain = re.compile(
+    r"\s*[+\uff0b]?(?:\(\d{3,6}\)(?![\s\-]*0)|\d(?!\d?\)))[\d \t\xa0()\-]*\d"
+    r"(?<!\s\d-\d)(?<!\s\d-\d\d)(?<!\s\d\d-\d\d)[ \t\xa0]*"
+).fullmatch
 #: Groups of digits between dots; one dot alone may be a decimal point.
 _is_dotted = re.compile(r"[+]?\d{1,4}(\.\d{2,4}){2,}").fullmatch
 _WITHOUT_PUNCTUATION = str.maketrans("\uff0b", "+", " \t\xa0()-.")

@@ -22,7 +22,7 @@ def is_nothing(value: Any) -> bool:
     """
     if isinstance(value, Decimal):
         return value.is_nan()
-    if value is None or type(value).__name__ in ("NaTType", "NAType"):
+    if value is None or type(value).__name__ in ("NaTType", "NAType", "MaskedConstant"):
         return True
     # NaN, and the NaT of numpy, differ from themselves.
     return (isinstance(value, float) or is_numpy(value)) and bool(value != value)

@@ -133,6 +133,8 @@ def test_a_zero_in_brackets_stands_behind_a_country_code(cell: str, region: str 
         ("(9-17) 030 23125042", "DE"),
         ("[8:00-12:00] 030 23125042", "DE"),
         ("Tel (9 - 17): 030 23125042", "DE"),
+        ("030 23125042 9-17", "DE"),
+        ("030 23125042  10\u201312 ", "DE"),
         ("3101/5", "TK"),
     ],
 )
@@ -147,6 +149,10 @@ def test_other_last_digits_hours_and_years_are_not_a_part_of_the_number(cell: st
         ("0176/04069042", "DE", "+4917604069042"),
         ("0664/123 45 67", "AT", "+436641234567"),
         ("030 1234567-68", "DE", "+4930123456768"),
+        ("030 1234567 68-97", "DE", "+493012345676897"),
+        ("01 42 68 13-17", "FR", "+33142681317"),
+        ("\u260e 917-555-0104", "US", "+19175550104"),
+        ("\U0001f4de\ufe0f917-555-0104", "US", "+19175550104"),
         ("(212) 555 (0100)", "US", "+12125550100"),
         ("(030) 2312504", "DE", "+49302312504"),
         ("03ー1234ー5678", "JP", "+81312345678"),
@@ -181,6 +187,12 @@ def test_a_tail_of_any_number_of_zeros_is_a_decimal_tail(cell: object) -> None:
 
 
 # Words beside the number
+
+
+@pytest.mark.parametrize("form", ["{note} {number}", "{number} {note}", "{number} ({note})", "({note}) {number}"])
+@pytest.mark.parametrize("mark", ["\u274c", "\U0001f6ab", "\u2020", "?", "!", "*", "~", "$", "\u20ac"])
+def test_a_mark_that_may_mean_no_refuses_the_row_as_a_word_does(mark: str, form: str) -> None:
+    assert verdict(form.format(note=mark, number="917-555-0104"), "US") == "note"
 
 
 @pytest.mark.parametrize(
