@@ -3,9 +3,10 @@ A million rows with calling hours: rate with and without, number of parts, and p
 
     python benchmarks/calling_hours_million.py [--rows 1000000]
 
-"Without" turns rows into contacts and writes no files; "with" also places every contact by ZIP code, state and area
-code. The rows are American, of all ZIP codes; one in ten has a number from elsewhere, so that two places count. Every
-measurement has a process of its own, so that its peak memory is its own.
+"Without" turns rows into one contacts file; "with" also places every contact by ZIP code, state and area code, and
+makes a file for each part. The rows are American, of all ZIP codes; one in ten has a number from elsewhere, so that two
+places count. Every measurement has a process of its own, so that its peak memory is its own. Seconds are those of the
+processor.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from importlib import import_module
+from pathlib import Path
 from typing import Any
-
-NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 
 
 def rows(count: int) -> Iterator[dict[str, str]]:
@@ -44,30 +44,23 @@ def rows(count: int) -> Iterator[dict[str, str]]:
 
 def measure(count: int, *, placing: bool) -> dict[str, Any]:
     """Return seconds of the processor for all rows, and what became of them."""
-    from airflow_truedy.calling_hours import CallingHours, PlaceColumns, Placement, Placer, Window, fewest_parts
+    from airflow_truedy.calling_hours import CallingHours, PlaceColumns
     from airflow_truedy.contacts.columns import Columns
-    from airflow_truedy.contacts.convert import begin, convert
+    from airflow_truedy.contacts.prepare import prepare_contacts
     from airflow_truedy.contacts.rules import ContactRules
 
-    made = rows(count)
-    rules = ContactRules(columns=Columns("phone", first_name="given", custom_fields=["state"]), region="US")
-    became: Counter[object] = Counter()
+    policy = CallingHours(PlaceColumns(zip="zip", state="state")) if placing else None
+    columns = Columns("phone", first_name="given", custom_fields=["state"])
     began = time.process_time()
-    placer = Placer(CallingHours(PlaceColumns(zip="zip", state="state")), NOW)
-    place = placer.place_contact
-    for outcome in convert(*begin(made, rules)):
-        if outcome.reason:
-            became[outcome.reason.value] += 1
-        elif placing:
-            placed = place(outcome.row, f"+{outcome.number}")
-            became[placed.window if isinstance(placed, Placement) else placed.value] += 1
-    seconds = time.process_time() - began
-    windows = {window: count for window, count in became.items() if isinstance(window, Window)}
+    with tempfile.TemporaryDirectory() as folder:
+        to = Path(folder) / "contacts.jsonl.gz"
+        manifests = prepare_contacts(rows(count), to, ContactRules(columns=columns, region="US", calling_hours=policy))
     return {
-        "seconds": seconds,
-        "parts": [len(set(fewest_parts(windows, placer.span, most).values())) for most in (None, 50, 20)],
-        "windows": len(windows),
-        "refused": {name: count for name, count in became.items() if isinstance(name, str)},
+        "seconds": time.process_time() - began,
+        "parts": len(manifests),
+        "contacts": sum(each.contacts for each in manifests),
+        "refused": dict(sum((Counter(each.rejected_by_reason) for each in manifests), Counter())),
+        "largest_manifest": max(len(json.dumps(each.to_dict())) for each in manifests),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -97,7 +90,9 @@ def main() -> None:
     print(
         f"peak memory: {few['peak_mb']:.1f} MB at {options.rows // 10:,} rows, {found['with']['peak_mb']:.1f} MB at all"
     )
-    print(f"{found['with']['windows']} windows in {found['with']['parts']} parts; refused: {found['with']['refused']}")
+    made = found["with"]
+    print(f"{made['contacts']:,} contacts in {made['parts']} parts; refused: {made['refused']}")
+    print(f"largest manifest: {made['largest_manifest']:,} characters")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ FRAMEWORK_FREE = {
     "masking": {"formats", "__init__"},
     "files": _LEAVES,
     "api": _LEAVES,
-    "contacts": _LEAVES | {"files"},
+    "contacts": _LEAVES | {"files", "calling_hours"},
     "calling_hours": _LEAVES | {"files"},
     "campaigns": _MIDDLE,
     "monitoring": _MIDDLE | {"campaigns"},

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_truedy.calling_hours.places import NORTH_AMERICA, Atlas, Region, calling_country
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,14 @@ class PlaceColumns:
     zip: str | None = None
     state: str | None = None
     country: str | None = None
+
+    def named(self) -> set[str]:
+        """Return every column that it names."""
+        return {name for name in astuple(self) if name is not None}
+
+    def renamed(self, names: Mapping[str, str]) -> PlaceColumns:
+        """Return the same for rows whose columns are named otherwise, by old and new name."""
+        return PlaceColumns(*[name if name is None else names.get(name, name) for name in astuple(self)])
 
 
 class Address(NamedTuple):

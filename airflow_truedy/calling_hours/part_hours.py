@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.calling_hours.errors import RulesError
-from airflow_truedy.calling_hours.hours import Window
+from airflow_truedy.calling_hours.hours import PlaceHours, Window
 from airflow_truedy.calling_hours.parts import common, minutes
 from airflow_truedy.calling_hours.zones import UTC, Span, zone_of
 
@@ -59,10 +59,11 @@ class PartHours:
         :param people: the placements of all its people, each at least once.
         :param placer: which placed them.
         """
-        blocked, jurisdictions = set[date](), set[str]()
+        hours, jurisdictions = set[PlaceHours](), set[str]()
         for each in people:
-            blocked.update(each.hours.blocked_in(window))
+            hours.add(each.hours)
             jurisdictions |= each.place.jurisdictions
+        blocked = {day for each in hours for day in each.blocked_in(window)}
         first, last = placer.span
         return cls(
             *window,
@@ -74,8 +75,16 @@ class PartHours:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, which :meth:`from_dict` reads."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """
+        Return plain JSON values, which :meth:`from_dict` reads. They are short, because XCom holds them: dates in a row
+        are one text (``2026-12-24/2027-01-01``), and so are the states of a country (``US AL FL``).
+        """
+        short = {
+            "working_days": list(self.working_days),
+            "blocked": _in_rows(map(date.fromisoformat, self.blocked), self.working_days),
+            "jurisdictions": _by_country(self.jurisdictions),
+        }
+        return {**asdict(self), **short}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> PartHours:
@@ -85,8 +94,13 @@ class PartHours:
         :raises RulesError: something is missing or cannot be read.
         """
         try:
-            read = cls(**{item.name: value[item.name] for item in fields(cls) if item.name in value})
-            for text in (read.first_day, read.last_day, *read.blocked):
+            given = {item.name: value[item.name] for item in fields(cls) if item.name in value}
+            days = [day for text in value["blocked"] for day in _days_of(text)]
+            given["blocked"] = [str(day) for day in days if day.isoweekday() in value["working_days"]]
+            countries = [text.split() for text in value.get("jurisdictions", ())]
+            given["jurisdictions"] = [each for country in countries for each in _jurisdictions(*country)]
+            read = cls(**given)
+            for text in (read.first_day, read.last_day):
                 date.fromisoformat(text)
             read.window.daily()
             zone_of(read.timezone)
@@ -143,3 +157,33 @@ class PartHours:
         if found and minutes(found) == minutes(asked):
             return None
         return f"{asked} is wider than {self.window}, in which the people of this list may be called"
+
+
+def _in_rows(days: Iterable[date], working_days: Sequence[int]) -> list[str]:
+    """Return dates as texts; those with no working day between them as one."""
+    rows: list[tuple[date, date]] = []
+    for day in sorted(days):
+        first, last = rows.pop() if rows else (day, day)
+        if any(each.isoweekday() in working_days for each in Span(last, day).days()[1:-1]):
+            rows.append((first, last))
+            first = day
+        rows.append((first, day))
+    return [str(first) if first == last else f"{first}/{last}" for first, last in rows]
+
+
+def _days_of(text: str) -> list[date]:
+    first, _, last = text.partition("/")
+    return Span(date.fromisoformat(first), date.fromisoformat(last or first)).days()
+
+
+def _by_country(jurisdictions: Iterable[str]) -> list[str]:
+    """Return one text for each country: its code, which counts wherever one of its states does, and its states."""
+    states: dict[str, list[str]] = {}
+    for each in sorted(jurisdictions):
+        country, _, state = each.partition("-")
+        states.setdefault(country, []).extend([state] if state else [])
+    return [" ".join([country, *found]) for country, found in states.items()]
+
+
+def _jurisdictions(country: str, *states: str) -> list[str]:
+    return [country, *(f"{country}-{state}" for state in states)]

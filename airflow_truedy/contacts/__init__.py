@@ -12,6 +12,7 @@ Only ``phone_number`` is always there. What calls ``phonenumbers`` is imported w
 from __future__ import annotations
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
+from airflow_truedy.contacts.consent import Consent
 from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.rules import ContactRules, Region, RegionColumn
@@ -19,6 +20,7 @@ from airflow_truedy.contacts.rules import ContactRules, Region, RegionColumn
 __all__ = [
     "OTHERS",
     "Columns",
+    "Consent",
     "ContactRules",
     "ContactsError",
     "Reason",

@@ -16,6 +16,7 @@ from airflow_truedy.files.rows import BrokenRow, Row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from airflow_truedy.calling_hours.placement import Placement
     from airflow_truedy.contacts.rules import ContactRules
 
 #: In so many rows at the beginning a column of the mapping must occur once; rows of JSON Lines may leave keys out.
@@ -33,7 +34,8 @@ class RowOutcome(NamedTuple):
     :ivar number: the digits of the E.164 number; 0 if the row was refused here.
     :ivar line: the contact as one line of a contacts file, without its end.
     :ivar reason: why the row was rejected; ``None`` while it is a contact.
-    :ivar part: the value to split by; nothing if the list is not split.
+    :ivar part: the value to split by; nothing if the list is not split by a column.
+    :ivar placed: where the contact is and when it may be called; ``None`` until that is known.
     """
 
     row_number: int
@@ -42,6 +44,7 @@ class RowOutcome(NamedTuple):
     line: bytes
     reason: Reason | None
     part: str = ""
+    placed: Placement | None = None
 
 
 def begin(rows: Any, rules: ContactRules) -> tuple[Iterator[Row], ContactRules]:

@@ -1,4 +1,4 @@
-"""The files of a list in the making: contacts and rejected rows, one pair for each part of a split list."""
+"""The files of a list in the making: contacts, in one file for each part, and rejected rows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import csv
 import json
 import re
 from collections import Counter
-from datetime import datetime, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.contacts_file import ENDING, ContactsFile, Manifest
 from airflow_truedy.contacts.errors import TooManySplitsError
+from airflow_truedy.contacts.placing import PlacedContacts
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.rules import region_to_dict
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
@@ -21,8 +21,11 @@ from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
+    from airflow_truedy.calling_hours.part_hours import PartHours
+    from airflow_truedy.calling_hours.placement import Placer
     from airflow_truedy.contacts.columns import Columns
     from airflow_truedy.contacts.convert import RowOutcome
     from airflow_truedy.contacts.rules import ContactRules
@@ -32,113 +35,160 @@ REJECTS_COLUMNS = ("row_number", "reason", "masked_number")
 
 class Output:
     """
-    The files of a list in the making: one pair, or one for each value of the column to split by.
+    The files of a list in the making: one rejects file for the list, or for each value of the column to split by, and
+    one contacts file beside it, or one for each part that has hours of its own.
 
     :param folder: a local folder in which they are made.
     :param to: where the contacts file goes; the others are named after it.
+    :param now: the instant at which the list is made.
+    :param placer: placed the contacts. Default: nobody was placed.
     """
 
     def __init__(
-        self, folder: Path, to: Any, rules: ContactRules, source: str, made_by: Mapping[str, Any] | None
+        self,
+        folder: Path,
+        to: Any,
+        rules: ContactRules,
+        source: str,
+        made_by: Mapping[str, Any] | None,
+        now: datetime,
+        placer: Placer | None = None,
     ) -> None:
         self._folder = folder
         self._to = open_local(to) if isinstance(to, str) else to
         if not self._to.name.endswith(ENDING):
             raise ValueError(f"The name of a contacts file ends in {ENDING}; {self._to.name!r} does not")
-        self._rules = rules
+        self._rules, self._placer = rules, placer
         self._about = {
             "region": region_to_dict(rules.region),
             "source": source,
-            "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "created_at": now.isoformat(timespec="seconds"),
             "made_by": dict(made_by or {}),
         }
-        self._parts: dict[str, _Part] = {}
+        self._lists: dict[str, _List] = {}
 
     def take(self, outcomes: Iterable[RowOutcome]) -> None:
-        """Write every outcome into the files of its part."""
+        """Write every outcome into the files of its list."""
         if self._rules.split_by is None:
-            self._part("").take(outcomes)
+            self._list("").take(outcomes)
             return
         for outcome in outcomes:
-            self._part(outcome.part).take((outcome,))
+            self._list(outcome.part).take((outcome,))
 
     def publish(self) -> list[Manifest]:
-        """Finish all files, put them in their places, and describe them, in the order of the values."""
-        for part in self._parts.values():
-            part.close()
-        return [part.publish() for _, part in sorted(self._parts.items())]
+        """
+        Finish all files, put them in their places, and describe them, in the order of the values.
 
-    def _part(self, value: str) -> _Part:
-        part = self._parts.get(value)
-        if part is None:
-            if self._rules.split_by is not None and len(self._parts) >= self._rules.max_splits:
+        :raises TooManySplitsError: there are more parts than ``max_splits``.
+        """
+        lists = [each for _, each in sorted(self._lists.items())]
+        most = self._rules.max_splits // max(1, len(lists))
+        parts = sum(each.close(max(1, most)) for each in lists)
+        if parts > self._rules.max_splits:
+            raise TooManySplitsError(
+                f"The list has {parts} parts, because people in places far apart have no hour of the day in common; "
+                f"max_splits is {self._rules.max_splits}. Raise it, or leave countries out"
+            )
+        return [manifest for each in lists for manifest in each.publish()]
+
+    def _list(self, value: str) -> _List:
+        found = self._lists.get(value)
+        if found is None:
+            if self._rules.split_by is not None and len(self._lists) >= self._rules.max_splits:
                 raise TooManySplitsError(
                     f"The column {self._rules.split_by!r} holds more than {self._rules.max_splits} values; "
                     "raise max_splits, or split by a column with fewer"
                 )
-            part = self._parts[value] = self._new_part(value)
-        return part
+            found = self._lists[value] = self._new_list(value)
+        return found
 
-    def _new_part(self, value: str) -> _Part:
+    def _new_list(self, value: str) -> _List:
         stem = self._to.name[: -len(ENDING)]
         split = None
         if self._rules.split_by is not None:
             split = {"column": self._rules.split_by, "value": value}
             stem = f"{stem}-{_file_name(value)}"
-        return _Part(
-            self._folder / f"{len(self._parts)}",
-            sibling(self._to, stem + ENDING),
-            sibling(self._to, stem + ".rejects.csv"),
-            self._rules.columns,
-            {**self._about, "split": split},
+        staged = self._folder / f"{len(self._lists)}"
+        return _List(
+            staged, sibling(self._to, stem + ENDING), self._rules, {**self._about, "split": split}, self._placer
         )
 
 
-class _Part:
-    """One contacts file, one rejects file, and what was counted."""
+class _List:
+    """One rejects file, its contacts, and what was counted."""
 
-    def __init__(self, staged: Path, to: Any, rejects_to: Any, columns: Columns, about: dict[str, Any]) -> None:
-        self._staged, self._staged_rejects = staged.with_suffix(".contacts"), staged.with_suffix(".rejects")
-        self._contacts = ContactsFile(self._staged)
-        self._rejects = RejectsFile(self._staged_rejects, columns)
-        self._to, self._rejects_to, self._about = to, rejects_to, about
+    def __init__(
+        self, staged: Path, to: Any, rules: ContactRules, about: dict[str, Any], placer: Placer | None
+    ) -> None:
+        self._staged, self._to, self._about = staged, to, about
+        self._consent = rules.consent
+        self._stem = to.name[: -len(ENDING)]
+        self._rejects = RejectsFile(staged.with_suffix(".rejects"), rules.columns)
+        self._placed = PlacedContacts(placer, staged) if placer else None
+        self._files: list[tuple[PartHours | None, ContactsFile]] = []
+        if self._placed is None:
+            self._files.append((None, ContactsFile(staged.with_suffix(".contacts"))))
         self._dropped: Counter[Reason] = Counter()
 
     def take(self, outcomes: Iterable[RowOutcome]) -> None:
-        add_contact, dropped, rejects = self._contacts.add, self._dropped, self._rejects
+        add_line = self._files[0][1].add if self._files else None
+        add_placed = self._placed.add if self._placed else None
+        dropped, rejects = self._dropped, self._rejects
         first = True
         for outcome in outcomes:
             if first:
                 rejects.name_columns(outcome.row)
                 first = False
-            if outcome.reason is None:
-                add_contact(outcome.line)
-            else:
+            if outcome.reason is not None:
                 dropped[outcome.reason] += 1
                 rejects.add(outcome)
+            elif add_line:
+                add_line(outcome.line)
+            elif add_placed:
+                add_placed(outcome)
 
-    def close(self) -> None:
-        self._contacts.close()
+    def close(self, most: int) -> int:
+        """Finish the files, and return how many contacts files there are."""
         self._rejects.close()
+        if self._placed:
+            self._files += self._placed.parts(most)
+        if not self._files:
+            self._files.append((None, ContactsFile(self._staged.with_suffix(".contacts"))))
+        for _, file in self._files:
+            file.close()
+        return len(self._files)
 
-    def publish(self) -> Manifest:
-        publish(self._staged_rejects, self._rejects_to)
-        publish(self._staged, self._to)
+    def publish(self) -> Iterator[Manifest]:
+        rejects_to = sibling(self._to, f"{self._stem}.rejects.csv")
+        publish(self._rejects.staged, rejects_to)
         dropped = dict(self._dropped)
+        for hours, file in self._files:
+            to = self._to
+            if hours is not None:
+                to = sibling(self._to, f"{self._stem}-{_file_name(_in_a_word(hours))}{ENDING}")
+            publish(file.staged, to)
+            yield self._manifest(file, str(to), str(rejects_to), dropped, hours)
+            dropped = {}
+
+    def _manifest(
+        self, file: ContactsFile, uri: str, rejects_uri: str, dropped: dict[Reason, int], hours: PartHours | None
+    ) -> Manifest:
         duplicates, suppressed = dropped.pop(Reason.DUPLICATE, 0), dropped.pop(Reason.SUPPRESSED, 0)
         rejected = sum(dropped.values())
         return Manifest(
-            uri=str(self._to),
-            rejects_uri=str(self._rejects_to),
-            rows_read=self._contacts.count + duplicates + suppressed + rejected,
-            contacts=self._contacts.count,
+            uri=uri,
+            rejects_uri=rejects_uri,
+            rows_read=file.count + duplicates + suppressed + rejected,
+            contacts=file.count,
             duplicates=duplicates,
             suppressed=suppressed,
             rejected=rejected,
             rejected_by_reason={reason.value: count for reason, count in sorted(dropped.items())},
-            sha256=self._contacts.sha256,
-            size=self._contacts.size,
-            fingerprint=self._contacts.fingerprint,
+            sha256=file.sha256,
+            size=file.size,
+            fingerprint=file.fingerprint,
+            calling_hours=hours.to_dict() if hours else None,
+            consent=self._consent.to_dict(file.consents) if self._consent else None,
             **self._about,
         )
 
@@ -154,7 +204,7 @@ class RejectsFile:
     """
 
     def __init__(self, staged: Path, columns: Columns) -> None:
-        self._staged = staged
+        self.staged = staged
         self._waiting = staged.with_suffix(".waiting").open("w+", encoding="utf-8")
         self._phone_column = _column(columns.phone_number)
         self._key_column = _column(columns.contact_key) if columns.contact_key else None
@@ -181,8 +231,8 @@ class RejectsFile:
         for column in (self._phone_column, self._key_column or ""):
             self._columns.pop(column, None)
         others = list(self._columns)
-        create_private(self._staged).close()
-        with self._staged.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        create_private(self.staged).close()
+        with self.staged.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([*own, *map(escaped, _told_apart(others, own))])
             for known, row in self._read_waiting():
@@ -219,6 +269,12 @@ def _told_apart(columns: Iterable[str], own: list[str]) -> Iterator[str]:
         while name in taken and column in own:
             name = f"source_{name}"
         yield name
+
+
+def _in_a_word(hours: PartHours) -> str:
+    """Return the hours as a part of a file name."""
+    days = "".join(map(str, hours.working_days))
+    return f"{hours.timezone}-{hours.start_time}-{hours.end_time}-{days}".replace(":", "")
 
 
 def _file_name(value: str) -> str:

@@ -3,7 +3,7 @@ Rows -> contacts file, rejects file and manifest, in one pass and in memory that
 
 ::
 
-    rows -> convert -> drop duplicates -> drop suppressed -> one contacts file and rejects file per part
+    rows -> convert -> drop duplicates -> drop suppressed -> consent -> calling hours -> a contacts file for each part
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import Counter
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_truedy.calling_hours.placement import Placer
+from airflow_truedy.contacts.contacts_file import with_consent
 from airflow_truedy.contacts.convert import RowOutcome, begin, convert
 from airflow_truedy.contacts.duplicates import drop_duplicates
 from airflow_truedy.contacts.errors import DuplicateContactError, EmptyListError, TooManyRejectedError
 from airflow_truedy.contacts.output import Output
+from airflow_truedy.contacts.placing import place
 from airflow_truedy.contacts.reasons import Reason, advice_for
 from airflow_truedy.contacts.suppression import suppressed_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from airflow_truedy.contacts.consent import Consent
     from airflow_truedy.contacts.contacts_file import Manifest
     from airflow_truedy.contacts.rules import ContactRules
     from airflow_truedy.files.rows import Row
@@ -54,8 +59,10 @@ def prepare_contacts(
     :param rules: what decides which rows become contacts.
     :param source: what the rows come from, for the manifest; no secrets.
     :param made_by: Dag, task and run, for the manifest.
-    :return: one manifest; with ``rules.split_by`` one for each value of that column. A number is in one of the files
-        only, whatever the values of its rows; counts are those of the rows with its value.
+    :return: one manifest; with ``rules.split_by`` one for each value of that column, and with ``rules.calling_hours``
+        one for each part that has hours of its own. A number is in one of the files only, whatever the values of its
+        rows; counts are those of the rows with its value. Refused rows have no hours: the first part counts them, and
+        they are in a rejects file that all parts share.
     :raises UnknownRegionError: the region has no phone numbers.
     :raises MissingColumnError: a column does not exist.
     :raises TooManySplitsError: the column to split by has more than ``rules.max_splits`` values.
@@ -65,22 +72,50 @@ def prepare_contacts(
     :raises StaleSuppressionError: a do-not-call list is too old.
     :raises UnreadableSuppressionError: one holds entries that cannot be read.
     :raises EmptySuppressionError: one holds nobody.
+    :raises CallingHoursError: the rules of ``rules.calling_hours`` cannot be used, or are too old.
     """
+    now = datetime.now(timezone.utc)
     rows, rules = begin(rows, rules)
+    placer = Placer(rules.calling_hours, now) if rules.calling_hours else None
     with tempfile.TemporaryDirectory(prefix="contacts-") as folder:
-        output = Output(Path(folder), to, rules, source, made_by)
-        output.take(accounted(rows, rules))
+        output = Output(Path(folder), to, rules, source, made_by, now, placer)
+        output.take(accounted(rows, rules, now, placer))
         manifests = output.publish()
     _log(manifests)
     _check_limits(manifests, rules)
     return manifests
 
 
-def accounted(rows: Iterable[Row], rules: ContactRules) -> Iterator[RowOutcome]:
-    """Yield what became of each row, after :func:`~airflow_truedy.contacts.convert.begin`."""
-    suppressed = suppressed_numbers(rules.suppression)
+def accounted(
+    rows: Iterable[Row], rules: ContactRules, now: datetime, placer: Placer | None = None
+) -> Iterator[RowOutcome]:
+    """
+    Yield what became of each row, after :func:`~airflow_truedy.contacts.convert.begin`.
+
+    :param now: the instant at which the list is made.
+    :param placer: places contacts by ``rules.calling_hours``. Default: nobody is placed.
+    """
+    suppressed = suppressed_numbers(rules.suppression, now)
     outcomes = drop_duplicates(convert(rows, rules), rules.duplicates)
-    return suppressed.drop(outcomes) if suppressed else outcomes
+    if suppressed:
+        outcomes = suppressed.drop(outcomes)
+    if rules.consent:
+        outcomes = _consenting(outcomes, rules.consent, now)
+    return place(outcomes, placer) if placer else outcomes
+
+
+def _consenting(outcomes: Iterable[RowOutcome], consent: Consent, now: datetime) -> Iterator[RowOutcome]:
+    """Add to every contact the consent that is relied on, or refuse it if there is none."""
+    consent_of = consent.reader(now)
+    for outcome in outcomes:
+        if outcome.reason is not None:
+            yield outcome
+            continue
+        found = consent_of(outcome.row)
+        if isinstance(found, Reason):
+            yield outcome._replace(reason=found)
+        else:
+            yield outcome._replace(line=with_consent(outcome.line, found))
 
 
 def _log(manifests: list[Manifest]) -> None:

@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
@@ -63,7 +64,7 @@ def _report(options: argparse.Namespace) -> str:
     rows, rules = begin(read_rows(options.file, **stated), rules)
     counts: Counter[Reason | None] = Counter()
     examples: list[RowOutcome] = []
-    for outcome in _with_progress(accounted(rows, rules)):
+    for outcome in _with_progress(accounted(rows, rules, datetime.now(timezone.utc))):
         counts[outcome.reason] += 1
         if outcome.reason is not None and len(examples) < options.show:
             examples.append(outcome)

@@ -47,6 +47,12 @@ class Reason(str, Enum):
     NAME_TOO_LONG = "name_too_long"
     BAD_EMAIL = "bad_email"
     MISSING_VALUE = "missing_value"
+    # Whether the person agreed, and when a call is allowed where the person is (calling_hours.PlaceRefusal)
+    NO_CONSENT = "no_consent"
+    CONSENT_EXPIRED = "consent_expired"
+    UNKNOWN_PLACE = "unknown_place"
+    NO_CALLING_RULES = "no_calling_rules"
+    NO_CALLING_HOURS = "no_calling_hours"
     # Could be called, but not again or not at all; counted on their own
     DUPLICATE = "duplicate"
     SUPPRESSED = "suppressed"
@@ -102,6 +108,11 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NAME_TOO_LONG: "a name of more than 100 characters",
     Reason.BAD_EMAIL: "the e-mail column holds something else than an address",
     Reason.MISSING_VALUE: "a required column is empty",
+    Reason.NO_CONSENT: "no date of consent that can be relied on, or it is for something else",
+    Reason.CONSENT_EXPIRED: "the consent is older than max_age",
+    Reason.UNKNOWN_PLACE: "it is unknown in which zone the person is",
+    Reason.NO_CALLING_RULES: "no rule says when people of this country may be called",
+    Reason.NO_CALLING_HOURS: "the rules and limits that apply leave no hour in which the person may be called",
     Reason.DUPLICATE: "another row has the same number",
     Reason.SUPPRESSED: "the number is on a do-not-call list",
 }
@@ -120,6 +131,9 @@ _ADVICE: dict[Reason, str] = {
     Reason.TOO_SHORT: "is the region the right one?",
     Reason.TOO_LONG: "is the region the right one?",
     Reason.BAD_EMAIL: "leave email out of columns if the agent does not need it",
+    Reason.NO_CONSENT: "do the dates have the form 2026-11-25, and do the scopes fit?",
+    Reason.UNKNOWN_PLACE: "name columns of zone, ZIP code, state or country in PlaceColumns, and fill them",
+    Reason.NO_CALLING_RULES: "state a rule of your own for this country in own_rules",
     Reason.UNREADABLE_ROW: "do the encoding, delimiter and header of the file fit?",
 }
 

@@ -13,6 +13,9 @@ from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow_truedy.calling_hours.policy import CallingHours
+    from airflow_truedy.contacts.consent import Consent
+
 _WORDS_FOR_A_REGION = {"UK": "GB", "EN": "GB", "USA": "US", "U.S.": "US", "GER": "DE", "GERMANY": "DE"}
 
 
@@ -59,9 +62,15 @@ class ContactRules:
         limit.
     :param on_empty: what happens when no row became a contact: ``"fail"``, or ``"skip"`` the task; both after the files
         are written. Default: neither, the list is empty.
+    :param consent: consent that each row has to show. Default: none is asked for.
+    :param calling_hours: when people may be called: a
+        :class:`~airflow_truedy.calling_hours.policy.CallingHours`. Whoever cannot be placed is refused, and the list is
+        split by the hours in which its people may be called, into as few parts as that leaves. Default: it is not known
+        here when anybody may be called.
     :param split_by: column by whose values the list is split; rows where it is empty are a part of their own, a value
         of more than 200 characters refuses its row. Default: the list is not split.
-    :param max_splits: how many parts there may be. Each takes about 0.3 MB of memory. Default 50.
+    :param max_splits: how many parts there may be. Each takes about 0.3 MB of memory. Parts with different hours are
+        merged into hours that suit all of their people until there are no more. Default 50.
     :raises UnknownRegionError: ``region`` cannot be an ISO 3166 code.
     :raises MissingColumnError: ``columns`` has a field that does not exist.
     :raises ValueError: another value cannot be; or ``split_by`` is a column of people.
@@ -74,6 +83,8 @@ class ContactRules:
     suppression: Any = ()
     max_rejected: int | float | None = None
     on_empty: OnEmpty | None = None
+    consent: Consent | None = None
+    calling_hours: CallingHours | None = None
     split_by: str | None = None
     max_splits: int = 50
 
@@ -87,12 +98,22 @@ class ContactRules:
             raise ValueError(f"split_by={self.split_by!r}: its values get into file names and XCom")
         if self.on_empty not in (None, "fail", "skip"):
             raise ValueError(f"on_empty={self.on_empty!r} is neither 'fail' nor 'skip'")
+        for name, kind in (("consent", "Consent"), ("calling_hours", "CallingHours")):
+            if (value := getattr(self, name)) is not None and type(value).__name__ != kind:
+                raise ValueError(f"{name}= takes a {kind}, not {type(value).__name__}")
+
+    @property
+    def is_split(self) -> bool:
+        """Tell whether the list may become several files."""
+        return self.split_by is not None or self.calling_hours is not None
 
     def named(self) -> set[str]:
         """Return every column that these rules name."""
         region = {self.region.name} if isinstance(self.region, RegionColumn) else set()
         split = set() if self.split_by is None else {self.split_by}
-        return self.columns.named() | region | split
+        consent = self.consent.named() if self.consent else set()
+        place = self.calling_hours.columns.named() if self.calling_hours else set()
+        return self.columns.named() | region | split | consent | place
 
     def found_in(self, present: Iterable[str]) -> ContactRules:
         """
@@ -118,6 +139,9 @@ class ContactRules:
             columns=self.columns.renamed(named),
             region=RegionColumn(named.get(region.name, region.name)) if isinstance(region, RegionColumn) else region,
             split_by=named.get(self.split_by, self.split_by),
+            consent=self.consent and self.consent.renamed(named),
+            calling_hours=self.calling_hours
+            and replace(self.calling_hours, columns=self.calling_hours.columns.renamed(named)),
         )
 
 

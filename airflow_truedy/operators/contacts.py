@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_truedy.calling_hours.policy import CallingHours
     from airflow_truedy.contacts.columns import Columns
+    from airflow_truedy.contacts.consent import Consent
     from airflow_truedy.contacts.rules import Duplicates, OnEmpty, Region
 
 __all__ = [
@@ -77,7 +79,7 @@ def _written(
         manifests = prepare_contacts(rows, to, rules, source=source, made_by=made_by)
     if rules.on_empty == "skip" and not any(manifest.contacts for manifest in manifests):
         raise AirflowSkipException("No row became a contact")
-    if rules.split_by is None:
+    if not rules.is_split:
         return manifests[0].to_dict()
     return [manifest.to_dict() for manifest in manifests if manifest.contacts]
 
@@ -124,9 +126,10 @@ class ContactsOperator(BaseOperator):
     :param suppression: do-not-call lists: :class:`SqlSuppression`, :class:`FileSuppression`, or one of them.
         (their queries and paths are templated)
     :param region: see :class:`~airflow_truedy.contacts.rules.ContactRules`, as for ``columns``, ``allow``,
-        ``duplicates``, ``max_rejected``, ``on_empty`` and ``max_splits``. There is no default.
-    :param split_by: see there. XCom is then a list of manifests, those of parts without contacts left out, ready for
-        ``CreateBatchCallOperator.partial(...).expand(contacts=...)``.
+        ``duplicates``, ``max_rejected``, ``on_empty``, ``consent`` and ``max_splits``. There is no default.
+    :param calling_hours: see there. XCom is then a list of manifests, each of which carries zone, hours and days of its
+        people, ready for ``CreateBatchCallOperator.partial(...).expand(contacts=...)``.
+    :param split_by: see there. XCom is then a list of manifests too. Parts without contacts are left out of it.
     :raises AirflowFailException: for errors that no retry can help.
     :raises AirflowSkipException: no row became a contact, and ``on_empty`` is ``"skip"``.
     """
@@ -146,6 +149,8 @@ class ContactsOperator(BaseOperator):
         suppression: Sequence[SqlSuppression | FileSuppression] | SqlSuppression | FileSuppression = (),
         max_rejected: int | float | None = None,
         on_empty: OnEmpty | None = None,
+        consent: Consent | None = None,
+        calling_hours: CallingHours | None = None,
         split_by: str | None = None,
         max_splits: int = 50,
         **kwargs: Any,
@@ -160,6 +165,8 @@ class ContactsOperator(BaseOperator):
             duplicates=duplicates,
             max_rejected=max_rejected,
             on_empty=on_empty,
+            consent=consent,
+            calling_hours=calling_hours,
             split_by=split_by,
             max_splits=max_splits,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +52,17 @@ def test_a_part_names_every_state_also_those_that_share_their_hours() -> None:
     assert placed[0].hours is placed[1].hours
     part = PartHours.gather(placed[0].window, placed, PLACER)
     assert part.jurisdictions == ("US", "US-GA", "US-OH")
+
+
+def test_blocked_days_in_a_row_and_states_of_a_country_are_short() -> None:
+    days = [str(date(2026, 12, 1) + timedelta(days=each)) for each in range(40)]
+    part = replace(ALABAMA, blocked=["2026-11-26", *days, "2027-01-12"], jurisdictions=["CA", "US", "US-AL", "US-MS"])
+    value = json.loads(json.dumps(part.to_dict()))
+    assert value["blocked"] == ["2026-11-26", "2026-12-01/2027-01-09", "2027-01-12"]
+    assert value["jurisdictions"] == ["CA", "US AL MS"]
+    read = PartHours.from_dict(value)
+    working = [day for day in part.blocked if date.fromisoformat(day).isoweekday() != 7]
+    assert (list(read.blocked), read.jurisdictions) == (working, part.jurisdictions)
 
 
 def test_hours_go_through_a_manifest_and_back_and_are_small() -> None:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.serialization.helpers import serialize_template_field
 
+from airflow_truedy.calling_hours import CallingHours, PlaceColumns, Rule
+from airflow_truedy.contacts.consent import Consent
 from airflow_truedy.contacts.errors import EmptySuppressionError, StaleSuppressionError, UnknownRegionError
 from airflow_truedy.contacts.rules import RegionColumn
 from airflow_truedy.files.errors import QueryError
@@ -227,6 +230,55 @@ def test_parts_without_contacts_are_left_out(sqlite: str, tmp_path: Path) -> Non
     manifests = operator(tmp_path, sql=sql, split_by="plan").execute(context_of())
     assert isinstance(manifests, list)
     assert [manifest["split"]["value"] for manifest in manifests] == ["gold"]
+
+
+OWN_RULES = [Rule("gb", "GB", {"mon-fri": ["09:00-20:00"]}, "2026-11-25")]
+CALLING_HOURS = CallingHours(PlaceColumns(country="country"), own_rules=OWN_RULES, warn_after=10_000, fail_after=10_000)
+
+
+def test_a_list_with_calling_hours_is_split_ready_for_mapping(sqlite: str, tmp_path: Path) -> None:
+    manifests = operator(tmp_path, calling_hours=CALLING_HOURS).execute(context_of())
+    assert isinstance(manifests, list)
+    zones = {manifest["calling_hours"]["timezone"]: manifest["contacts"] for manifest in manifests}
+    assert zones == {"America/New_York": 2, "Europe/London": 1}
+    assert [manifest["rejected_by_reason"] for manifest in manifests] == [{"exponent": 1}, {}]
+    assert len({manifest["uri"] for manifest in manifests}) == 2
+    assert all(len(json.dumps(manifest)) < 2048 for manifest in manifests)
+    assert manifests == json.loads(json.dumps(manifests))
+
+
+def test_one_part_is_a_list_too_and_nobody_an_empty_one(sqlite: str, tmp_path: Path) -> None:
+    british = operator(tmp_path, calling_hours=CALLING_HOURS, sql=f"{SELECT} WHERE country = 'GB'")
+    (manifest,) = british.execute(context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["calling_hours"]["end_time"] == "20:00"
+    nobody = operator(
+        tmp_path, calling_hours=replace(CALLING_HOURS, own_rules=()), sql=f"{SELECT} WHERE country = 'GB'"
+    )
+    assert nobody.execute(context_of()) == []
+
+
+def test_rules_that_cannot_be_used_fail_at_once(sqlite: str, tmp_path: Path) -> None:
+    missing = CallingHours(rules=str(tmp_path / "no-rules.json"))
+    with pytest.raises(AirflowFailException, match=r"RulesError: The rule file .*no-rules.json"):
+        operator(tmp_path, calling_hours=missing).execute(context_of())
+
+
+def test_consent_is_checked_by_operators_and_by_a_tasks_own_code(sqlite: str, tmp_path: Path) -> None:
+    manifest = operator(tmp_path, consent=Consent("plan")).execute(context_of())
+    assert isinstance(manifest, dict)
+    assert manifest["rejected_by_reason"] == {"exponent": 1, "no_consent": 3}
+    rows = [{"phone_number": "+12125550100", "agreed": "2020-01-01"}]
+    own = contacts_from_rows(
+        rows,
+        output_path=str(tmp_path),
+        context=context_of(),
+        region=None,
+        consent=Consent("agreed"),
+        calling_hours=replace(CALLING_HOURS, columns=PlaceColumns()),
+    )
+    assert isinstance(own, list)
+    assert own[0]["consent"]["column"] == "agreed"
 
 
 def test_the_region_must_be_said_when_the_dag_is_parsed(tmp_path: Path) -> None:
