@@ -371,12 +371,18 @@ class Launch:
     def _pause_for_now(self, batch: BatchCall) -> BatchCall:
         if State.of(batch.status) is State.PAUSED:
             return batch
-        taken = pausing.pause_with_marker(self._client, self._plan.key, batch, self._settling)
-        # Kept after the pause: one that we did not send is a person's.
-        self._progress.paused_by_us = taken.by_us
-        self._progress.save(self._store)
+        taken = pausing.pause_with_marker(
+            self._client, self._plan.key, batch, self._settling, keep=lambda: self._keep_whose_pause(ours=True)
+        )
+        if not taken.by_us:
+            self._keep_whose_pause(ours=False)
         self._marked_name = taken.batch.name if taken.by_us else None
         return taken.batch
+
+    def _keep_whose_pause(self, *, ours: bool) -> None:
+        # Kept only once it is paused: a pause that we did not send is a person's.
+        self._progress.paused_by_us = ours
+        self._progress.save(self._store)
 
     def _resume(self, batch: BatchCall) -> BatchCall:
         """Take back our own pause, at an hour at which the campaign may call."""

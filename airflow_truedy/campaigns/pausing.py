@@ -23,6 +23,7 @@ from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.upload import check_count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from airflow_truedy.api.client import TruedyClient
@@ -54,37 +55,57 @@ def has_marker(batch: BatchCall) -> bool:
 
 
 def pause_with_marker(
-    client: TruedyClient, key: CampaignKey, batch: BatchCall, settling: Settling = PATIENT
+    client: TruedyClient,
+    key: CampaignKey,
+    batch: BatchCall,
+    settling: Settling = PATIENT,
+    *,
+    keep: Callable[[], None] | None = None,
 ) -> steps.Taken:
     """
     Pause a started campaign so that the next attempt resumes it; a pause that somebody else made is left alone.
 
     Paused first, marked then: who dies between the two leaves a pause that looks like a person's, and stays. The other
-    way round a person's pause could come between the two, look like ours and be undone.
+    way round a person's pause could come between the two, look like ours and be undone. Nothing is read between the
+    two, so that the gap is as short as it can be.
 
+    :param keep: called between the two, to keep in a store that the pause is ours.
     :return: the batch call, and whether the pause is ours.
     :raises NotPausedError: if the server does not let it be paused.
     """
+    marked = batch
+
+    def mark() -> None:
+        nonlocal marked
+        if keep:
+            keep()
+        marked = _marked(client, key, batch)
+
     try:
-        taken = steps.pause(client, batch, settling)
+        taken = steps.pause(client, batch, settling, when_ours=mark)
     except (InvalidRequestError, ConflictError) as refused:
         state = State.of(steps.read(client, batch.id).status)
         raise NotPausedError(
             f"Batch call {batch.id} is {state.value!r} and cannot be paused: {refused} Stop it in the Truedy dashboard."
         ) from refused
-    paused = taken.batch
     if not taken.by_us:
         log.warning("Batch call %s was paused by somebody else; that pause is left alone.", batch.id)
         return taken
-    name = paused.name or ""
-    marked = key.with_pause_marker(name, paused_by_us=True)
-    stored = _rename(client, paused, marked)
-    if stored is not None and key.tag_in(stored) is None:
-        _rename(client, paused.model_copy(update={"name": stored}), name)
-    elif stored is not None:
-        paused = paused.model_copy(update={"name": stored})
     log.info("Batch call %s is paused by Airflow.", batch.id)
-    return steps.Taken(paused, by_us=True)
+    return steps.Taken(taken.batch.model_copy(update={"name": marked.name}), by_us=True)
+
+
+def _marked(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCall:
+    """Set the pause marker; return the batch call with the name that it has then."""
+    marked = key.with_pause_marker(batch.name or "", paused_by_us=True)
+    renamed = _rename(client, batch, marked)
+    if renamed is None:
+        return batch
+    stored = batch.model_copy(update={"name": renamed.name or marked})
+    if key.tag_in(batch.name) and not key.tag_in(stored.name):
+        _rename(client, stored, batch.name or "")
+        return batch
+    return stored
 
 
 def resume_our_pause(
@@ -124,14 +145,18 @@ def remove_marker(client: TruedyClient, batch: BatchCall, settling: Settling = P
     """
     Take the pause marker out of a batch call's name, if it is there, and return the batch call as read after that.
 
-    Read back and repeated (the same name twice does no harm): one lost request would leave a marker behind, and with it
-    a person's later pause looks like ours and is undone.
+    An answer with the new name is believed. Anything else is read back and repeated (the same name twice does no harm):
+    one lost request would leave a marker behind, and with it a person's later pause looks like ours and is undone.
     """
     for _ in range(_TRIES):
         if not has_marker(batch):
             return batch
-        was_taken = _rename(client, batch, without_pause_marker(batch.name or "")) is not None
-        patience = settling if was_taken else _NONE
+        renamed = _rename(client, batch, without_pause_marker(batch.name or ""))
+        if renamed is not None and renamed.name and renamed.status:
+            # The state too: a kill handler may have paused it only now.
+            batch = batch.model_copy(update={"name": renamed.name, "status": renamed.status})
+            continue
+        patience = _NONE if renamed is None else settling
         batch = patience.read(client, batch.id, lambda seen: not has_marker(seen))
     if has_marker(batch):
         log.warning(
@@ -143,23 +168,22 @@ def remove_marker(client: TruedyClient, batch: BatchCall, settling: Settling = P
     return batch
 
 
-def _rename(client: TruedyClient, batch: BatchCall, name: str) -> str | None:
+def _rename(client: TruedyClient, batch: BatchCall, name: str) -> BatchCall | None:
     """
     Give the batch call its name with or without the marker, where the server allows it.
 
     Documents differ in which states that is. Without a marker a campaign that we paused stays paused until a person
     resumes it, which is the safe side.
 
-    :return: the name as the server answers it; ``None`` if it was refused, or its answer was lost.
+    :return: what the server answers; ``None`` if it was refused, or its answer was lost.
     """
-    if name == batch.name:
-        return name
+    if name == (batch.name or ""):
+        return batch
     try:
-        stored = client.send(endpoints.update_batch_call(batch.id, BatchCallUpdate(name=name))).name
+        return client.send(endpoints.update_batch_call(batch.id, BatchCallUpdate(name=name)))
     except (InvalidRequestError, ConflictError, OutcomeUnknownError) as refused:
         log.info("Batch call %s (%s) keeps its name for now: %s.", batch.id, batch.status, type(refused).__name__)
         return None
-    return name if stored is None else stored
 
 
 def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -> str:

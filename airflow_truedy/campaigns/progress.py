@@ -37,6 +37,7 @@ class Progress:
     :param batch_call_id: the batch call, once known.
     :param sent: contacts whose add the server answered.
     :param accepted: how many of them it took.
+    :param in_flight: contacts in an add that was about to be sent and whose answer is not known yet.
     :param in_order: whether they were sent in the list's order, so that ``sent`` says where to go on.
     :param guessed: whether a count alone said that a chunk had arrived, so that the list has to be compared at the end.
     :param launched: whether the launch was seen to its end; what happens after that is the business of people.
@@ -52,6 +53,7 @@ class Progress:
     batch_call_id: str | None = None
     sent: int = 0
     accepted: int = 0
+    in_flight: int = 0
     in_order: bool = True
     guessed: bool = False
     launched: bool = False

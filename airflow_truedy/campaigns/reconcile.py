@@ -83,7 +83,7 @@ class Reconciler:
         if self._made_from != self._plan.fingerprint:
             # How far another payload had got tells nothing about this one.
             self.progress.fingerprint = self._plan.fingerprint
-            self.progress.sent = self.progress.accepted = 0
+            self.progress.sent = self.progress.accepted = self.progress.in_flight = 0
             self.progress.guessed = False
 
     def doubt_absence(self) -> None:
@@ -112,7 +112,21 @@ class Reconciler:
         if batch is not None:
             self.adopt(batch)
             self.progress.may_have_called |= State.of(batch.status).may_have_called
+            if State.of(batch.status) is State.PAUSED and not self.is_paused_by_us(batch):
+                batch = self._marked_in_time(batch)
         return batch
+
+    def _marked_in_time(self, batch: BatchCall) -> BatchCall:
+        """Read until the pause marker shows: a pause without it counts as a person's only after the settle time."""
+        try:
+            return self._settling.read(
+                self._client,
+                batch.id,
+                lambda seen: State.of(seen.status) is not State.PAUSED or self.is_paused_by_us(seen),
+            )
+        except NotFoundError:
+            self.check_may_call_again((), is_gone=True)
+            raise
 
     def _remembered(self) -> BatchCall | None:
         if self.progress.batch_call_id is None:
@@ -316,6 +330,6 @@ class Reconciler:
     def forget(self) -> None:
         """Go on without a batch call. That the campaign may have called is not forgotten."""
         progress = self.progress
-        progress.batch_call_id, progress.sent, progress.accepted = None, 0, 0
+        progress.batch_call_id, progress.sent, progress.accepted, progress.in_flight = None, 0, 0, 0
         progress.in_order, progress.guessed = True, False
         progress.launched, progress.paused_by_us = False, False

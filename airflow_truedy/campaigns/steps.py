@@ -68,10 +68,16 @@ def schedule(
     return _take(client, batch, request, settling, done=lambda state: state.may_have_called).batch
 
 
-def pause(client: TruedyClient, batch: BatchCall, settling: Settling = PATIENT) -> Taken:
-    """Hold all future calls; calls already placed run to their end. Does nothing if it is paused."""
+def pause(
+    client: TruedyClient, batch: BatchCall, settling: Settling = PATIENT, *, when_ours: Callable[[], None] | None = None
+) -> Taken:
+    """
+    Hold all future calls; calls already placed run to their end. Does nothing if it is paused.
+
+    :param when_ours: called as soon as it is known that this attempt paused it, before patient reads show it.
+    """
     request = endpoints.pause_batch_call(batch.id)
-    return _take(client, batch, request, settling, done=lambda state: state is State.PAUSED)
+    return _take(client, batch, request, settling, done=lambda state: state is State.PAUSED, when_ours=when_ours)
 
 
 def resume(
@@ -83,7 +89,13 @@ def resume(
 
 
 def _take(  # noqa: C901 - one story, told in one place
-    client: TruedyClient, batch: BatchCall, request: Request[Any], settling: Settling, *, done: Callable[[State], bool]
+    client: TruedyClient,
+    batch: BatchCall,
+    request: Request[Any],
+    settling: Settling,
+    *,
+    done: Callable[[State], bool],
+    when_ours: Callable[[], None] | None = None,
 ) -> Taken:
     """
     Send ``request`` until the state shows that it is done.
@@ -108,14 +120,22 @@ def _take(  # noqa: C901 - one story, told in one place
         except NotFoundError as gone:
             raise ended() from gone
 
-    by_us = False
+    by_us = was_answered = False
+
+    def taken() -> Taken:
+        if when_ours and by_us and not was_answered:
+            when_ours()
+        return Taken(batch, by_us)
+
     for _ in range(_TRIES):
         if is_done(batch):
-            return Taken(batch, by_us)
+            return taken()
         was_answered = False
         try:
             client.send(request)
             by_us = was_answered = True
+            if when_ours:
+                when_ours()
         except OutcomeUnknownError as lost:
             log.warning("%s Reading the state before anything else is sent.", lost)
             by_us = True
@@ -138,7 +158,7 @@ def _take(  # noqa: C901 - one story, told in one place
                 "The next try reads the state and goes on."
             )
     if is_done(batch):
-        return Taken(batch, by_us)
+        return taken()
     raise UnsettledError(
         f"The answer to {request.operation} was lost {_TRIES} times and batch call {batch.id} is still "
         f"{batch.status!r}. Nothing more was sent; the next try reads the state and goes on."

@@ -56,14 +56,18 @@ class ContactUpload:
         contacts = self._plan.contacts
         if contacts is None:
             return
-        count = self._count(batch)
-        if not self._is_in_step(count) and count < contacts.count:
+        progress, count = self._progress, self._count(batch)
+        if (progress.in_flight or not self._is_in_step(count)) and count < contacts.count:
             # Maybe an earlier attempt's last chunk is under way, or counters lag.
+            arrived = progress.accepted + progress.in_flight
             count = self._settling.look_until(
                 lambda: self._count(self._settling.read(self._client, batch.id)),
-                lambda seen: self._is_in_step(seen) or seen >= contacts.count,
+                lambda seen: seen >= contacts.count or 0 < seen == arrived,
                 _WHY_WAIT,
             )
+            if progress.in_order and progress.in_flight and count == arrived:
+                progress.guessed = True
+                self._acknowledge(sent=progress.in_flight, accepted=progress.in_flight)
         if self._is_in_step(count) or count == 0:
             start = self._progress.sent if count else 0
             for chunk in contacts.chunks(self._plan.chunk_size, start=start):
@@ -99,6 +103,7 @@ class ContactUpload:
 
     def _add(self, batch_call_id: str, chunk: Chunk) -> None:
         for _ in range(_TRIES):
+            self._progress.in_flight = len(chunk)
             self._checkpoint()
             try:
                 added = self._client.send(endpoints.add_contacts(batch_call_id, chunk))
@@ -126,6 +131,8 @@ class ContactUpload:
             _WHY_WAIT,
         )
         if arrived <= 0:
+            self._acknowledge(sent=0, accepted=0)
+            self._checkpoint()
             return chunk
         missing: Chunk = []
         if arrived == len(chunk):
@@ -145,8 +152,7 @@ class ContactUpload:
         contacts = self._plan.contacts
         assert contacts is not None
         there = set(self._numbers(batch_call_id))
-        self._progress.in_order = False
-        self._progress.accepted = count
+        self._progress.in_order, self._progress.accepted, self._progress.in_flight = False, count, 0
         missing: Chunk = []
         for chunk in contacts.chunks(self._plan.chunk_size):
             missing += [contact for contact in chunk if _digits(contact["phone_number"]) not in there]
@@ -161,6 +167,7 @@ class ContactUpload:
         return (_digits(row.phone_number) for row in rows if row.phone_number)
 
     def _acknowledge(self, *, sent: int, accepted: int) -> None:
+        self._progress.in_flight = 0
         self._progress.sent += sent
         self._progress.accepted += accepted
 

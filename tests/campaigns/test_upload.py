@@ -176,3 +176,26 @@ def test_whatever_was_there_before_in_the_end_each_is_there_once(data: st.DataOb
         ground.run(plan_of(count, chunk_size=size), store)
         assert Counter(ground.numbers()) == Counter(numbers(count))
         assert ground.only.status == "scheduled"
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("dialect", [{}, {"create_answer": "scheduled"}])
+def test_a_chunk_that_was_under_way_when_the_worker_died_is_sent_again_only_after_the_counter_settled(
+    make_ground: MakeGround, dialect: dict[str, Any], arrives: bool
+) -> None:
+    ground = make_ground(allow_duplicates=True, counter_lag=5.0, **dialect)
+    store = Memory()
+
+    def dies(_: httpx.Request, send: Send) -> httpx.Response:
+        ground.heal()
+        ground.advance(10)  # What the create brought counts by now.
+        if arrives:
+            send()
+        raise KeyboardInterrupt
+
+    ground.alter("POST", ".*/contacts", dies)
+    with pytest.raises(KeyboardInterrupt):
+        ground.run(plan_of(10, chunk_size=3), store)
+    ground.run(plan_of(10, chunk_size=3), store)
+    assert Counter(ground.numbers()) == Counter(numbers(10))
+    assert ground.only.status == "scheduled"

@@ -83,7 +83,8 @@ def test_a_fault_at_any_request_leaves_one_campaign(
     assert isinstance(attempt.finish(), Launched)
     clean.check()
 
-    # A worker that dies between its own pause and the resume leaves a pause that looks like a person's.
+    # A worker that dies between its own pause and the marker, or between taking that off and the resume, leaves a pause
+    # that looks like a person's. Nothing is read in these two gaps, so a lagging server makes them no wider.
     paused = 0
     for unlucky in range(1, attempt.requests + 1):
         drill = Drill(dialect, with_store=with_store)
@@ -95,7 +96,7 @@ def test_a_fault_at_any_request_leaves_one_campaign(
             retried = drill.begin().finish()
             assert isinstance(retried, Launched), retried
         paused += drill.check(may_be_paused=result is None) == "paused"
-    assert paused <= (4 if dialect.get("create_answer") == "scheduled" else 0)
+    assert paused <= (2 if dialect.get("create_answer") == "scheduled" else 0)
     record_property("of them left paused, for a person to resume", paused)
     record_property("fault points", attempt.requests)
 
