@@ -22,7 +22,13 @@ _SAMPLE_LINES = 50
 _LONGEST_TO_PARSE = 1 << 26
 _find_email = re.compile(r"\S@\S+\.\S").search
 _is_identifier = re.compile(r"[^\W\d]\w*").fullmatch
-_DATE = re.compile(r"\b(?:19|20)\d\d[-/.]\d\d?[-/.]\d\d?\b")
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+#: A date as countries write it, with or without a time of day; without separators beside a letter, - or ( only.
+_DATE = re.compile(
+    rf"(?<![\d./-])(?:(?:19|20)\d\d([-/.]){_DAY}\1{_DAY}|{_DAY}([-/.]){_DAY}\2(?:(?:19|20)\d\d|\d\d))(?![\d./-])"
+    r"(?:[T ]\d\d?(?::\d\d){1,2}(?:\.\d+)?)?"
+    r"|(?:(?<=[^\W\d]-)|(?<=[^\W\d] \())(?:19|20)\d{6}(?![\w-])|(?<![\w-])(?:19|20)\d{6}(?=[_-])"
+)
 #: The line by which Excel is told how a file is divided.
 _is_sep_line = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE).fullmatch
 #: A cell escaped by :mod:`.writer`: a spreadsheet shows it as the text behind the quote.
@@ -51,6 +57,7 @@ def csv_rows(path: Any, text: IO[str], options: ReadOptions) -> Iterator[Row]:
     while (cells := _next_row(reader)) is not None:
         if len(lines) > 1:
             _check_quotes(path, reader.line_num + bool(stated), lines, cells, used, width, longest)
+        is_odd = "\0" in "".join(lines)
         lines.clear()
         if not nulls.isdisjoint(cells):
             cells = ["" if cell in nulls else cell for cell in cells]
@@ -60,7 +67,7 @@ def csv_rows(path: Any, text: IO[str], options: ReadOptions) -> Iterator[Row]:
             cells = cells[:width]  # a delimiter behind the last cell, in the rows only
         if not cells:
             continue
-        if len(cells) == width and max(map(len, cells)) <= longest:
+        if len(cells) == width and max(map(len, cells)) <= longest and not is_odd:
             yield dict(zip(header, cells, strict=True))
         else:
             broken = BrokenRow(zip(header, cells, strict=False))
@@ -112,7 +119,8 @@ def _noted(lines: list[str], source: Iterable[str]) -> Iterator[str]:
     """Pass lines on and note them, so that a row of several lines can be looked at again."""
     for line in source:
         lines.append(line)
-        yield line
+        # Before Python 3.11 the csv module cannot read a NUL.
+        yield line.replace("\0", "\\0")
 
 
 def _check_quotes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 from airflow_truedy.files.errors import RowsFileError
 
 FORMATS = ("csv", "jsonl", "parquet", "excel")
@@ -23,6 +25,7 @@ GZIP = b"\x1f\x8b"
 DIGITS_OF_A_NUMBER = 7
 _PARQUET = "a Parquet file; state format='parquet'"
 _EXCEL = "an Excel workbook; state format='excel', or save the sheet as CSV"
+_PAGE = "a web page, perhaps one to sign in at; fetch the file itself"
 #: First bytes -> what the file is, and the formats that such a file may be read as.
 _MAGIC: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"PAR1", _PARQUET, ("parquet",)),
@@ -33,7 +36,13 @@ _MAGIC: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"BZh91AY&SY", "compressed by bzip2; unpack it, or compress it by gzip", ()),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it, or compress it by gzip", ()),
     (b"\xfd7zXZ", "compressed by xz; unpack it, or compress it by gzip", ()),
+    (b"\x04\x22\x4d\x18", "compressed by LZ4; unpack it, or compress it by gzip", ()),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it", ()),
     (b"Obj\x01", "an Avro file; write it as Parquet, JSON Lines or CSV", ()),
+    (b"<!doctype html", _PAGE, ()),
+    (b"<html", _PAGE, ()),
+    (b"<?xml", "an XML document; write it as CSV, JSON Lines or Parquet", ()),
+    (b"{\\rtf", "a text document; save the table as CSV", ()),
 )
 
 
@@ -72,6 +81,7 @@ def check_first_bytes(path: object, kind: str, first: bytes) -> None:
     :param first: its first bytes, unpacked; a few are enough.
     :raises RowsFileError: it is; the message says what it is and what to do.
     """
+    text = first.removeprefix(codecs.BOM_UTF8).lstrip().lower()
     for magic, what, fitting in _MAGIC:
-        if first.startswith(magic) and kind not in fitting:
+        if (first.startswith(magic) or text.startswith(magic)) and kind not in fitting:
             raise RowsFileError(f"{path} is not {kind}: it is {what}")

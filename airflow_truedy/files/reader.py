@@ -34,6 +34,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: The encoding of a file that is not UTF-8, if none is stated.
+_GUESS = "cp1252"
+#: Characters that text has none of, but for an accident.
+_CONTROLS = bytes(code for code in range(0x20) if chr(code) not in "\t\n\v\f\r\x1a\x1b")
 _BLOCK = 1 << 20
 _HEAD = 4_096
 _HAS_PATTERN = re.compile(r"[*?\[]").search
@@ -50,8 +54,8 @@ def read_rows(path: Any, options: ReadOptions | None = None, **stated: Any) -> I
     Values of CSV files are text, but for :data:`NULLS`, which are empty. A row that the file does not
     hold properly comes as :class:`BrokenRow`, so that it is refused and counted: more or fewer cells than the header
     (empty ones behind the last do not count), a line that is not a JSON object with each key once, a value of Parquet
-    that Python cannot hold, a byte that is not of the file's encoding. Blank lines and the line ``sep=;`` at the
-    beginning are not rows.
+    that Python cannot hold, a NUL or a byte that is not of the file's encoding. Blank lines and the line ``sep=;`` at
+    the beginning are not rows.
 
     :param path: a path, an address of this machine, or ``ObjectStoragePath``. In a folder, files whose names begin
         with ``.`` or ``_`` are passed over, and all others must have the same columns.
@@ -98,7 +102,7 @@ def parts_of(path: Any, stated: str | None = None) -> list[Any] | None:
     else:
         return None
     if not found:
-        raise MissingFileError(f"There are no files in {path}")
+        raise MissingFileError(f"There are no files in {path}; folders in it are not looked into")
     kinds = {kind_of(each.name) for each in found}
     if len(kinds) > 1 and stated is None:
         raise RowsFileError(
@@ -118,8 +122,8 @@ def _rows_of(path: Any, options: ReadOptions) -> Iterator[Row]:
     kind = format_of(str(path), options.format)
     try:
         yield from _text_rows(path, kind, options) if kind in ("csv", "jsonl") else _table_rows(path, kind, options)
-    except (UnicodeDecodeError, UnicodeError) as error:
-        used = getattr(error, "encoding", options.encoding)
+    except UnicodeError:
+        used = options.encoding or _GUESS
         raise RowsFileError(f"{path} is not text in {used}; state its encoding") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise RowsFileError(f"{path} is damaged or cut short: its gzip data cannot be read to the end") from None
@@ -181,6 +185,7 @@ def _detect_encoding(path: Any, kind: str) -> tuple[str, str]:
     letters = odd_bytes = 0
     with closing(_open_bytes(path)) as data:
         block = data.read(_BLOCK)
+        check_first_bytes(path, kind, block[:_HEAD])
         for mark, encoding in _BOMS:
             if block.startswith(mark):
                 log.info("%s is read as %s, by its byte order mark", path, encoding)
@@ -200,13 +205,13 @@ def _detect_encoding(path: Any, kind: str) -> tuple[str, str]:
     if letters >= odd_bytes:
         log.warning("%s is read as utf-8; rows with one of its %d bytes that are not are refused", path, odd_bytes)
         return "utf-8", "surrogateescape"
-    log.info("%s is read as cp1252 (Windows), as it is not utf-8; state its encoding if that is wrong", path)
-    return "cp1252", "strict"
+    log.warning("%s is read as %s (Western Windows), as it is not utf-8; state its encoding", path, _GUESS)
+    return _GUESS, "strict"
 
 
 def _check_is_text(path: Any, kind: str, head: bytes) -> None:
-    check_first_bytes(path, kind, head)
-    if b"\0" not in head:
+    # A row with one of them in it is refused, or has it in a cell; a file of them is not text.
+    if len(head) - len(head.translate(None, _CONTROLS)) <= head.count(b"\n"):
         return
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
         if zeros.count(0) * 2 > len(zeros) and head.count(0) * 3 < len(head) * 2:

@@ -326,6 +326,11 @@ def test_a_json_array_is_named(tmp_path: Path, text: str) -> None:
         (b"%PDF-1.7\n", "PDF document; export"),
         (b"SQLite format 3\x00", "SQLite database"),
         (b"\x28\xb5\x2f\xfd\x04", "zstd; unpack it"),
+        (b"7z\xbc\xaf\x27\x1c\x00", "7-Zip archive"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "web page"),
+        (b"<HTML><BODY>", "web page"),
+        (b"<?xml version='1.0'?><a/>", "XML document"),
+        (b"\x01\x02\x03\x04 no line", "unknown binary file"),
         (b"ORC\n\x03\x00\x00\x00", "unknown binary file; write it as CSV"),
     ],
 )
@@ -335,16 +340,52 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path, first: bytes, what: st
         list(read_rows(write(tmp_path, f"rows.{kind}", first)))
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_nul_costs_its_row_only(tmp_path: Path, kind: str) -> None:
+    lines = ["a,b", "1,\x002", "3,4"] if kind == "csv" else ['{"a": "\x001"}', '{"a": "3"}']
+    rows = list(read_rows(write(tmp_path, f"rows.{kind}", "\n".join(lines).encode())))
+    assert [type(row) is BrokenRow for row in rows] == [True, False]
+
+
 # Cells of CSV files
 
 
-@pytest.mark.parametrize("header", ["balance_20261125", "2026-11-25", "paid until 2026/11/25", "Saldo_1234567"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "balance_20261125",
+        "2026-11-25",
+        "paid until 2026/11/25",
+        "Saldo_1234567",
+        "01.11.2026",
+        "11/25/26",
+        "25-11-2026",
+        "2026-11-25T10:00",
+        "2026-11-25 10:00:00.5",
+        "1.11.26 - 30.11.26",
+        "paid (20261125)",
+        "balance-20261125",
+        "20261125_balance",
+    ],
+)
 def test_a_header_with_a_date_is_a_header(tmp_path: Path, header: str) -> None:
     (row,) = read_rows(write(tmp_path, "rows.csv", f"phone_number,{header}\n+12125550100,7\n"))
     assert row == {"phone_number": "+12125550100", header: "7"}
 
 
-@pytest.mark.parametrize("cell", ["20261125", "tel 917-555-0104", "2026-11-25 917-555-0104", "ann_1@example.com"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "20261125",
+        "tel 917-555-0104",
+        "2026-11-25 917-555-0104",
+        "ann_1@example.com",
+        "tel 20261125",
+        "01-42-68-53-00",
+        "01.12.20.26.11",
+        "+1-20261125",
+    ],
+)
 def test_a_person_among_the_names_of_columns_is_still_refused(tmp_path: Path, cell: str) -> None:
     with pytest.raises(RowsFileError, match="no header"):
         list(read_rows(write(tmp_path, "rows.csv", f"Ann,{cell}\nBob,7\n")))
