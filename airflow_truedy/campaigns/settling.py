@@ -27,6 +27,11 @@ _FIRST_PAUSE = 1.0
 T = TypeVar("T")
 
 
+def _sleep(seconds: float) -> None:
+    # Looked up late, so that a test can put its own clock in place of it.
+    time.sleep(seconds)
+
+
 @dataclass(frozen=True)
 class Settling:
     """
@@ -37,7 +42,7 @@ class Settling:
     """
 
     seconds: float = DEFAULT_SETTLE
-    sleep: Callable[[float], Any] = time.sleep
+    sleep: Callable[[float], Any] = _sleep
 
     def pauses(self) -> Iterator[float]:
         """Yield growing pauses that add up to :attr:`seconds`."""

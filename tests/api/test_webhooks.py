@@ -95,7 +95,9 @@ def test_header_names_come_in_any_case_and_in_the_older_spelling() -> None:
 
 def test_the_signature_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[Any] = []
-    monkeypatch.setattr(webhooks.hmac, "compare_digest", lambda *given: compared.append(given) or True)
+    monkeypatch.setattr(
+        "airflow_truedy.api.webhooks.hmac.compare_digest", lambda *given: compared.append(given) or True
+    )
     assert verified({**signed(), "X-Truedy-Signature": "0"})
     assert len(compared) == 1
 

@@ -60,7 +60,7 @@ def test_outside_the_window_it_stays_paused_until_it_opens(ground: Ground, with_
     store = Memory() if with_store else None
     launched_and_killed(ground, store, on_past="start_now")
     ground.clock.change(to=late)
-    with pytest.raises(WindowClosedError, match=r"stays paused.*opens") as closed:
+    with pytest.raises(WindowClosedError, match=r"stays paused.*begin") as closed:
         ground.run(plan_of(50, on_past="start_now"), store)
     assert closed.value.retryable
     assert ground.only.status == "paused"

@@ -403,7 +403,8 @@ def test_a_task_cleared_after_a_timeout_waits_anew_and_leaves_a_resumed_campaign
     assert the_campaign(sandbox).status == "active"
 
 
-def test_a_campaign_deleted_while_waited_for_is_not_made_again(sandbox: Any) -> None:
+def test_a_campaign_deleted_while_waited_for_is_not_made_again(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_truedy.hooks.settings.DEFAULT_SETTLE", 0.2)
     store, task = StateStore(), operator(deferrable=True)
     deferred = launched_and_deferred(task, store)
     world = sandbox.app.state.world

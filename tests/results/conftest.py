@@ -1,23 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
+from tests.support.ground import ground, make_ground
 
-import pytest
-
-from tests.support.ground import Ground
-
-
-@pytest.fixture
-def make_ground() -> Iterator[Callable[..., Ground]]:
-    """Make sandboxes with settings of their own."""
-    with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(Ground(**settings))
-
-
-@pytest.fixture
-def ground(make_ground: Callable[..., Any]) -> Ground:
-    """A sandbox as documented."""
-    made: Ground = make_ground()
-    return made
+__all__ = ["ground", "make_ground"]

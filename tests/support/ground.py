@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
 import httpx
+import pytest
 from truedy_sandbox.app import create_app
 from truedy_sandbox.clock import VirtualClock
 from truedy_sandbox.faults import FaultRequest
@@ -193,3 +195,16 @@ def refused(status: int = 422, code: str = "validation_error", message: str = "n
 
 def _anonymous(path: str) -> str:
     return re.sub(r"(batch-calls)/(?!bulk-delete)[^/]+", r"\1/{id}", path.removeprefix(_PREFIX))
+
+
+@pytest.fixture
+def make_ground() -> Iterator[Callable[..., Ground]]:
+    """Make sandboxes with settings of their own."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Ground(**settings))
+
+
+@pytest.fixture
+def ground(make_ground: Callable[..., Ground]) -> Ground:
+    """A sandbox as documented."""
+    return make_ground()
