@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from airflow_truedy.api import webhooks
 from airflow_truedy.api.webhooks import verify_webhook
 
 SECRET = "whsec_0a1b2c3d"
