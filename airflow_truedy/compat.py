@@ -7,6 +7,7 @@ new Airflow that changes one is named by a test.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 # A value among template fields that renders itself: XCom arguments are such values. It has no public name.
@@ -39,6 +40,10 @@ __all__ = [
     "XComArg",
     "count_as_expanded",
     "is_from_mapped",
+    "may_read_connection",
+    "may_read_dag",
+    "signed_in_user",
+    "stored_connection",
     "task_state",
     "triggers_hear_of_kills",
 ]
@@ -97,3 +102,76 @@ def triggers_hear_of_kills() -> bool:
     from airflow.triggers.base import BaseTrigger
 
     return hasattr(BaseTrigger, "on_kill")
+
+
+async def signed_in_user(request: Any) -> Any:
+    """
+    Return the user who sent a request to the API server, by its bearer token or the UI's cookie.
+
+    :param request: a Starlette request.
+    :raises HTTPException: 401 or 403, if nobody is signed in.
+    """
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi import HTTPException
+    from fastapi.security import HTTPBearer
+
+    bearer = await HTTPBearer(auto_error=False)(request)
+    parameters = inspect.signature(get_user).parameters
+    if "request" in parameters:
+        # By position: the second one's name differs by version.
+        return await get_user(request, None, bearer)
+    # In 3.0 and the first releases of 3.1 only the token counts, and the cookie is no concern of get_user.
+    token = bearer.credentials if bearer else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
+    if not token:
+        raise HTTPException(401, "Not authenticated")
+    ask: Any = get_user
+    return await (ask(token) if len(parameters) == 1 else ask(token, None))
+
+
+def may_read_connection(user: Any, conn_id: str) -> bool:
+    """Return whether a user of the API server may read a connection. Asks the database for its team."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails
+    from airflow.models.connection import Connection
+
+    details = ConnectionDetails(conn_id, **_team(Connection, conn_id))
+    return bool(get_auth_manager().is_authorized_connection(method="GET", details=details, user=user))
+
+
+def may_read_dag(user: Any, dag_id: str) -> bool:
+    """Return whether a user of the API server may read a Dag's runs and XComs. Asks the database for its team."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+    from airflow.models.dag import DagModel
+
+    details = DagDetails(dag_id, **_team(DagModel, dag_id))
+    entities = (DagAccessEntity.RUN, DagAccessEntity.XCOM)
+    return all(
+        get_auth_manager().is_authorized_dag(method="GET", access_entity=entity, details=details, user=user)
+        for entity in entities
+    )
+
+
+def stored_connection(conn_id: str) -> Any:
+    """
+    Return a connection inside the API server, where hooks find none before Airflow 3.1.1.
+
+    :raises AirflowNotFoundException: if there is none.
+    """
+    from airflow.models.connection import Connection
+
+    read: Any = Connection.get_connection_from_secrets
+    if "team_name" in inspect.signature(read).parameters:  # From 3.2 on.
+        return read(conn_id, **_team(Connection, conn_id))
+    return read(conn_id)
+
+
+def _team(model: Any, key: str) -> dict[str, str]:
+    """Return the team of a connection or Dag as a keyword; nothing where there are no teams (before 3.1, or set so)."""
+    from airflow.configuration import conf
+
+    if not hasattr(model, "get_team_name") or not conf.getboolean("core", "multi_team", fallback=False):
+        return {}
+    team = model.get_team_name(key)
+    return {"team_name": team} if team else {}

@@ -136,6 +136,79 @@ def test_retry_policies_are_there_from_3_3_on() -> None:
         assert (compat.RetryPolicy is not object) == (Version("3.3") <= AIRFLOW)
 
 
+def test_who_sent_a_request_to_the_api_server_is_found_in_one_of_three_ways() -> None:
+    with contract("get_user"):
+        from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+        from airflow.api_fastapi.core_api.security import get_user
+
+        first, *others = inspect.signature(get_user).parameters
+        assert COOKIE_NAME_JWT_TOKEN == "_token"
+        assert (first, len(others)) in {("token_str", 0), ("oauth_token", 1), ("request", 2)}
+        assert first == "request" or Version("3.1.8") > AIRFLOW
+
+
+async def test_nobody_is_signed_in_without_a_token() -> None:
+    from fastapi import HTTPException
+    from starlette.requests import Request
+
+    with contract("get_user"):
+        with pytest.raises(HTTPException) as refused:
+            await compat.signed_in_user(Request({"type": "http", "headers": [], "method": "GET", "path": "/"}))
+        assert refused.value.status_code == 401
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_auth_manager_is_asked_for_the_connection_and_the_dag(
+    monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    asked: list[tuple[str, str, Any]] = []
+
+    with contract("is_authorized_connection, is_authorized_dag"):
+        from airflow.api_fastapi import app
+        from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
+
+        class Manager:
+            def is_authorized_connection(self, *, method: str, user: Any, details: Any = None) -> bool:
+                asked.append((method, user, details.conn_id))
+                return allowed
+
+            def is_authorized_dag(
+                self, *, method: str, user: Any, access_entity: Any = None, details: Any = None
+            ) -> bool:
+                asked.append((method, user, (access_entity.name, details.id)))
+                return allowed
+
+        for name in ("is_authorized_connection", "is_authorized_dag"):
+            ours, theirs = (inspect.signature(getattr(one, name)).parameters for one in (Manager, BaseAuthManager))
+            assert set(ours) == set(theirs)
+        monkeypatch.setattr(app, "get_auth_manager", Manager)
+        assert compat.may_read_connection("ann", "truedy_default") is allowed
+        assert compat.may_read_dag("ann", "renewals") is allowed
+    assert asked[0] == ("GET", "ann", "truedy_default")
+    assert asked[1] == ("GET", "ann", ("RUN", "renewals"))
+    assert asked[2:] == ([("GET", "ann", ("XCOM", "renewals"))] if allowed else [])
+
+
+def test_a_connection_is_read_without_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_TRUEDY_UI", '{"conn_type": "truedy", "password": "k", "extra": {"settle": 0}}')
+    with contract("Connection.get_connection_from_secrets"):
+        connection = compat.stored_connection("truedy_ui")
+        assert (connection.conn_type, connection.password) == ("truedy", "k")
+        assert connection.extra_dejson == {"settle": 0}
+
+
+def test_what_the_pages_read_of_the_database_is_there() -> None:
+    with contract("XComModel, RenderedTaskInstanceFields"):
+        from airflow.models.renderedtifields import RenderedTaskInstanceFields
+        from airflow.models.xcom import XComModel
+
+        for model in (XComModel, RenderedTaskInstanceFields):
+            assert {"dag_id", "task_id", "run_id", "map_index"} <= set(model.__table__.columns.keys())
+        assert {"key", "value", "timestamp"} <= set(XComModel.__table__.columns.keys())
+        for stored in ('{"a": 1}', {"a": 1}):
+            assert XComModel.deserialize_value(SimpleNamespace(value=stored)) == {"a": 1}
+
+
 def test_an_asset_may_be_named_by_reference() -> None:
     with contract("AssetRef"):
         from airflow.sdk.definitions.asset import AssetRef

@@ -181,7 +181,7 @@ def test_the_operators_of_batch_calls_load_no_client_and_no_models() -> None:
 
 
 def test_what_every_process_of_airflow_imports_loads_nothing_else() -> None:
-    """Airflow reads the provider's description in every process; a plugin would be read in every task, too."""
+    """Airflow reads the provider's description in every process; what its plugin adds is in tests/ui/test_plugin.py."""
     loaded = modules_after("import airflow_truedy.get_provider_info")
     ours = {name for name in loaded if name.startswith("airflow_truedy.")}
     assert ours == {"airflow_truedy.get_provider_info", "airflow_truedy.connection_form"}

@@ -123,6 +123,12 @@ def is_payload_of_another(name: str | None, key: CampaignKey, fingerprint: str) 
     return found is not None and found["key"] != key.short and found["payload"] == fingerprint[:_PAYLOAD_DIGITS]
 
 
+def split_tag(name: str | None) -> tuple[str, str | None]:
+    """Return a batch call's name without its tag, and the digits of the campaign key in the tag, if there is one."""
+    found = _last_tag(name)
+    return (name or "", None) if found is None else (found.string[: found.start()].rstrip(), found["key"])
+
+
 def cut_at(sent: str, stored: str) -> int | None:
     """Return at how many characters a server cuts names, told by one that was stored; ``None`` if it did not cut."""
     return len(stored) if len(stored) < len(sent) and sent.startswith(stored) else None

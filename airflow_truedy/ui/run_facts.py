@@ -1,0 +1,180 @@
+"""What the tasks of a run returned about their campaigns, from the rows that were read to the people reached."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.api.models import BatchCall
+from airflow_truedy.api.scrub import scrub
+from airflow_truedy.campaigns.call_status import PENDING, call_status
+from airflow_truedy.contacts.contacts_file import KIND as CONTACTS
+from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
+from airflow_truedy.results.manifest import KIND as RESULTS
+from airflow_truedy.results.outcomes import was_reached
+from airflow_truedy.ui.campaign import Campaign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_truedy.ui.airflow_records import Returned
+
+_LOST = {PENDING: "not called yet", "cancelled": "cancelled", "in_progress": "on the phone now"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """
+    One step of the funnel.
+
+    :param label: what is counted.
+    :param count: how many are left at it; ``None`` where nobody counted.
+    :param lost: why others did not come to the next step, with their number, the most first.
+    """
+
+    label: str
+    count: int | None
+    lost: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """
+    What the tasks of a run returned.
+
+    :param manifests: of contacts files, each once.
+    :param results: of campaigns, by the id of the batch call.
+    :param campaigns: as the tasks saw them last, by id; empty counts where they did not wait.
+    :param dry_runs: what tasks would have done.
+    """
+
+    manifests: list[Mapping[str, Any]]
+    results: dict[str, Mapping[str, Any]]
+    campaigns: dict[str, Campaign]
+    dry_runs: list[str]
+
+    @classmethod
+    def of(cls, returned: Iterable[Returned]) -> RunFacts:
+        """Sort the values, oldest first, by what they are; whatever is not ours is passed over."""
+        manifests: dict[str, Mapping[str, Any]] = {}
+        results: dict[str, Mapping[str, Any]] = {}
+        campaigns: dict[str, Campaign] = {}
+        dry_runs = []
+        for value in _mappings(each.value for each in returned):
+            batch_call_id = value.get("batch_call_id")
+            if value.get("kind") == CONTACTS:
+                manifests[str(value.get("sha256"))] = value
+            elif isinstance(batch_call_id, str):
+                campaigns[batch_call_id] = Campaign.of(BatchCall.model_validate({**value, "id": batch_call_id}))
+                if value.get("kind") == RESULTS:
+                    results[batch_call_id] = value
+            if value.get("dry_run") is True and isinstance(value.get("would"), str):
+                dry_runs.append(scrub(value["would"]))
+        return cls(list(manifests.values()), results, campaigns, dry_runs)
+
+    def outcomes(self) -> list[tuple[str, int, bool]]:
+        """Return the outcomes of all results: word, people, whether they were reached; the most first."""
+        counts = self._by_outcome()
+        return [(_word(outcome), count, was_reached(outcome)) for outcome, count in counts.most_common()]
+
+    def cost_credits(self) -> float | None:
+        """Return what the calls cost, in Truedy's credits; ``None`` before there are results."""
+        costs = [result.get("cost_credits") for result in self.results.values()]
+        known = [cost for cost in costs if isinstance(cost, (int, float)) and not isinstance(cost, bool)]
+        return round(sum(known), 4) if known else None
+
+    def talked_seconds(self) -> float | None:
+        """Return how long the calls took together; ``None`` before there are results."""
+        times = [result.get("duration_seconds") for result in self.results.values()]
+        known = [time for time in times if isinstance(time, (int, float)) and not isinstance(time, bool)]
+        return sum(known) if known else None
+
+    def funnel(self, campaigns: Iterable[Campaign]) -> list[Stage]:
+        """
+        Return the steps from the rows read to the people reached.
+
+        :param campaigns: as Truedy shows them now. The results of those that have ended know more.
+        """
+        known = {campaign.id: campaign for campaign in campaigns}
+        settled = replace(
+            self, results={id_: one for id_, one in self.results.items() if id_ not in known or not known[id_].is_live}
+        )
+        return settled._steps([one for one in known.values() if one.id not in settled.results])
+
+    def _steps(self, live: list[Campaign]) -> list[Stage]:
+        stages = self._of_lists()
+        ended = self.results.values()
+        if not live and not ended:
+            return stages
+        taken = sum(_count(result, "contacts") for result in ended) + sum(each.total or 0 for each in live)
+        called = sum(_count(result, "called") for result in ended) + sum(each.called or 0 for each in live)
+        reached = sum(count for _, count, was in self.outcomes() if was) + sum(each.completed or 0 for each in live)
+        if stages and stages[-1].count is not None and stages[-1].count > taken:
+            stages[-1].lost.append(("not in a campaign of this run", stages[-1].count - taken))
+        waiting = [("not called", taken - called)] if taken > called else []
+        return [
+            *stages,
+            Stage("in campaigns", taken, waiting),
+            Stage("called", called, self._not_reached(live)),
+            Stage("reached", reached, []),
+        ]
+
+    def _of_lists(self) -> list[Stage]:
+        if not self.manifests:
+            return []
+        lost: Counter[str] = Counter()
+        for manifest in self.manifests:
+            lost["duplicate: " + EXPLANATIONS[Reason.DUPLICATE]] += _count(manifest, "duplicates")
+            lost["suppressed: " + EXPLANATIONS[Reason.SUPPRESSED]] += _count(manifest, "suppressed")
+            for reason, count in _counts(manifest.get("rejected_by_reason")):
+                lost[_explained(reason)] += count
+        rows = sum(_count(manifest, "rows_read") for manifest in self.manifests)
+        contacts = sum(_count(manifest, "contacts") for manifest in self.manifests)
+        return [
+            Stage("rows read", rows, [(why, count) for why, count in lost.most_common() if count]),
+            Stage("contacts", contacts, []),
+        ]
+
+    def _not_reached(self, live: Iterable[Campaign]) -> list[tuple[str, int]]:
+        lost = Counter({word: count for word, count, was in self.outcomes() if not was and word not in _LOST.values()})
+        lost["not reached"] += sum(campaign.failed or 0 for campaign in live)
+        return [(why, count) for why, count in lost.most_common() if count]
+
+    def _by_outcome(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for result in self.results.values():
+            for outcome, count in _counts(result.get("by_outcome")):
+                counts[call_status(outcome)] += count
+        return counts
+
+
+def _mappings(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects among the values, and those in lists: a split list has several manifests."""
+    for value in values:
+        if isinstance(value, Mapping):
+            yield value
+        elif isinstance(value, list):
+            yield from (each for each in value if isinstance(each, Mapping))
+
+
+def _count(value: Mapping[str, Any], name: str) -> int:
+    count = value.get(name)
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
+
+
+def _counts(value: Any) -> Iterator[tuple[str, int]]:
+    if isinstance(value, Mapping):
+        yield from ((str(name), _count(value, name)) for name in value)
+
+
+def _word(outcome: str) -> str:
+    return _LOST.get(outcome) or scrub(outcome.replace("_", " "))
+
+
+def _explained(reason: str) -> str:
+    try:
+        return f"{reason}: {EXPLANATIONS[Reason(reason)]}"
+    except ValueError:
+        return scrub(reason)
