@@ -6,6 +6,8 @@ What can go wrong with a campaign or a call that is not the API's fault; each me
     │   ├── PastStartError               the stated start has passed
     │   │   └── PastStartSkip            ... and on_past="skip" asks for a skipped task
     │   └── WindowClosedError      (*)   our own pause is not resumed outside the calling window
+    ├── NotApprovedError                 not what a person approved, or no longer
+    ├── TooManyPartsError                a plan of too many batch calls
     ├── PayloadChangedError              the campaign of this key exists with another payload
     ├── CountMismatchError               the server does not hold as many contacts as were sent
     ├── ReadBackError                    the server stored another start or zone than was sent
@@ -59,6 +61,14 @@ class WindowClosedError(TimingError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NotApprovedError(CampaignError):
+    """The campaign is not what was approved, or the approval is too old; nothing was started by this try."""
+
+
+class TooManyPartsError(CampaignError):
+    """A plan holds more batch calls than XCom should, or a person can approve."""
 
 
 class PayloadChangedError(CampaignError):

@@ -218,7 +218,7 @@ class Launch:
         # Not repeated blindly, although it carries a key: a server that ignores keys would make two.
         request = endpoints.create_batch_call(create, idempotency_key=key).once()
         if plan.start:
-            request = request.before(plan.not_after(at, now))
+            request = request.before(plan.start_not_after(at, now))
         progress.begun = True
         self._checkpoint()  # The intent is kept before the first request.
         try:
@@ -327,7 +327,7 @@ class Launch:
                 draft,
                 at,
                 plan.timezone,
-                not_after=plan.not_after(at, now),
+                not_after=plan.start_not_after(at, now),
                 settling=self._settling,
             )
         except TooLateError as late:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_truedy.api.errors import InvalidPayloadError
     from airflow_truedy.api.models import BatchCallRequest
     from airflow_truedy.calling_hours.part_hours import PartHours
+    from airflow_truedy.campaigns.approval import Approval
     from airflow_truedy.contacts.lists import ContactList
 
 OnPast = Literal["fail", "start_now", "skip"]
@@ -115,6 +116,7 @@ class CampaignPlan:
     :param max_rejected: how many contacts the server may refuse: a whole number, or a share of all as a float.
     :param hours: when it may call: its window, and the hours of its people where they are known.
     :param contacts_until: the last moment at which it may start with this list; ``None`` for any.
+    :param approval: a person's yes, without which nothing may start where one is asked for; ``None`` where none is.
     """
 
     key: CampaignKey
@@ -132,6 +134,7 @@ class CampaignPlan:
     request: BatchCallRequest = field(repr=False)
     hours: BoundHours
     contacts_until: datetime | None
+    approval: Approval | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -177,14 +180,18 @@ class CampaignPlan:
         :raises PastStartError: if the moment has passed and ``on_past="fail"``.
         :raises PastStartSkip: the same with ``on_past="skip"``.
         :raises TimingError: if an immediate start falls outside the stated window or days; see :meth:`check_start`.
+        :raises NotApprovedError: if it needs an approval that is too old, or was for a start that has passed.
         """
-        if self.moment is not None and self.moment > now:
-            return self.moment
-        if self.moment is not None and self.on_past != "start_now":
+        has_passed = self.moment is not None and self.moment <= now
+        if self.moment is not None and has_passed and self.on_past != "start_now":
             raise (PastStartSkip if self.on_past == "skip" else PastStartError)(
                 f"The start of campaign {self.name!r}, {in_words(self.moment, self.timezone)}, has passed. "
                 "Nothing was started. on_past='start_now' starts late, 'skip' skips the task."
             )
+        if self.approval is not None:
+            self.approval.check(now, self.moment)
+        if self.moment is not None and not has_passed:
+            return self.moment
         if not self.window.is_open(now):
             raise TimingError(
                 f"Campaign {self.name!r} would start at {in_words(now, self.timezone)}, outside its calling window "
@@ -254,6 +261,11 @@ class CampaignPlan:
         if at is not None:
             return at
         return min((end for end in (self.window.closing(now), self.contacts_until) if end), default=None)
+
+    def start_not_after(self, at: datetime | None, now: datetime) -> datetime | None:
+        """As above, for a request that starts the campaign: not after its approval has expired either."""
+        limits = (self.not_after(at, now), self.approval.expires if self.approval else None)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def create_request(self, at: datetime | None, name_limit: int | None = None) -> BatchCallRequest:
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
@@ -16,6 +17,7 @@ from airflow_truedy.campaigns.plan import (
     plan_campaign,
 )
 from airflow_truedy.campaigns.schedule import check_window_is_possible, in_words, instant_of, zone_of
+from airflow_truedy.campaigns.terms import approved
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
@@ -25,6 +27,7 @@ from airflow_truedy.operators.parameters import (
     Parameters,
     contacts,
     day,
+    duration,
     is_template,
     items,
     mapping,
@@ -45,7 +48,7 @@ from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime, timedelta
+    from datetime import date, datetime
 
     from airflow.sdk import Context
 
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
 
 #: Under which name the progress of a launch is kept, visible in Airflow's UI.
 STATE_KEY = "truedy_campaign"
+
+_A_DAY = timedelta(days=1)
 
 #: Fields of ``POST /batch-calls`` that go over the wire as they are.
 _API_FIELDS = Parameters(
@@ -97,6 +102,10 @@ _PARAMETERS = Parameters(
     Parameter("durable", truth, templated=False),
     Parameter("dry_run", truth, templated=False, attribute="is_dry_run"),
     Parameter("truedy_conn_id", text),
+    # Nothing in place of these would silently mean that nobody has to approve.
+    Parameter("approved_plan", mapping, may_vanish=False),
+    Parameter("approval", mapping, may_vanish=False),
+    Parameter("max_approval_age", duration, templated=False),
 )
 
 
@@ -154,6 +163,12 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         stopped. Without it the server is read instead; the promise is the same.
     :param dry_run: do everything but the writes; log and return what would be sent. A connection with ``dry_run`` does
         this for every task. Tasks behind this one have nothing to do then and end green; results are skipped.
+    :param approved_plan: what :class:`~airflow_truedy.operators.plans.PlanBatchCallsOperator` returned. Nothing is
+        started whose people, agent, hours, start or caps differ from it. Default: nobody has to approve.
+    :param approval: what Airflow's ``ApprovalOperator`` (3.1) returned. Any other answer than "Approve", or one that is
+        older than the plan, starts nothing. Default: being run counts as the answer.
+    :param max_approval_age: seconds, or a timedelta, after the approval (without ``approval``: after the plan was made)
+        in which the schedule step may be sent. Default: 24 hours.
     :param kwargs: parameters of the wait, see :class:`~airflow_truedy.operators.waiting.WaitingOperator`
         (``wait_for_completion``, ``deferrable``, ``poll_interval``, ``min_called``, ``max_failed``, ``on_partial``,
         ``max_paused``, ``stall_after``, ``timeout``, ``on_timeout``, ``on_kill_action``), ``truedy_conn_id``
@@ -171,6 +186,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         "phone_number_ids": "json",
         "working_days": "json",
         "extra_fields": "json",
+        "approved_plan": "json",
     }
     operator_extra_links = (BatchCallLink(),)
     ui_color = "#e8f0fe"
@@ -208,6 +224,9 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         chunk_size: int = 500,
         durable: bool = True,
         dry_run: bool = False,
+        approved_plan: Mapping[str, Any] | str | None = None,
+        approval: Mapping[str, Any] | str | None = None,
+        max_approval_age: timedelta | float = _A_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -242,6 +261,9 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self.durable = durable
         # Not "dry_run": BaseOperator has a method of that name, which Airflow's own dry runs call.
         self.is_dry_run = dry_run
+        self.approved_plan = approved_plan
+        self.approval = approval
+        self.max_approval_age = max_approval_age
         self._launch: Launch | None = None
         self._stated = _PARAMETERS.check(self)
         with naming_task(self):
@@ -279,6 +301,12 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         if self.start is False and self.wait_for_completion is True:
             rule = "must be True: a draft dials nobody, so its end never comes"
             raise InvalidPayloadError("invalid parameter", problems=[("start", "False with wait_for_completion", rule)])
+        if self.approval is not None and self.approved_plan is None:
+            rule = "is missing: give the plan that was approved, the output of PlanBatchCallsOperator"
+            raise InvalidPayloadError("invalid parameter", problems=[("approved_plan", "None", rule)])
+        if self.approved_plan is not None and self.contact_folder_id is not None:
+            rule = "cannot be approved: a folder may hold other people by the time its campaign starts"
+            raise InvalidPayloadError("invalid parameter", problems=[("contact_folder_id", "with approved_plan", rule)])
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -320,7 +348,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             "on_retry",
             "on_duplicate",
         )
-        return plan_campaign(
+        plan = plan_campaign(
             key=CampaignKey(key, given["tag_word"] or DEFAULT_WORD),
             fields={field.name: given[field.name] for field in _API_FIELDS},
             contacts=contact_list_of(given["contacts"]),
@@ -328,6 +356,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             max_rejected=given["max_rejected"],
             **{option: given[option] for option in options},
         )
+        if given["approved_plan"] is None:
+            return plan
+        max_age = timedelta(seconds=given["max_approval_age"])
+        return approved(plan, given["approved_plan"], given["approval"], max_age)
 
     def _store(self, context: Context) -> TaskState | None:
         store = task_state(context, STATE_KEY) if truth(self.durable) else None
@@ -336,9 +368,9 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         return store
 
     def _preview(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
-        from airflow_truedy.campaigns.preview import preview
+        from airflow_truedy.campaigns.dry_run import dry_run
 
-        planned = preview(hook.client, plan, self._store(context))
+        planned = dry_run(hook.client, plan, self._store(context))
         self.log.info("Would be sent: %s", json.dumps(planned))
         return {**planned, **dry_summary(self.log, planned["would"])}
 

@@ -278,6 +278,14 @@ def seconds(value: Any) -> float | None:
     return None if anything(value) is None else float(_number(value, 0, "must be seconds (0 or more) or a timedelta"))
 
 
+def duration(value: Any) -> float:
+    """A number of seconds or a timedelta, which must be stated."""
+    found = seconds(value)
+    if found is None:
+        raise NotOfKindError("must be seconds (0 or more) or a timedelta")
+    return found
+
+
 def one_of(*words: str) -> Kind:
     """Return the kind of a choice between words."""
 

@@ -395,7 +395,7 @@ class TestDryRun:
         caplog.set_level(logging.INFO)
         planned = execute(operator(dry_run=True, chunk_size=2))
         assert planned["would"] == "create and schedule"
-        assert (planned["contacts"], planned["requests_with_contacts"]) == (3, 2)
+        assert (planned["people"], planned["requests_with_contacts"]) == (3, 2)
         assert ground.writes == []
         assert json.loads(json.dumps(planned)) == planned
         told = caplog.text + capfd.readouterr().out + json.dumps(planned)

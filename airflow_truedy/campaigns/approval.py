@@ -1,0 +1,84 @@
+"""A person's yes to a plan, and for how long it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.campaigns.errors import NotApprovedError
+from airflow_truedy.formats import moment_of, utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The answer of Airflow's ApprovalOperator that lets a campaign start.
+APPROVE = "Approve"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """
+    A yes to a plan.
+
+    :param given_at: when it was given.
+    :param max_age: for how long it counts.
+    """
+
+    given_at: datetime
+    max_age: timedelta
+
+    @property
+    def expires(self) -> datetime:
+        """The last moment at which a request that it allows may be sent."""
+        return self.given_at + self.max_age
+
+    def check(self, now: datetime, start: datetime | None) -> None:
+        """
+        Refuse to start anything after it has expired, or later than at the approved start.
+
+        :param start: the approved start; ``None`` for one as soon as the task runs.
+        :raises NotApprovedError: saying since when.
+        """
+        if start is not None and now >= start:
+            raise NotApprovedError(
+                f"The approved start, {utc_text(start)}, has passed. Nothing was started, because a later start is not "
+                "what was approved, whatever on_past states. Approve a plan with a later start."
+            )
+        if now > self.expires:
+            raise NotApprovedError(
+                f"The plan was approved at {utc_text(self.given_at)}, and max_approval_age ({self.max_age}) ended at "
+                f"{utc_text(self.expires)}. Nothing was started. Clear the task that makes the plan with its "
+                "downstream tasks, and approve the new plan."
+            )
+
+
+def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_age: timedelta) -> Approval:
+    """
+    Return the approval of a plan.
+
+    :param plan: what ``PlanBatchCallsOperator`` returned.
+    :param answer: what Airflow's ``ApprovalOperator`` returned. Without it the age counts from the making of the plan.
+    :raises NotApprovedError: the answer is another than "Approve", or older than the plan.
+    """
+    made_at = _instant(plan.get("made_at"), "The approved plan", "made_at")
+    if answer is None:
+        return Approval(made_at, max_age)
+    chosen = answer.get("chosen_options")
+    if chosen not in (APPROVE, [APPROVE], (APPROVE,)):
+        raise NotApprovedError(f"The answer to the plan is {chosen!r}, not {APPROVE!r}. Nothing was started.")
+    given_at = _instant(answer.get("responded_at"), "The approval", "responded_at")
+    if given_at < made_at:
+        raise NotApprovedError(
+            f"The plan was made at {utc_text(made_at)}, after the approval of {utc_text(given_at)}: nobody has "
+            "approved this one. Nothing was started. Clear the task that asks for the approval."
+        )
+    return Approval(given_at, max_age)
+
+
+def _instant(value: Any, what: str, field: str) -> datetime:
+    try:
+        moment = value if isinstance(value, datetime) else moment_of(value)
+    except (ValueError, TypeError, AttributeError):
+        raise NotApprovedError(f"{what} tells no {field}, so its age is unknown. Nothing was started.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
