@@ -1,30 +1,23 @@
-"""
-Zones by the newest database there is, and which of them show the same time.
-
-Python reads the database of the system first, which may be years old: one from 2025 is an hour wrong in Vancouver,
-Edmonton and Winnipeg since the autumn of 2026. Here the newer one of the system's and the package ``tzdata`` counts.
-"""
+"""Zones of places, and which of them show the same time."""
 
 from __future__ import annotations
 
 import re
-import zoneinfo
 from datetime import date, datetime, time, timedelta, timezone
-from functools import cache, lru_cache
-from importlib import import_module
-from importlib.resources import files
-from pathlib import Path
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_truedy.calling_hours.errors import UnknownZoneError
+from airflow_truedy.zone_data import newest_zone, package_file, system_zone
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 UTC = timezone.utc
 _A_DAY = timedelta(days=1)
 _A_MINUTE = timedelta(minutes=1)
 #: ``EST``, ``UTC``, ``Etc/GMT+5`` and the like are clocks, but nobody lives there.
 _is_place = re.compile(r"(?!Etc/|SystemV/|posix/|right/)[A-Z][A-Za-z_]+(/[A-Za-z][A-Za-z0-9_+-]*){1,2}").fullmatch
-_is_version = re.compile(r"\d{4}[a-z]").fullmatch
 #: Zones that many people live in, or that never change their clock: the first of these stands for all with its clock.
 PREFERRED = (
     "America/New_York",
@@ -69,55 +62,10 @@ def zone_of(name: str) -> ZoneInfo:
     :param name: IANA name such as ``America/New_York``; a name of older databases such as ``US/Eastern`` is taken too.
     :raises UnknownZoneError: there is no such zone, or it is the zone of no place, such as ``UTC`` or ``EST``.
     """
-    found = _zone(name) if _is_place(name) else None
+    found = newest_zone(name) if _is_place(name) else None
     if found is None:
         raise UnknownZoneError(f"{name!r} is not the IANA zone of a place, such as 'America/New_York'")
     return found
-
-
-@cache
-def _version_of_package() -> str:
-    return str(import_module("tzdata").IANA_VERSION)
-
-
-@cache
-def _version_of_system() -> str:
-    for folder in map(Path, zoneinfo.TZPATH):
-        for name in ("tzdata.zi", "+VERSION"):
-            if (folder / name).is_file():
-                with (folder / name).open(encoding="utf-8") as file:
-                    words = file.readline().split()
-                if words and _is_version(words[-1]):
-                    return words[-1]
-    return ""
-
-
-@lru_cache(maxsize=2_000)
-def _zone(name: str) -> ZoneInfo | None:
-    """Return a zone by the newer database, or by the other one if only that has it."""
-    if _version_of_system() > _version_of_package():
-        return _from_system(name) or _from_package(name)
-    return _from_package(name) or _from_system(name)
-
-
-def _package_file(name: str) -> Path:
-    return Path(str(files("tzdata"))) / "zoneinfo" / name
-
-
-def _from_package(name: str) -> ZoneInfo | None:
-    try:
-        with _package_file(name).open("rb") as file:
-            return ZoneInfo.from_file(file, key=name)
-    except (OSError, ValueError):
-        return None
-
-
-@lru_cache(maxsize=2_000)
-def _from_system(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return None
 
 
 def offset_at(instant: datetime, zone: ZoneInfo) -> int:
@@ -193,7 +141,7 @@ def _area(name: str) -> str:
 
 @cache
 def _is_undisputed(name: str, span: Span) -> bool:
-    zone = _from_system(name)
+    zone = system_zone(name)
     return zone is None or _clock(zone, span) == clock_of(name, span)
 
 
@@ -216,12 +164,12 @@ def country_of_zone(name: str) -> str | None:
 
 @cache
 def _countries() -> dict[str, str]:
-    lines = _package_file("zone.tab").read_text(encoding="utf-8").splitlines()
+    lines = package_file("zone.tab").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     return {row[2]: row[0] for row in rows}
 
 
 @cache
 def _links() -> dict[str, str]:
-    lines = _package_file("tzdata.zi").read_text(encoding="utf-8").splitlines()
+    lines = package_file("tzdata.zi").read_text(encoding="utf-8").splitlines()
     return {line.split()[2]: line.split()[1] for line in lines if line.startswith("L ")}

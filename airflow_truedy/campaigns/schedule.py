@@ -13,16 +13,18 @@ from datetime import date, datetime, time, timedelta, timezone
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import TZPATH
 
 from pendulum.parsing import parse
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.formats import CLOCK_TIME_RULE, is_clock_time, utc_text
+from airflow_truedy.zone_data import newest_zone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from zoneinfo import ZoneInfo
 
 UTC = timezone.utc
 
@@ -43,7 +45,7 @@ _LONGEST_GAP_DAYS = 14
 
 def zone_of(name: str) -> ZoneInfo:
     """
-    Return the IANA zone ``name``.
+    Return the IANA zone ``name``, by the newer of the system's database and the package ``tzdata``.
 
     :raises TimingError: if there is no such zone, or it is ``EST``, ``HST``, ``MST`` or not a region's.
     """
@@ -54,12 +56,10 @@ def zone_of(name: str) -> ZoneInfo:
             f"timezone={name!r} has no daylight saving time, so it is not the clock of a region. Write the IANA zone "
             "of a place, such as 'America/New_York', 'America/Phoenix' or 'Pacific/Honolulu'."
         )
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise TimingError(
-            f"timezone={name!r} is not an IANA zone. Write one such as 'America/New_York' or 'UTC'."
-        ) from None
+    found = newest_zone(name) if isinstance(name, str) else None
+    if found is None:
+        raise TimingError(f"timezone={name!r} is not an IANA zone. Write one such as 'America/New_York' or 'UTC'.")
+    return found
 
 
 def is_same_zone(one: str, other: str) -> bool:

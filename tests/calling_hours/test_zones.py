@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,16 +25,6 @@ def test_the_zone_of_a_place_is_taken(name: str) -> None:
 def test_what_is_no_zone_or_the_zone_of_no_place_is_refused(name: str) -> None:
     with pytest.raises(UnknownZoneError, match="not the IANA zone of a place"):
         zone_of(name)
-
-
-def test_the_newer_database_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    stale = ZoneInfo("America/Denver")
-    monkeypatch.setattr(zones, "_from_system", lambda name: stale)
-    zones._zone.cache_clear()
-    for version, stale_counts in (("1999a", False), ("2999a", True)):
-        monkeypatch.setattr(zones, "_version_of_system", lambda version=version: version)
-        assert (zone_of("America/New_York") is stale) == stale_counts
-        zones._zone.cache_clear()
 
 
 def test_british_columbia_no_longer_changes_its_clock() -> None:

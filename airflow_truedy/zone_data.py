@@ -1,0 +1,73 @@
+"""
+Zones by the newest database there is: leaf of the package.
+
+Python reads the database of the system first, which may be years old: one from 2025 is an hour wrong in Vancouver,
+Edmonton and Winnipeg since the autumn of 2026. Here the newer one of the system's and the package ``tzdata`` counts.
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+_is_version = re.compile(r"\d{4}[a-z]").fullmatch
+#: Names that cannot lead out of the database's folder.
+_is_name = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*").fullmatch
+
+
+@lru_cache(maxsize=2_000)
+def newest_zone(name: str) -> ZoneInfo | None:
+    """
+    Return a zone by the newer database, or by the other one if only that has it; ``None`` if there is none.
+
+    One object for each name, which cannot be pickled.
+    """
+    if not _is_name(name):
+        return None
+    if _version_of_system() > _version_of_package():
+        return system_zone(name) or _package_zone(name)
+    return _package_zone(name) or system_zone(name)
+
+
+@lru_cache(maxsize=2_000)
+def system_zone(name: str) -> ZoneInfo | None:
+    """Return a zone as Python finds it; ``None`` if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def package_file(name: str) -> Path:
+    """Return a file of the package ``tzdata``, whether it is there or not."""
+    return Path(str(files("tzdata"))) / "zoneinfo" / name
+
+
+def _package_zone(name: str) -> ZoneInfo | None:
+    try:
+        with package_file(name).open("rb") as file:
+            return ZoneInfo.from_file(file, key=name)
+    except (OSError, ValueError):
+        return None
+
+
+@cache
+def _version_of_package() -> str:
+    return str(import_module("tzdata").IANA_VERSION)
+
+
+@cache
+def _version_of_system() -> str:
+    for folder in map(Path, zoneinfo.TZPATH):
+        for name in ("tzdata.zi", "+VERSION"):
+            if (folder / name).is_file():
+                with (folder / name).open(encoding="utf-8") as file:
+                    words = file.readline().split()
+                if words and _is_version(words[-1]):
+                    return words[-1]
+    return ""
