@@ -17,8 +17,8 @@ class PlaceColumns:
     Columns that say where a person is. A row need not fill them; the area code counts where none of them is filled.
 
     :param zone: column of an IANA zone such as ``America/Chicago``.
-    :param zip: column of US ZIP codes, as text (``02138``): a number lost its zero, so it is not read. Needs the
-        package ``zipcodes``.
+    :param zip: column of US ZIP codes and Canadian postal codes, as text (``02138``, ``K1A 0B1``): a number lost its
+        zero, so it is not read. Needs the package ``zipcodes``.
     :param state: column of states or provinces of the US, Canada or Australia: code or English name.
     :param country: column of ISO 3166 codes of two letters. Default: the country of the number.
     """
@@ -126,11 +126,13 @@ class Locator:
         if country and by_country is None:
             return None
         countries = (by_country.country,) if by_country else _countries_of(by_number)
-        if "US" not in countries:
-            code = ""  # five digits of another country
+        if not {*NORTH_AMERICA}.intersection(countries):
+            code = ""  # that of another country
         if zone and (region := atlas.of_zone(zone)):
             found.append(Clue(region, "zone column"))
-        if code and (region := atlas.of_zip(code)):
+        if "CA" in countries and code and (region := atlas.of_postal_code(code)):
+            found.append(Clue(region, "postal code"))
+        elif "US" in countries and code and (region := atlas.of_zip(code)):
             found.append(Clue(region, "ZIP code"))
         if state and (region := atlas.of_state(state, countries)):
             found.append(Clue(region, "state column"))

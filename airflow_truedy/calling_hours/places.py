@@ -1,12 +1,14 @@
 """
-What is known of places: states and provinces with their zones, area codes, ZIP codes, countries with one clock.
+What is known of places: states and provinces with their zones, area codes, ZIP codes and Canadian postal codes,
+countries with one clock.
 
-States, provinces and area codes are data of this package; ZIP codes come from the package ``zipcodes``.
+All but the ZIP codes is data of this package; they come from the package ``zipcodes``.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 #: Countries of which the area code says where a number is from.
 NORTH_AMERICA = ("US", "CA")
 _LONG_ZIP = len("12345-6789")
+#: Three characters for a district, three more for a street.
+_POSTAL_CODE = re.compile(r"([ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z])(?:[ -]?[0-9][ABCEGHJ-NPRSTV-Z][0-9])?")
 
 
 class Region(NamedTuple):
@@ -62,6 +66,7 @@ class Atlas:
         self._zones: dict[str, Region] = {}
         self._countries: dict[str, Region] = {}
         self._zip_codes: dict[tuple[str, str], Region | None] = {}
+        self._districts: dict[str, Region] = {}
 
     def of_zone(self, text: str) -> Region | None:
         """Return the region of a zone's name; ``None`` if it is not the zone of a place."""
@@ -107,6 +112,23 @@ class Atlas:
             exact = self.of_zone(zone) if found else None
             self._zip_codes[pair] = found._replace(zones=exact.zones) if found and exact else found
         return self._zip_codes[pair]
+
+    def of_postal_code(self, text: str) -> Region | None:
+        """
+        Return the region of a Canadian postal code such as ``K1A 0B1``, or of its first three characters.
+
+        :return: ``None`` if it does not have this form.
+        """
+        written = _POSTAL_CODE.fullmatch(text.upper())
+        if written is None:
+            return None
+        district, table = written[1], _table("postal_codes")
+        if district not in self._districts:
+            found = next(table[part] for part in (district, district[:2], district[:1]) if part in table)
+            states = [self._states["CA"][state.casefold()] for state in found["states"]]
+            zones = self.clocks(found.get("zones", ())) or frozenset().union(*(state.zones for state in states))
+            self._districts[district] = Region("CA", frozenset(found["states"]), zones)
+        return self._districts[district]
 
     def of_country(self, code: str) -> Region | None:
         """Return the region of a country, with its zones if all of them have one clock; ``None`` if there is none."""

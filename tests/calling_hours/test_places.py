@@ -114,6 +114,42 @@ def test_a_zip_code_with_a_junk_zone_lies_in_the_zones_of_its_state() -> None:
     assert ATLAS.of_zip("99634") == ATLAS.of_state("AK", ["US"])
 
 
+@pytest.mark.parametrize(
+    ("code", "states", "zones"),
+    [
+        ("K1A 0B1", {"CA-ON"}, {"America/Toronto"}),
+        ("m5v3l9", {"CA-ON"}, {"America/Toronto"}),
+        ("H0H-0H0", {"CA-QC"}, {"America/Toronto"}),
+        ("V6B", {"CA-BC"}, {"America/Vancouver"}),
+        ("A1C 5S7", {"CA-NL"}, {"America/St_Johns"}),
+        ("X0A 0H0", {"CA-NU"}, set(STATES["CA"]["NU"][1:])),
+        ("X1B 0A1", {"CA-NT", "CA-NU"}, {*STATES["CA"]["NU"][1:], *STATES["CA"]["NT"][1:]}),
+        ("P9N 1A1", {"CA-ON"}, set(STATES["CA"]["ON"][1:])),
+        ("V1J 4M7", {"CA-BC"}, set(STATES["CA"]["BC"][1:])),
+    ],
+)
+def test_a_canadian_postal_code_says_province_and_zones(code: str, states: set[str], zones: set[str]) -> None:
+    region = ATLAS.of_postal_code(code)
+    assert region is not None
+    assert (region.country, set(region.states), region.zones) == ("CA", states, ATLAS.clocks(zones))
+
+
+@pytest.mark.parametrize(
+    "code", ["", "K1", "K1A 0B", "D1A 0B1", "W1A 0B1", "K1O 0B1", "K1A  0B1", "10001"]
+)
+def test_what_is_not_written_like_a_canadian_postal_code_is_none(code: str) -> None:
+    assert ATLAS.of_postal_code(code) is None
+
+
+def test_every_first_letter_and_province_has_postal_codes() -> None:
+    table = json.loads((DATA / "postal_codes.json").read_text(encoding="utf-8"))
+    assert {code for code in table if len(code) == 1} == set("ABCEGHJKLMNPRSTVXY")
+    assert {state for each in table.values() for state in each["states"]} == {f"CA-{code}" for code in STATES["CA"]}
+    for each in table.values():
+        known = {zone for state in each["states"] for zone in STATES["CA"][state[3:]][1:]}
+        assert set(each.get("zones", ())) <= known
+
+
 def test_without_the_library_zip_codes_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zipcodes", None)
     places._zip_codes.cache_clear()
