@@ -9,6 +9,7 @@ headers along.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
@@ -23,7 +24,7 @@ import httpx
 from airflow_truedy import __version__
 from airflow_truedy.api import decoding
 from airflow_truedy.api.answer_body import TOO_SLOW, WHOLE_REQUEST_FACTOR, AnswerBody
-from airflow_truedy.api.client_options import certificates, check_options, unusable_proxy
+from airflow_truedy.api.client_options import certificates, check_options, unusable_certificates, unusable_proxy
 from airflow_truedy.api.errors import (
     RateLimitedError,
     RequestTimeoutError,
@@ -169,11 +170,13 @@ class _Client(ABC, Generic[H]):
             "Accept-Encoding": "gzip",
             "User-Agent": f"{agent} {user_agent}" if user_agent else agent,
         }
-        check_options(api_key, base_url, own_headers)
+        self._name = name
+        with self._named_errors():
+            check_options(api_key, base_url, own_headers)
+            verified_by = certificates(verify)
         self.base_url = base_url.rstrip("/")
         self.dry_run = dry_run
         self.only_numbers = frozenset(only_numbers)
-        self._name = name
         self._key = api_key
         self._timeout = timeout
         self._sleep: Callable[[float], Any] = sleep or self._default_sleep()
@@ -185,10 +188,11 @@ class _Client(ABC, Generic[H]):
             "auth": _KeyAuth(api_key),
             "headers": own_headers,
             "proxy": proxy,
-            "verify": certificates(verify),
+            "verify": verified_by,
             "transport": transport,
         }
-        self._http: H = self._opened()
+        with self._named_errors():
+            self._http: H = self._opened()
         self._pid = os.getpid()
 
     def __repr__(self) -> str:
@@ -216,15 +220,23 @@ class _Client(ABC, Generic[H]):
             return self._open()
         except (httpx.InvalidURL, ValueError, ImportError):
             problem = unusable_proxy(self._options["proxy"], _can_be_proxy)
+        except OSError:
+            problem = unusable_certificates("SSL_CERT_FILE", os.environ.get("SSL_CERT_FILE", ""))
         # Raised out here, so that the library's own words, with the proxy's password, are not this one's context.
         raise problem
 
-    def _begin(self, request: Request[Any]) -> Attempts:
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Let errors of ours tell whose client raised them."""
         try:
-            refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
-        except TruedyError as refusal:
-            refusal.connection = self._name
+            yield
+        except TruedyError as error:
+            error.connection = self._name
             raise
+
+    def _begin(self, request: Request[Any]) -> Attempts:
+        with self._named_errors():
+            refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
         return Attempts(request, self._max_wait)
 
     def _outcome(self, attempts: Attempts, failure: TruedyError) -> TruedyError:

@@ -72,13 +72,23 @@ def certificates(verify: bool | str | ssl.SSLContext) -> bool | ssl.SSLContext:
     Return what the HTTP library checks a server's certificate with.
 
     :param verify: whether to check it, or a file or directory of certificates.
+    :raises InvalidPayloadError: there is no such file or directory, or it holds no certificates.
     """
     if not isinstance(verify, str):
         return verify
     path = Path(verify)
-    return ssl.create_default_context(
-        cafile=None if path.is_dir() else verify, capath=verify if path.is_dir() else None
-    )
+    try:
+        return ssl.create_default_context(
+            cafile=None if path.is_dir() else verify, capath=verify if path.is_dir() else None
+        )
+    except OSError:
+        raise unusable_certificates("verify", verify) from None
+
+
+def unusable_certificates(field: str, value: str) -> InvalidPayloadError:
+    """Return the error for certificates that cannot be read: it names the setting or the environment's variable."""
+    rule = "must be true, false, or a file or directory of certificates (PEM) on this machine"
+    return InvalidPayloadError("invalid client settings", problems=[(field, value, rule)])
 
 
 def _is_http_url(text: str) -> bool:

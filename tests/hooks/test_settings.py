@@ -21,6 +21,7 @@ class Fields:
         self.port: int | None = fields.get("port")
         self.schema: str | None = fields.get("schema")
         self.password: str | None = fields.get("password", KEY)
+        self.extra: str | None = fields.get("extra")
 
 
 def read(extra: dict[str, Any] | None = None, **fields: Any) -> ClientSettings:
@@ -180,6 +181,17 @@ def test_the_path_of_a_uri_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_CRM", f"truedy://:{KEY}@gateway.internal/voice/v2")
     connection = BaseHook.get_connection("crm")
     assert ClientSettings.read(connection, {}).base_url == "https://gateway.internal/voice/v2"
+
+
+@pytest.mark.parametrize("extra", ['{"dry_run": true,}', "{'dry_run': True}", "dry_run", '{"dry_run": true'])
+def test_an_extra_that_airflow_cannot_read_does_not_end_a_dry_run(extra: str) -> None:
+    with pytest.raises(ConnectionFieldError, match="'crm': extra must be a JSON object"):
+        ClientSettings.read(Fields(extra=extra), {})
+
+
+@pytest.mark.parametrize("extra", [None, "", " ", "{}", " {\n} "])
+def test_an_extra_may_state_nothing(extra: str | None) -> None:
+    assert not ClientSettings.read(Fields(extra=extra), {}).dry_run
 
 
 @pytest.mark.parametrize("extra", ["text", "12", ["a"], 3, True, None])

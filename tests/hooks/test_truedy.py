@@ -274,7 +274,7 @@ class TestTestConnection:
             ({"password": ""}, "cannot be used. (there is no API key"),
             ({"host": "http://api.truedy.ai"}, "unencrypted"),
             ({"extra": {"timeout": "soon"}}, "'timeout'"),
-            ({"extra": {"verify": "/no/such/file.pem"}}, "No such file"),
+            ({"extra": {"verify": "/no/such/file.pem"}}, "verify = /no/such/file.pem: must be true, false, or a file"),
             ({"password": "key with spaces"}, "api_key"),
         ],
     )
@@ -394,6 +394,7 @@ class TestProxies:
             ("all_proxy", f"socks5h://anna:{PROXY_PASSWORD}@proxy:1080"),
             ("HTTPS_PROXY", f"ftp://anna:{PROXY_PASSWORD}@proxy"),
             ("https_proxy", f"http://anna:{PROXY_PASSWORD}@[::1"),
+            ("SSL_CERT_FILE", "/no/such/file.pem"),
         ],
     )
     def test_a_variable_that_cannot_be_used_is_named(
