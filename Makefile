@@ -15,7 +15,7 @@ export NO_PROXY := 127.0.0.1,localhost,::1,$(NO_PROXY)
 export no_proxy := $(NO_PROXY)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox airflow test test-unit test-integration lint format bench constraints clean
+.PHONY: help demo sandbox airflow test test-unit test-integration test-oldest matrix lint format bench constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -36,6 +36,12 @@ test-unit: $(INSTALLED) ## Run the fast tests
 
 test-integration: $(INSTALLED) ## Run the tests through real Airflow, PostgreSQL and Redis
 	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+test-oldest: $(INSTALLED) ## Run the fast tests of the Airflow face on the oldest Airflow and Python
+	$(BIN)/nox -s oldest
+
+matrix: $(INSTALLED) ## Try four pairs of Airflow and Python (an hour), and print a table for docs/installation.md
+	$(BIN)/nox -s matrix table
 
 lint: $(INSTALLED) ## Check with ruff, ruff format and mypy --strict
 	$(BIN)/ruff check .

@@ -170,7 +170,7 @@ class _Client(ABC, Generic[H]):
             "Accept-Encoding": "gzip",
             "User-Agent": f"{agent} {user_agent}" if user_agent else agent,
         }
-        self._name = name
+        self._name: str | None = name
         with self._named_errors():
             check_options(api_key, base_url, own_headers)
             verified_by = certificates(verify)

@@ -211,7 +211,7 @@ def _base_url(conn_id: str, connection: ConnectionLike) -> str:
 
 
 def _is_empty(extra: str | None) -> bool:
-    """Tell whether an extra states nothing. Airflow takes text that it cannot read for nothing: a dry run would dial."""
+    """Tell whether an extra states nothing. Airflow takes what it cannot read for nothing, and a dry run would dial."""
     return (extra or "").translate(dict.fromkeys(map(ord, string.whitespace))) in ("", "{}", "null")
 
 

@@ -134,9 +134,7 @@ def test_a_canadian_postal_code_says_province_and_zones(code: str, states: set[s
     assert (region.country, set(region.states), region.zones) == ("CA", states, ATLAS.clocks(zones))
 
 
-@pytest.mark.parametrize(
-    "code", ["", "K1", "K1A 0B", "D1A 0B1", "W1A 0B1", "K1O 0B1", "K1A  0B1", "10001"]
-)
+@pytest.mark.parametrize("code", ["", "K1", "K1A 0B", "D1A 0B1", "W1A 0B1", "K1O 0B1", "K1A  0B1", "10001"])
 def test_what_is_not_written_like_a_canadian_postal_code_is_none(code: str) -> None:
     assert ATLAS.of_postal_code(code) is None
 
