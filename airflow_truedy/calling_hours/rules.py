@@ -66,7 +66,7 @@ class Rule:
     :param hours: hours for each day or range of days, e.g. ``{"mon-fri": ["09:00-20:00"]}``; there are no calls on
         days that are not named.
     :param holidays: days without calls. Default: none.
-    :param caps: how often a person may be called. They are shown and handed on, not counted here. Default: none.
+    :param caps: how often a person may be called; ``recently_called`` counts. Default: none.
     :param basis: ``recipient``: by the clock where the person is; else the zone whose clock counts for everybody.
     :param exemption: who is exempt by law; a user who relies on it overrides the rule. Default: none is known.
     :param valid_from: first date it holds, ISO 8601. Default: always.

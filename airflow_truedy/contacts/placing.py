@@ -10,16 +10,18 @@ import pickle
 from array import array
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.calling_hours.part_hours import PartHours
 from airflow_truedy.calling_hours.parts import fewest_parts
 from airflow_truedy.calling_hours.placement import Placement
 from airflow_truedy.contacts.contacts_file import ContactsFile
 from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.contacts.suppression import suppressed_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from airflow_truedy.calling_hours.hours import Window
@@ -41,6 +43,27 @@ def place(outcomes: Iterable[RowOutcome], placer: Placer) -> Iterator[RowOutcome
             yield outcome._replace(placed=placed)
         else:
             yield outcome._replace(reason=Reason(placed.value))
+
+
+def hold_back(outcomes: Iterable[RowOutcome], sources: Sequence[Any], placer: Placer) -> Iterator[RowOutcome]:
+    """
+    Mark every placed contact who was called as often as the caps allow where it is.
+
+    :param sources: lists whose ``within`` returns the people who were called so often in a period.
+    :param placer: placed the contacts.
+    """
+    kind = placer.policy.kind
+    caps = {cap for rule in placer.rules.rules if kind in rule.kinds for cap in rule.caps}
+    called = {
+        cap: suppressed_numbers([each.within(cap.calls, timedelta(hours=cap.hours)) for each in sources])
+        for cap in caps
+    }
+    for outcome in outcomes:
+        caps_here = outcome.placed.hours.caps if outcome.placed else ()
+        if any((held := called[cap]) and held.holds(outcome.number) for cap in caps_here):
+            yield outcome._replace(reason=Reason.SUPPRESSED)
+        else:
+            yield outcome
 
 
 class PlacedPart(NamedTuple):

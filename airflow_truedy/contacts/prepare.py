@@ -3,7 +3,7 @@ Rows -> contacts file, rejects file and manifest, in one pass and in memory that
 
 ::
 
-    rows -> convert -> drop duplicates -> drop suppressed -> consent -> calling hours -> a contacts file for each part
+    rows -> convert -> drop duplicates -> drop suppressed -> consent -> calling hours, caps -> files of each part
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airflow_truedy.contacts.convert import RowOutcome, begin, convert
 from airflow_truedy.contacts.duplicates import drop_duplicates
 from airflow_truedy.contacts.errors import DuplicateContactError, EmptyListError, TooManyRejectedError
 from airflow_truedy.contacts.output import Output
-from airflow_truedy.contacts.placing import place
+from airflow_truedy.contacts.placing import hold_back, place
 from airflow_truedy.contacts.reasons import Reason, advice_for
 from airflow_truedy.contacts.suppression import suppressed_numbers
 
@@ -95,13 +95,17 @@ def accounted(
     :param now: the instant at which the list is made.
     :param placer: places contacts by ``rules.calling_hours``. Default: nobody is placed.
     """
-    suppressed = suppressed_numbers(rules.suppression, now)
+    sources = (rules.suppression,) if hasattr(rules.suppression, "open") else tuple(rules.suppression)
+    by_caps = [each for each in sources if placer and getattr(each, "by_caps", False)]
+    suppressed = suppressed_numbers([each for each in sources if each not in by_caps], now)
     outcomes = drop_duplicates(convert(rows, rules), rules.duplicates)
     if suppressed:
         outcomes = suppressed.drop(outcomes)
     if rules.consent:
         outcomes = _consenting(outcomes, rules.consent, now)
-    return place(outcomes, placer) if placer else outcomes
+    if placer:
+        outcomes = place(outcomes, placer)
+    return hold_back(outcomes, by_caps, placer) if placer and by_caps else outcomes
 
 
 def _consenting(outcomes: Iterable[RowOutcome], consent: Consent, now: datetime) -> Iterator[RowOutcome]:

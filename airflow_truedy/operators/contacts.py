@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 from airflow_truedy.contacts.rules import ContactRules, allowed, columns_of
 from airflow_truedy.files.rows import NULLS, ReadOptions
 from airflow_truedy.operators.contact_import import ImportContactsOperator
-from airflow_truedy.operators.suppression import FileSuppression, SqlSuppression
+from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression, recently_called
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_truedy.contacts.consent import Consent
     from airflow_truedy.contacts.rules import Duplicates, OnEmpty, Region
 
+    _List = SqlSuppression | FileSuppression | RecentlyCalled
+
 __all__ = [
     "FileSuppression",
     "FileToContactsOperator",
@@ -33,6 +35,7 @@ __all__ = [
     "SqlSuppression",
     "SqlToContactsOperator",
     "contacts_from_rows",
+    "recently_called",
 ]
 
 _ENDING = ".jsonl.gz"
@@ -123,8 +126,8 @@ class ContactsOperator(BaseOperator):
     :param output_path: where the files go, a path or URI of any ``ObjectStoragePath``: a folder, in which
         each run, task and map index gets a file of its own, or the file itself when it ends in ``.jsonl.gz``.
         (templated)
-    :param suppression: do-not-call lists: :class:`SqlSuppression`, :class:`FileSuppression`, or one of them.
-        (their queries and paths are templated)
+    :param suppression: do-not-call lists: :class:`SqlSuppression`, :class:`FileSuppression`, :func:`recently_called`,
+        or one of them. (their queries and paths are templated)
     :param region: see :class:`~airflow_truedy.contacts.rules.ContactRules`, as for ``columns``, ``allow``,
         ``duplicates``, ``max_rejected``, ``on_empty``, ``consent`` and ``max_splits``. There is no default.
     :param calling_hours: see there. XCom is then a list of manifests, each of which carries zone, hours and days of its
@@ -146,7 +149,7 @@ class ContactsOperator(BaseOperator):
         columns: Columns | Mapping[str, Any] | None = None,
         allow: Sequence[str] = (),
         duplicates: Duplicates = "first",
-        suppression: Sequence[SqlSuppression | FileSuppression] | SqlSuppression | FileSuppression = (),
+        suppression: Sequence[_List] | _List = (),
         max_rejected: int | float | None = None,
         on_empty: OnEmpty | None = None,
         consent: Consent | None = None,

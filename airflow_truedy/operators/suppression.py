@@ -1,8 +1,12 @@
-"""Where do-not-call lists come from: a query or a file, stated in a Dag and read when the task runs."""
+"""
+Where do-not-call lists come from: a query, a file, or the results of earlier campaigns; stated in a Dag and read when
+the task runs.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
@@ -11,7 +15,6 @@ from airflow_truedy.files.rows import ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
 
     from airflow_truedy.contacts.suppression import Suppression
 
@@ -127,6 +130,90 @@ class FileSuppression(ListSource):
         path = ObjectStoragePath(self.path)
         rows = read_rows(path, ReadOptions(self.format, self.encoding, self.delimiter, self.sheet))
         return self._suppression(f"do-not-call list {self.path}", rows, changed_at(path) if self.max_age else None)
+
+
+@dataclass
+class RecentlyCalled:
+    """The people whom all campaigns together called so often; see :func:`recently_called`."""
+
+    conn_id: str
+    table: str
+    calls: int | None
+    days: float | None
+    region: str | None
+    max_unreadable: int | float
+    hook_params: Mapping[str, Any] | None
+
+    template_fields: ClassVar[Sequence[str]] = ("conn_id", "table")
+
+    def __post_init__(self) -> None:
+        if (self.calls is None) != (self.days is None):
+            raise ContactsError("recently_called: calls= and days= belong together")
+        if self.calls is not None and self.days is not None and not (self.calls >= 1 and self.days > 0):
+            raise ContactsError(f"recently_called: {self.calls!r} calls in {self.days!r} days hold nobody back")
+        check_list_region(self.region, hashed=False)
+
+    @property
+    def by_caps(self) -> bool:
+        """Tell whether how often is too often depends on where a person is."""
+        return self.calls is None
+
+    def open(self) -> Suppression:
+        """
+        Return the list, ready to be read.
+
+        :raises ContactsError: how often is too often is not stated.
+        """
+        if self.calls is None or self.days is None:
+            raise ContactsError(
+                "recently_called takes the caps of the rules in calling_hours=, and there are none here; state calls= "
+                "and days="
+            )
+        return self.within(self.calls, timedelta(days=self.days))
+
+    def within(self, calls: int, period: timedelta) -> Suppression:
+        """Return the list of people who were called so often in the period until now."""
+        from airflow_truedy.contacts.suppression import Suppression
+        from airflow_truedy.operators.databases import engine_of
+        from airflow_truedy.results.table import ResultsTable
+
+        table = ResultsTable(engine_of(self.conn_id, self.hook_params), self.table)
+        return Suppression(
+            table.called_often(calls, datetime.now(timezone.utc) - period),
+            name=f"people called {calls} times in {period / timedelta(days=1):.3g} days, by table {self.table}",
+            region=self.region,
+            max_unreadable=self.max_unreadable,
+            allow_empty=True,
+        )
+
+
+def recently_called(
+    conn_id: str,
+    table: str = "results",
+    *,
+    calls: int | None = None,
+    days: float | None = None,
+    region: str | None = None,
+    max_unreadable: int | float = 0,
+    hook_params: Mapping[str, Any] | None = None,
+) -> RecentlyCalled:
+    """
+    Return a list for ``suppression=`` that holds back people who were called often enough, whichever campaigns called.
+
+    Counted are the rows of a results table: each call, one that tells no time, and each person whom a campaign in the
+    table may still call. A campaign whose results were never read, and a single call, are not in it.
+
+    :param conn_id: connection of the database with the table of ``BatchCallResultsOperator``. (templated)
+    :param table: its name. Default ``results``. (templated)
+    :param calls: a person who was called so often
+    :param days: in so many days is held back. Default of both: the caps of the rules in ``calling_hours`` that apply
+        where the person is; people in places without a cap are not held back.
+    :param region: in which region numbers without ``+`` are read. Default: such a number fails the task.
+    :param max_unreadable: see :class:`~airflow_truedy.contacts.suppression.Suppression`.
+    :param hook_params: keyword arguments of the hook.
+    :raises ContactsError: only one of ``calls`` and ``days`` is stated, or they hold nobody back.
+    """
+    return RecentlyCalled(conn_id, table, calls, days, region, max_unreadable, hook_params)
 
 
 def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING
+from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING, UNCALLED
 from airflow_truedy.files.queries import told_of
 from airflow_truedy.results.columns import COLUMNS, Details, ResultsError, instant_text, known_instant
 from airflow_truedy.results.outcomes import REACHED, REFUSALS, rank
@@ -225,6 +225,22 @@ class ResultsTable:
         """Yield the rows of all batch calls, as far as follow-ups need them."""
         self.check()
         return self._select(sa.select(*(self._table.c[name] for name in _HISTORY)))
+
+    def called_often(self, calls: int, since: datetime) -> Iterator[str]:
+        """
+        Yield the numbers that all batch calls together called so often.
+
+        :param calls: at least so often. A person who may still be called counts as called, as does one of whom the
+            server does not tell when the call was.
+        :param since: calls before this instant do not count.
+        """
+        self.check()
+        row = self._table.c
+        was_called = sa.or_(row.call_id.is_not(None), row.called_at.is_not(None), row.call_status.not_in(UNCALLED))
+        may_be_called = sa.and_(row.call_status == PENDING, row.details != Details.GONE.value)
+        counts = sa.and_(sa.or_(row.called_at.is_(None), row.called_at >= since), sa.or_(was_called, may_be_called))
+        often = sa.select(row.phone_number).where(counts, row.phone_number.is_not(None)).group_by(row.phone_number)
+        return (each["phone_number"] for each in self._select(often.having(sa.func.count() >= calls)))
 
     def write(self, staging: Staging, batch_call_id: str) -> int:
         """

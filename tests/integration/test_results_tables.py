@@ -18,7 +18,7 @@ from airflow_truedy.api.models import BatchCallContact, Call
 from airflow_truedy.results.columns import Contacted, Details
 from airflow_truedy.results.history import History
 from airflow_truedy.results.staging import Staging
-from airflow_truedy.results.table import ResultsTable, ResultsTableError, WrongTableError
+from airflow_truedy.results.table import ResultsTable, ResultsTableError, WrongTableError, results_table
 from tests import services
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
@@ -116,6 +116,36 @@ def test_an_instant_comes_back_as_it_was(table: ResultsTable) -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=-5)))
     write(table, contact(1, called_at=elsewhere.isoformat()), contact(2, called_at=None))
     assert [row["called_at"] for row in table.rows(BATCH)] == [NOON, None]
+
+
+def test_people_who_were_called_often_are_counted_over_all_batch_calls(engine: sa.Engine, table: ResultsTable) -> None:
+    day = timedelta(days=1)
+    rows = [
+        # Numbers end in how often they count as called since noon minus one day.
+        ("02", "completed", "call", NOON),
+        ("02", "no_answer", "call", NOON - day),
+        ("01", "completed", "call", NOON - day - timedelta(microseconds=1)),
+        ("01", "busy", "call", NOON),
+        ("03", "failed", None, None),
+        ("03", "pending", None, None),
+        ("03", "cancelled", "call", NOON),
+        ("00", "cancelled", None, None),
+        ("00", "pending", None, None, "gone"),
+        ("04", "in_progress", None, None),
+        ("04", "opted_out", None, NOON),
+        ("04", "pending", "call", None),
+        ("04", "some_new_word", None, None),
+        (None, "completed", "call", NOON),
+    ]
+    with engine.begin() as connection:
+        for at, (ending, status, call_id, called_at, *details) in enumerate(rows):
+            row = {"batch_call_id": f"batch_{at}", "contact_id": "ctc_1", "call_status": status, "call_id": call_id}
+            row |= {"called_at": called_at, "details": details[0] if details else "none"}
+            row |= {"phone_number": ending and f"+121255501{ending}"}
+            connection.execute(results_table().insert(), row)
+    for often in (1, 2, 3, 4, 5):
+        found = sorted(int(number[-2:]) for number in table.called_often(often, NOON - day))
+        assert found == list(range(often, 5))
 
 
 def test_columns_of_the_users_own_survive(engine: sa.Engine, table: ResultsTable) -> None:

@@ -17,13 +17,21 @@ from typing import Any, cast
 import fsspec
 import jinja2
 import pytest
+import sqlalchemy as sa
+import time_machine
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.serialization.helpers import serialize_template_field
+from sqlalchemy.pool import NullPool
 
 from airflow_truedy.calling_hours import CallingHours, PlaceColumns, Rule
 from airflow_truedy.contacts.consent import Consent
-from airflow_truedy.contacts.errors import EmptySuppressionError, StaleSuppressionError, UnknownRegionError
+from airflow_truedy.contacts.errors import (
+    ContactsError,
+    EmptySuppressionError,
+    StaleSuppressionError,
+    UnknownRegionError,
+)
 from airflow_truedy.contacts.rules import RegionColumn
 from airflow_truedy.files.errors import QueryError
 from airflow_truedy.operators.contacts import (
@@ -32,7 +40,9 @@ from airflow_truedy.operators.contacts import (
     SqlSuppression,
     SqlToContactsOperator,
     contacts_from_rows,
+    recently_called,
 )
+from airflow_truedy.results.table import ResultsTable, results_table
 from tests import services
 
 ROWS = [
@@ -279,6 +289,76 @@ def test_consent_is_checked_by_operators_and_by_a_tasks_own_code(sqlite: str, tm
     )
     assert isinstance(own, list)
     assert own[0]["consent"]["column"] == "agreed"
+
+
+def results_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *calls: tuple[str, timedelta]) -> None:
+    """Make a table of results with calls to numbers, each so long ago."""
+    file = tmp_path / "results.db"
+    engine = sa.create_engine(f"sqlite:///{file}", poolclass=NullPool)
+    ResultsTable(engine, "results").create()
+    now = datetime.now(timezone.utc)
+    with engine.begin() as connection:
+        for at, (number, ago) in enumerate(calls):
+            row = {"batch_call_id": f"batch_{at}", "contact_id": "ctc", "phone_number": number, "call_id": "call"}
+            row |= {"call_status": "no_answer", "called_at": now - ago, "details": "none"}
+            connection.execute(results_table().insert(), row)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(file)}))
+
+
+HOUR = timedelta(hours=1)
+
+
+def test_people_who_were_called_often_are_held_back(
+    sqlite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, dee, zoe = "+12125550100", "+12125550102", "+442079460018"
+    results_of(tmp_path, monkeypatch, (ann, HOUR), (ann, 30 * HOUR), (dee, HOUR), (dee, 50 * HOUR), (zoe, HOUR))
+    task = operator(tmp_path, suppression=recently_called("warehouse", calls=2, days=2))
+    manifest = task.execute(context_of())
+    assert isinstance(manifest, dict)
+    assert (manifest["suppressed"], manifest["duplicates"]) == (1, 1)
+    assert [contact["phone_number"] for contact in contacts_in(manifest)] == [zoe, dee]
+
+
+def test_caps_of_the_rules_hold_back_people_where_they_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    florida, maine, ohio = "+18505550100", "+12075550101", "+16145550102"
+    often = [(florida, HOUR), (florida, 2 * HOUR), (florida, 23 * HOUR), (maine, 7 * HOUR), *[(ohio, HOUR)] * 9]
+    results_of(tmp_path, monkeypatch, *often)
+    rows = [{"phone_number": number} for number in (florida, maine, ohio, "+18505550109", "+12075550109")]
+
+    def called() -> list[str]:
+        manifests = contacts_from_rows(
+            rows,
+            output_path=str(tmp_path / "out"),
+            context=context_of(),
+            region=None,
+            calling_hours=replace(CALLING_HOURS, columns=PlaceColumns()),
+            suppression=recently_called("warehouse"),
+        )
+        assert isinstance(manifests, list)
+        assert sum(each["rows_read"] for each in manifests) == 5
+        return sorted(contact["phone_number"] for each in manifests for contact in contacts_in(each))
+
+    assert called() == sorted([ohio, "+18505550109", "+12075550109"])
+    later = datetime.now(timezone.utc) + 2 * HOUR
+    with time_machine.travel(later):
+        assert called() == sorted([florida, maine, ohio, "+18505550109", "+12075550109"])
+
+
+def test_caps_need_rules_and_a_table(sqlite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AirflowFailException, match="recently_called takes the caps of the rules in calling_hours="):
+        operator(tmp_path, suppression=[recently_called("crm")]).execute(context_of())
+    with pytest.raises(AirflowFailException, match="WrongTableError: There is no table results"):
+        operator(tmp_path, suppression=[recently_called("crm", calls=1, days=1)]).execute(context_of())
+    for wrong in ({"calls": 1}, {"days": 1}, {"calls": 0, "days": 1}, {"calls": 1, "days": 0}):
+        with pytest.raises(ContactsError, match="recently_called: "):
+            recently_called("crm", **wrong)
+
+
+def test_the_table_of_recent_calls_is_templated(tmp_path: Path) -> None:
+    calls = recently_called("{{ 'ware' }}house", "results_{{ 1 + 1 }}")
+    operator(tmp_path, suppression=[calls]).render_template_fields({})
+    assert (calls.conn_id, calls.table) == ("warehouse", "results_2")
 
 
 def test_the_region_must_be_said_when_the_dag_is_parsed(tmp_path: Path) -> None:
