@@ -50,7 +50,8 @@ def failed_contacts(
     :param since: calls before this instant, a datetime with its zone, count neither as attempts nor as conversations;
         refusals count for ever. Default: all count.
     :param contacts: the list that the campaign was made from (a manifest or file): last name, e-mail address and custom
-        fields come from there. Default: number and first name, which is all that results have.
+        fields come from there, and calling hours that its manifest carries, which bind the next campaign too. Default:
+        number and first name, which is all that results have.
     :param outcomes: which outcomes are called again, a word or several. Default ``no_answer``, ``busy`` and
         ``voicemail``: every other word, such as one for an opt-out or an invalid number, means that this person is not
         called again.

@@ -99,7 +99,8 @@ def follow_up(
     :param to: where the contacts file goes, a path or ``ObjectStoragePath`` that ends in ``.jsonl.gz``.
     :param history: results of other campaigns, in any order; those of this one may be among them.
     :param contacts: the list that the campaign was made from: last name, e-mail address, custom fields and the
-        customer's own key come from there, because results have the first name alone.
+        customer's own key come from there, because results have the first name alone, and so do the calling hours that
+        bind the next campaign too.
     :param taken: contacts of other follow-ups that no results tell of yet: their people are left out.
     :param suppressed: numbers that asked not to be called, maybe since the campaign.
     :param is_over: whether the campaign has ended.
@@ -143,6 +144,7 @@ def follow_up(
         region=region_to_dict(None),
         source=source,
         created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        calling_hours=contacts.manifest.calling_hours if contacts and contacts.manifest else None,
     )
 
 

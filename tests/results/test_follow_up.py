@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from airflow_truedy.calling_hours import CallingHours
 from airflow_truedy.contacts.lists import ContactList
+from airflow_truedy.contacts.prepare import prepare_contacts
+from airflow_truedy.contacts.rules import ContactRules
 from airflow_truedy.contacts.suppression import Suppression, suppressed_numbers
 from airflow_truedy.results.columns import ResultsError
 from airflow_truedy.results.follow_up import FollowUpRules, follow_up
@@ -49,6 +52,15 @@ def test_who_was_not_reached_is_called_again_and_nobody_else(tmp_path: Path) -> 
     manifest = followed(tmp_path)
     assert numbers(manifest) == [number(i) for i in (1, 2, 3, 7)]
     assert (manifest.rows_read, manifest.contacts, manifest.rejected_by_reason) == (7, 4, {"outcome": 3})
+
+
+def test_calling_hours_of_the_list_bind_its_follow_up_too(tmp_path: Path) -> None:
+    people = [{"phone_number": number(i)} for i in range(len(WORDS))]
+    rules = ContactRules(region=None, calling_hours=CallingHours(warn_after=10_000, fail_after=10_000))
+    (made,) = prepare_contacts(people, tmp_path / "first.jsonl.gz", rules)
+    assert made.calling_hours
+    assert followed(tmp_path, contacts=ContactList.from_manifest(made)).calling_hours == made.calling_hours
+    assert followed(tmp_path, contacts=ContactList.of(people)).calling_hours is None
 
 
 def test_everybody_else_stands_in_the_rejects_file_masked(tmp_path: Path) -> None:
