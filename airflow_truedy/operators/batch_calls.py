@@ -47,10 +47,10 @@ from airflow_truedy.operators.waiting import WAITING_FIELDS, WaitingOperator
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date, datetime
 
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.launch import Launch
@@ -188,8 +188,9 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         "extra_fields": "json",
         "approved_plan": "json",
     }
-    operator_extra_links = (BatchCallLink(),)
+    operator_extra_links: Collection[BaseOperatorLink] = (BatchCallLink(),)
     ui_color = "#e8f0fe"
+    _parameters = _PARAMETERS
 
     def __init__(
         self,
@@ -265,7 +266,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self.approval = approval
         self.max_approval_age = max_approval_age
         self._launch: Launch | None = None
-        self._stated = _PARAMETERS.check(self)
+        self._stated = self._parameters.check(self)
         with naming_task(self):
             self._check_timing()
             self._check_whom_to_call()
@@ -329,7 +330,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
 
     def _plan(self, context: Context) -> CampaignPlan:
         """Read the rendered parameters; every value is checked here, before any request."""
-        given = _PARAMETERS.read(self, self._stated)
+        given = self._parameters.read(self, self._stated)
         ti = context["ti"]
         key = given["campaign_key"] or default_key(
             ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index

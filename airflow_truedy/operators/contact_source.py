@@ -56,6 +56,8 @@ def may_bring_hours(value: Any) -> bool:
     :param value: the parameter ``contacts`` of an operator. Another task's output is asked for that task's rules.
     """
     value = reveal(value)
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(may_bring_hours, value))
     if isinstance(value, Mapping) and is_manifest(value):
         return bool(value.get("calling_hours"))
     rules = getattr(getattr(value, "operator", None), "rules", None)

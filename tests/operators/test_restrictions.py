@@ -38,7 +38,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "UpdateBatchCallOperator": {"max_calls_per_day": 5},
     "DeleteBatchCallsOperator": {},
 }
-ONLY_READS = {"BatchCallResultsOperator", "BatchCallSensor"}
+ONLY_READS = {"BatchCallResultsOperator", "BatchCallSensor", "PlanBatchCallsOperator"}
 
 
 def parameters_of(kind: Any) -> set[str]:

@@ -1,0 +1,196 @@
+"""The operator that shows the plan of a campaign before anybody is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.links.plans import picture_of
+from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
+from airflow_truedy.operators.parameters import (
+    NotOfKindError,
+    Parameter,
+    Parameters,
+    collection,
+    contacts,
+    optional,
+    text,
+    whole,
+)
+from airflow_truedy.operators.private_fields import is_manifest, reveal
+from airflow_truedy.retry_policy import failing_fast
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_truedy.campaigns.plan import CampaignPlan
+    from airflow_truedy.campaigns.preview import Rate
+
+#: Under which name the plan is pushed as Markdown.
+MARKDOWN_KEY = "markdown"
+
+
+def amount(value: Any) -> Decimal:
+    """A decimal number greater than 0, also as text; a float counts as it is written."""
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        found = Decimal(0)
+    if isinstance(value, bool) or not found.is_finite() or found <= 0:
+        raise NotOfKindError("must be a number greater than 0, such as '0.085'")
+    return found
+
+
+def manifests(value: Any) -> Any:
+    """One contacts manifest or a list of them, also as text."""
+    found = collection(value)
+    if found is None:
+        return []
+    several = [found] if isinstance(found, Mapping) or not hasattr(found, "__iter__") else list(found)
+    if not _are_manifests(several):
+        raise NotOfKindError("must be the manifest, or the list of manifests, of an earlier list")
+    return several
+
+
+def contacts_or_parts(value: Any) -> Any:
+    """What the create task takes, or a list of manifests, which its mapped tasks take one by one."""
+    return value if isinstance(value, (list, tuple)) and _are_manifests(value) else contacts(value)
+
+
+def _are_manifests(values: Sequence[Any]) -> bool:
+    return bool(values) and all(isinstance(one, Mapping) and is_manifest(one) for one in values)
+
+
+def _parts_of(contacts: Any) -> list[Any]:
+    """Return the ``contacts`` of each batch call: every manifest is one, and people in a list are one together."""
+    found = collection(contacts)
+    if isinstance(found, (str, Mapping)) or not hasattr(found, "__iter__"):
+        return [found]
+    listed = list(found)
+    return listed if _are_manifests(listed) else [listed]
+
+
+_OF_THE_PLAN = Parameters(
+    Parameter("average_minutes", amount),
+    Parameter("concurrency", whole(1)),
+    Parameter("cost_per_call", optional(amount)),
+    Parameter("cost_per_minute", optional(amount)),
+    Parameter("currency", text),
+    Parameter("previous", manifests),
+)
+
+
+class PlanBatchCallsOperator(CreateBatchCallOperator):
+    """
+    Return the plan of a campaign: whom it will call, when, for how long and at what price. No request is made.
+
+    It takes the parameters of :class:`~airflow_truedy.operators.batch_calls.CreateBatchCallOperator` and computes start
+    and hours with its code, so state them once and give them to both::
+
+        CAMPAIGN = {"name": "Renewals", "agent_id": "agt_f9447372", "start_on": "{{ ds }}"}
+
+        plan = PlanBatchCallsOperator(task_id="plan", contacts=people, **CAMPAIGN)
+        approve = ApprovalOperator(
+            task_id="approve",
+            subject="Call them?",
+            body="{{ ti.xcom_pull('plan', key='markdown') }}",
+        )
+        create = CreateBatchCallOperator(
+            task_id="create", contacts=people, approved_plan=plan.output, approval=approve.output, **CAMPAIGN
+        )
+
+    XCom gets the plan as JSON of less than 8 KB, and as Markdown under the key ``markdown``; nothing of a person.
+
+    :param contacts: as there, or a list of manifests: one for each batch call that ``.expand(contacts=...)`` makes.
+    :param average_minutes: how long a call takes, for the estimate. Default: 2.
+    :param concurrency: calls that one batch call makes at the same time, for the estimate. Default: 5.
+    :param cost_per_call: price of a call; as text, to be exact. Default: the plan tells no price.
+    :param cost_per_minute: price of a minute, in place of ``cost_per_call``.
+    :param currency: of the price. Default: USD.
+    :param previous: manifest or manifests of an earlier list; the plan warns if this one has 20 % fewer people.
+    :param campaign: the parameters of the campaign.
+    :raises AirflowFailException: if the campaign could not be started like this.
+    :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
+    """
+
+    template_fields: Sequence[str] = (*CreateBatchCallOperator.template_fields, *_OF_THE_PLAN.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **CreateBatchCallOperator.template_fields_renderers,
+        "previous": "json",
+    }
+    operator_extra_links = ()
+    _parameters = Parameters(
+        *(
+            replace(each, kind=contacts_or_parts) if each.name == "contacts" else each
+            for each in CreateBatchCallOperator._parameters
+        )
+    )
+
+    def __init__(
+        self,
+        *,
+        average_minutes: float | str | Decimal = 2,
+        concurrency: int | str = 5,
+        cost_per_call: float | str | Decimal | None = None,
+        cost_per_minute: float | str | Decimal | None = None,
+        currency: str = "USD",
+        previous: Any = None,
+        **campaign: Any,
+    ) -> None:
+        super().__init__(**campaign)
+        self.average_minutes = average_minutes
+        self.concurrency = concurrency
+        self.cost_per_call = cost_per_call
+        self.cost_per_minute = cost_per_minute
+        self.currency = currency
+        self.previous = previous
+        _OF_THE_PLAN.check(self)
+        if cost_per_call is not None and cost_per_minute is not None:
+            rule = "contradicts cost_per_minute: give one of them"
+            raise InvalidPayloadError(f"task {self.task_id!r}", problems=[("cost_per_call", str(cost_per_call), rule)])
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the plan; see :func:`~airflow_truedy.campaigns.preview.preview` for what is in it."""
+        from airflow_truedy.campaigns.plan_markdown import plan_markdown
+
+        with failing_fast():
+            plan = self._made(context)
+        markdown = plan_markdown(plan, picture_of(context["ti"]))
+        context["ti"].xcom_push(key=MARKDOWN_KEY, value=markdown)
+        self.log.info("%s", markdown)
+        return plan
+
+    def _made(self, context: Context) -> dict[str, Any]:
+        from airflow_truedy.campaigns.forecast import Assumptions
+        from airflow_truedy.campaigns.preview import planned, preview
+        from airflow_truedy.contacts.contacts_file import Manifest
+
+        given = _OF_THE_PLAN.read(self, _OF_THE_PLAN.check(self))
+        now = datetime.now(timezone.utc)
+        return preview(
+            [planned(plan, now) for plan in self._plans(context)],
+            now,
+            assumptions=Assumptions(given["average_minutes"], given["concurrency"]),
+            rate=_rate(given),
+            previous=[Manifest.from_dict(one) for one in given["previous"]],
+        )
+
+    def _plans(self, context: Context) -> Iterator[CampaignPlan]:
+        """Yield what the create task would launch, one for each part of a split list."""
+        for part in _parts_of(reveal(self.contacts)):
+            self.contacts = part
+            yield self._plan(context)
+
+
+def _rate(given: Mapping[str, Any]) -> Rate | None:
+    from airflow_truedy.campaigns.preview import Rate
+
+    if given["cost_per_call"] is not None:
+        return Rate(given["cost_per_call"], "call", given["currency"])
+    if given["cost_per_minute"] is not None:
+        return Rate(given["cost_per_minute"], "minute", given["currency"])
+    return None
