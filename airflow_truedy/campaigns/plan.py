@@ -340,7 +340,7 @@ def plan_campaign(
     _check_word(key.word)
     first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
     if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
-        raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; skip the task in such a run")
+        raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; on_empty='skip' skips the task")
     _check_folder_and_contacts(stated, contacts.count if contacts else 0, chunk_size)
     _check_all_have_hours(stated, people)
     plan = CampaignPlan(

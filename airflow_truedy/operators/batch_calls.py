@@ -7,6 +7,8 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import WindowClosedError
 from airflow_truedy.campaigns.identity import DEFAULT_WORD, CampaignKey, default_key
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from airflow_truedy.campaigns.launch import Launch
     from airflow_truedy.campaigns.plan import OnChange, OnDuplicate, OnPast, OnRetry
     from airflow_truedy.compat import TaskState
+    from airflow_truedy.contacts.rules import OnEmpty
     from airflow_truedy.hooks.truedy import TruedyHook
 
 #: Under which name the progress of a launch is kept, visible in Airflow's UI.
@@ -91,6 +94,7 @@ _PARAMETERS = Parameters(
     Parameter("extra_fields", mapping),
     Parameter("start", truth),
     Parameter("on_past", one_of("fail", "start_now", "skip")),
+    Parameter("on_empty", one_of("fail", "skip"), templated=False),
     Parameter("on_change", one_of("fail", "rebuild"), templated=False),
     Parameter("on_retry", one_of("attach", "new"), templated=False),
     Parameter("on_duplicate", one_of("fail", "warn", "allow"), templated=False),
@@ -148,6 +152,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     :param extra_fields: further fields for the API, sent as they are.
     :param start: whether to take the schedule step; ``False`` leaves a draft, which dials nobody.
     :param on_past: what a start in the past means: ``fail`` (default), ``start_now`` or ``skip`` the task.
+    :param on_empty: what an empty list means: ``fail`` (default), or ``skip`` the task, unless an earlier attempt had
+        people. The contacts of a folder are counted by the server only, so an empty one always fails.
     :param on_change: what a payload that differs from the earlier attempt's means while the campaign is a draft:
         ``fail`` (default) or ``rebuild``. A started campaign never changes.
     :param on_retry: what to do when the campaign ended ``failed`` or ``cancelled``: ``attach`` (default; fails,
@@ -174,7 +180,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         ``max_paused``, ``stall_after``, ``timeout``, ``on_timeout``, ``on_kill_action``), ``truedy_conn_id``
         (connection of type ``truedy``), and those of every operator.
     :raises AirflowFailException: for errors that no retry can help, and a campaign that did not end as it should.
-    :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
+    :raises AirflowSkipException: if the start has passed and ``on_past="skip"``, or the list is empty and
+        ``on_empty="skip"``.
     """
 
     contacts = PrivateField(holds_people)
@@ -216,6 +223,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         extra_fields: Mapping[str, Any] | str | None = None,
         start: bool | str = True,
         on_past: OnPast = "fail",
+        on_empty: OnEmpty = "fail",
         on_change: OnChange = "fail",
         on_retry: OnRetry = "attach",
         on_duplicate: OnDuplicate = "fail",
@@ -252,6 +260,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self.extra_fields = extra_fields
         self.start = start
         self.on_past = on_past
+        self.on_empty = on_empty
         self.on_change = on_change
         self.on_retry = on_retry
         self.on_duplicate = on_duplicate
@@ -349,10 +358,14 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             "on_retry",
             "on_duplicate",
         )
+        people = contact_list_of(given["contacts"])
+        is_empty = people is not None and not (people.count or given["contact_ids"] or given["contact_folder_id"])
+        if is_empty and given["on_empty"] == "skip" and self._has_no_earlier_attempt(context):
+            raise AirflowSkipException("The list is empty, so there is nobody to call. Nothing was sent.")
         plan = plan_campaign(
             key=CampaignKey(key, given["tag_word"] or DEFAULT_WORD),
             fields={field.name: given[field.name] for field in _API_FIELDS},
-            contacts=contact_list_of(given["contacts"]),
+            contacts=people,
             chunk_size=given["chunk_size"],
             max_rejected=given["max_rejected"],
             **{option: given[option] for option in options},
@@ -361,6 +374,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             return plan
         max_age = timedelta(seconds=given["max_approval_age"])
         return approved(plan, given["approved_plan"], given["approval"], max_age)
+
+    def _has_no_earlier_attempt(self, context: Context) -> bool:
+        store = self._store(context)
+        return store is None or store.get() is None
 
     def _store(self, context: Context) -> TaskState | None:
         store = task_state(context, STATE_KEY) if truth(self.durable) else None

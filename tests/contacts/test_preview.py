@@ -21,7 +21,9 @@ def file(tmp_path: Path) -> str:
 def test_it_counts_by_reason_and_shows_masked_rows(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([file, "--region", "US", "--phone", "tel"]) == 0
     out = capsys.readouterr().out
-    assert [line.split(maxsplit=2)[:2] for line in out.splitlines()[:5]] == [
+    # Airflow 3.0 logs to standard output, once it was imported.
+    told = [line for line in out.splitlines() if not line.startswith("[")]
+    assert [line.split(maxsplit=2)[:2] for line in told[:5]] == [
         ["5", "rows"],
         ["2", "contacts"],
         ["1", "duplicate"],

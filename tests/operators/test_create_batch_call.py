@@ -423,6 +423,20 @@ class TestEnds:
             execute(operator(scheduled_at="2020-06-02T10:00", on_past="{{ 'skip' }}"))
         assert ground.writes == []
 
+    @pytest.mark.parametrize("contacts", [[], "[]", "{{ [] }}"])
+    def test_an_empty_list_fails_for_good_or_skips_by_wish(self, ground: Ground, contacts: Any) -> None:
+        with pytest.raises(AirflowFailException, match="0 contacts': is empty, .*on_empty='skip'"):
+            execute(operator(contacts=contacts))
+        with pytest.raises(AirflowSkipException, match="nobody to call"):
+            execute(operator(contacts=contacts, on_empty="skip"), StateStore())
+        assert ground.requests == []
+
+    def test_a_list_that_became_empty_since_an_earlier_attempt_is_told(self, ground: Ground) -> None:
+        store = StateStore()
+        execute(operator(), store)
+        with pytest.raises(AirflowFailException, match="is empty"):
+            execute(operator(contacts=[], on_empty="skip"), store)
+
     @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 422])
     def test_what_no_retry_helps_fails_for_good(self, ground: Ground, status: int) -> None:
         ground.alter("POST", "/batch-calls", refused(status, "code", "said the server"))
