@@ -50,6 +50,7 @@ class AirflowSettings:
     :param broker_url: Celery's broker, such as ``redis://127.0.0.1:6379/0``.
     :param quick_failover: notice dead workers, schedulers and triggerers within seconds instead of minutes.
     :param parallelism: how many tasks run at once.
+    :param path: where the UI and the API are served, such as ``/airflow``; default at the root.
     :param env: more environment for every component, such as ``AIRFLOW_CONN_...`` or ``AIRFLOW__...``; it wins.
     """
 
@@ -60,6 +61,7 @@ class AirflowSettings:
     broker_url: str | None = None
     quick_failover: bool = False
     parallelism: int = 4
+    path: str = ""
     env: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class AirflowSettings:
         self.logs_folder = self.home / "logs"
         self.passwords_file = self.home / "passwords.json"
         self.port = free_port()
-        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"http://127.0.0.1:{self.port}{self.path}"
         self.key_prefix = f"truedy-{secrets.token_hex(4)}-"
         self.environment = self._environment()
 

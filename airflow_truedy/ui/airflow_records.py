@@ -14,6 +14,7 @@ from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import Text, and_, cast, func, select
 
+from airflow_truedy.calling_hours.weekly import days_text
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
 from airflow_truedy.formats import is_clock_time
 from airflow_truedy.links.batch_calls import XCOM_KEY
@@ -28,7 +29,6 @@ _MOST_ORIGINS = 2_000
 _MOST_RETURNED = 1_000
 # Ours stay below 8 KB; another task's value of megabytes is not read.
 _LONGEST_VALUE = 20_000
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _CONNECTIONS_IN_ENVIRONMENT = "AIRFLOW_CONN_"
 
 
@@ -182,8 +182,5 @@ def hours_in_words(rendered: Mapping[str, Any]) -> str:
     if isinstance(days, str):
         days = [int(each) for each in days if each in "1234567"]
     if not isinstance(days, list) or not all(isinstance(day, int) and 1 <= day <= 7 for day in days) or not days:
-        return f"{opens}\u2013{closes}"
-    days = sorted(set(days))
-    in_a_row = len(days) > 2 and days[-1] - days[0] == len(days) - 1
-    named = [_DAYS[day - 1] for day in days]
-    return f"{opens}\u2013{closes}, " + (f"{named[0]}\u2013{named[-1]}" if in_a_row else ", ".join(named))
+        return f"{opens}-{closes}"
+    return f"{opens}-{closes}, {days_text(days)}"

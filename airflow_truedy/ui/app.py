@@ -58,6 +58,7 @@ def build() -> Starlette:
             Route("/", _guarded(pages.home), name="home"),
             Route("/campaigns", _guarded(pages.campaigns), name="campaigns"),
             Route("/run", _guarded(pages.run), name="run"),
+            Route("/plan.svg", _guarded(pages.plan_picture), name="plan"),
             Mount("/static", _Files(directory=FOLDER / "static"), name="static"),
         ],
         exception_handlers={HTTPException: _refusal},

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from airflow_truedy.campaigns.plan_svg import plan_svg
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.links.batch_calls import campaign_url
 from airflow_truedy.ui import access, airflow_records
@@ -136,6 +137,14 @@ class Pages:
             "task_id": task_id,
             "map_index": number if task_id is not None else None,
         }
+
+    async def plan_picture(self, request: Request) -> Response:
+        """Show the plan that a task returned as a picture; of a run without a task, the first one."""
+        asked = await self._asked_run(request)
+        plans = RunFacts.of(await run_in_threadpool(airflow_records.read_returned, **asked)).plans
+        if not plans:
+            raise HTTPException(404, "No plan of a campaign was returned here.")
+        return Response(plan_svg(plans[0].plan), media_type="image/svg+xml")
 
     async def _seen(
         self, facts: RunFacts, origins: list[Origin], task_id: str | None, map_index: int | None

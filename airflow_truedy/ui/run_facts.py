@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.api.scrub import scrub
 from airflow_truedy.campaigns.call_status import PENDING, call_status
+from airflow_truedy.campaigns.plan_format import is_plan
 from airflow_truedy.contacts.contacts_file import KIND as CONTACTS
 from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
 from airflow_truedy.results.manifest import KIND as RESULTS
 from airflow_truedy.results.outcomes import was_reached
 from airflow_truedy.ui.campaign import Campaign
+from airflow_truedy.ui.plan_view import PlanView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,12 +50,14 @@ class RunFacts:
     :param results: of campaigns, by the id of the batch call.
     :param campaigns: as the tasks saw them last, by id; empty counts where they did not wait.
     :param dry_runs: what tasks would have done.
+    :param plans: the plans of campaigns, oldest first.
     """
 
     manifests: list[Mapping[str, Any]]
     results: dict[str, Mapping[str, Any]]
     campaigns: dict[str, Campaign]
     dry_runs: list[str]
+    plans: list[PlanView]
 
     @classmethod
     def of(cls, returned: Iterable[Returned]) -> RunFacts:
@@ -62,7 +66,10 @@ class RunFacts:
         results: dict[str, Mapping[str, Any]] = {}
         campaigns: dict[str, Campaign] = {}
         dry_runs = []
-        for value in _mappings(each.value for each in returned):
+        plans = []
+        for each, value in _mappings(returned):
+            if is_plan(value):
+                plans.append(PlanView.of(each.task_id, each.map_index, value))
             batch_call_id = value.get("batch_call_id")
             if value.get("kind") == CONTACTS:
                 manifests[str(value.get("sha256"))] = value
@@ -72,7 +79,7 @@ class RunFacts:
                     results[batch_call_id] = value
             if value.get("dry_run") is True and isinstance(value.get("would"), str):
                 dry_runs.append(scrub(value["would"]))
-        return cls(list(manifests.values()), results, campaigns, dry_runs)
+        return cls(list(manifests.values()), results, campaigns, dry_runs, plans)
 
     def outcomes(self) -> list[tuple[str, int, bool]]:
         """Return the outcomes of all results: word, people, whether they were reached; the most first."""
@@ -150,13 +157,11 @@ class RunFacts:
         return counts
 
 
-def _mappings(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+def _mappings(returned: Iterable[Returned]) -> Iterator[tuple[Returned, Mapping[str, Any]]]:
     """Yield the objects among the values, and those in lists: a split list has several manifests."""
-    for value in values:
-        if isinstance(value, Mapping):
-            yield value
-        elif isinstance(value, list):
-            yield from (each for each in value if isinstance(each, Mapping))
+    for each in returned:
+        values = each.value if isinstance(each.value, list) else [each.value]
+        yield from ((each, value) for value in values if isinstance(value, Mapping))
 
 
 def _count(value: Mapping[str, Any], name: str) -> int:

@@ -46,6 +46,6 @@ def utc_minute(moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
-def count(number: int | None) -> str:
+def count(number: object) -> str:
     """Return a count with thousands separated; a dash where nobody counted."""
-    return "\u2013" if number is None else f"{number:,}"
+    return f"{number:,}" if isinstance(number, int) else "\u2013"

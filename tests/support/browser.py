@@ -43,6 +43,7 @@ class Browser:
     def __init__(self, *, width: int = 1280, height: int = 800) -> None:
         self._size = {"width": width, "height": height}
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._closing = contextlib.ExitStack()
         self._next_id = 0
         #: What the page logged as an error, such as what its own policy forbids.
         self.errors: list[str] = []
@@ -57,7 +58,9 @@ class Browser:
         port_file = Path(self._profile.name) / "DevToolsActivePort"
         self.wait(lambda: port_file.exists() and len(port_file.read_text().splitlines()) == 2, "the browser is up", 60)
         port, path = port_file.read_text().splitlines()
-        self._socket: ClientConnection = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None)
+        self._socket: ClientConnection = self._closing.enter_context(
+            connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None)
+        )
         self._session: str | None = None
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -69,7 +72,7 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._closing.close()
         for process in psutil.Process(self._process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -16,6 +16,7 @@ from airflow_truedy.campaigns.identity import CampaignKey, default_key
 from airflow_truedy.ui import access, airflow_records
 from airflow_truedy.ui.airflow_records import Origin, Returned
 from airflow_truedy.ui.app import build
+from tests.campaigns.test_plan_pages import plan
 from tests.ui.conftest import Truedy, settings_of
 from tests.ui.test_run_facts import AT, MANIFEST, RESULTS
 
@@ -269,6 +270,24 @@ async def test_a_run_shows_funnel_outcomes_and_cost(
     only = (await client.get("/truedy/run?dag_id=renewals&run_id=manual__1&task_id=extract&map_index=-1")).text
     assert "rows read" in only
     assert "12.3457" not in only
+
+
+async def test_a_plan_is_shown_with_its_picture(client: httpx.AsyncClient, airflow: Airflow) -> None:
+    airflow.returned = [
+        Returned("extract", -1, "return_value", MANIFEST, AT),
+        Returned("plan a&b", -1, "return_value", plan(name=HOSTILE, split=HOSTILE), AT),
+    ]
+    page = (await client.get("/truedy/run?dag_id=renewals&run_id=manual__1")).text
+    assert "Wed 2026-06-03 09:30 PDT" in page
+    (picture,) = Tags(page).all("img")
+    answer = await client.get(f"/truedy/{picture['src']}")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert "script-src" in answer.headers["content-security-policy"]
+    assert {tag for tag, _ in Tags(answer.text).found} <= {"svg", "title", "desc", "style", "rect", "text", "line", "g"}
+    assert (await client.get("/truedy/plan.svg?dag_id=renewals&run_id=manual__1&task_id=extract")).status_code == 404
+    assert (await client.get("/truedy/plan.svg?dag_id=secret&run_id=manual__1")).status_code == 403
+    airflow.user = None
+    assert (await client.get(f"/truedy/{picture['src']}")).status_code == 401
 
 
 async def test_a_running_task_shows_its_campaign_before_it_returns_anything(

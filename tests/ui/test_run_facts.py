@@ -6,9 +6,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_truedy.api.models import BatchCall
+from airflow_truedy.campaigns.plan_svg import plan_svg
 from airflow_truedy.ui.airflow_records import Returned
 from airflow_truedy.ui.campaign import Campaign
 from airflow_truedy.ui.run_facts import RunFacts
+from tests.campaigns.test_plan_pages import plan
 from tests.ui.conftest import batch
 
 AT = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -101,6 +103,28 @@ def test_a_task_tells_of_its_campaign_where_truedy_cannot_be_asked() -> None:
 def test_a_dry_run_is_told() -> None:
     facts = facts_of({"dry_run": True, "would": "create and schedule", "batch_call_id": None})
     assert (facts.dry_runs, facts.campaigns, facts.funnel([])) == (["create and schedule"], {}, [])
+
+
+def test_a_plan_is_kept_with_the_task_that_made_it() -> None:
+    made = plan(name="Call +1 212 555 0100", split="ann@example.com")
+    (view,) = facts_of(1, made).plans
+    assert (view.task_id, view.map_index) == ("t1", -1)
+    assert dict(view.facts)["People"] == "430"
+    assert [part[1:3] for part in view.parts] == [(400, "America/New_York"), (30, "America/Los_Angeles")]
+    assert "0100" not in f"{view.plan}"
+    assert "ann@" not in f"{view.parts} {view.plan}"
+    plan_svg(view.plan)
+
+
+def test_what_calls_itself_a_plan_may_lack_everything() -> None:
+    bare = {"kind": "truedy.plan", "version": 1}
+    for each in (
+        bare,
+        {**bare, "parts": [1, {}, {"part": 5, "first_call": "x"}], "warnings": "x", "cost": [], "name": {}},
+    ):
+        (view,) = facts_of(each).plans
+        plan_svg(view.plan)
+    assert facts_of({**bare, "version": 99}).plans == []
 
 
 def test_values_of_other_tasks_do_no_harm() -> None:
