@@ -43,7 +43,8 @@ def get_provider_info() -> dict[str, Any]:
             )
         ],
         "sensors": [_modules("sensors.batch_calls")],
-        "triggers": [_modules("triggers.batch_calls")],
+        "triggers": [_modules("triggers.batch_calls", "triggers.batch_call_ended")],
+        "notifications": ["airflow_truedy.notifications.calls.TruedyCallNotifier"],
         "asset-uris": [
             {
                 "schemes": ["truedy"],

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import jinja2
 import pendulum
 import pytest
+import time_machine
 
 from airflow_truedy.campaigns.schedule import instant_of
 from airflow_truedy.contacts import Columns, ContactRules, RegionColumn
@@ -59,6 +60,8 @@ TASKS = {
         "call_again": [],
     },
     "campaign_by_region": {"extract_contacts": ["create_batch_call"], "create_batch_call": []},
+    "campaign_deadline": {"extract_contacts": ["call_customers"], "call_customers": []},
+    "on_campaign_end": {"endings": ["ids", "tell"], "ids": ["fetch_results"], "fetch_results": [], "tell": []},
 }
 
 
@@ -172,3 +175,18 @@ def test_an_example_starts_on_a_working_day_whenever_it_is_run(example: str) -> 
             day = working_day(run_after, days)
             assert day.isoweekday() <= 5
             assert timedelta(days=days) <= day - today <= timedelta(days=days + 2)
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds"),
+    [
+        ("2026-03-09T13:00:00Z", 9 * 3600),
+        ("2026-01-12T14:00:00Z", 9 * 3600),
+        ("2026-03-09T21:59:30Z", 60),
+        ("2026-03-09T23:00:00Z", 60),
+    ],
+)
+def test_the_deadline_is_at_six_in_new_york_in_winter_and_in_summer(now: str, seconds: int) -> None:
+    seconds_until = runpy.run_path(str(EXAMPLES / "campaign_deadline.py"))["seconds_until"]
+    with time_machine.travel(datetime.fromisoformat(now.replace("Z", "+00:00")), tick=False):
+        assert seconds_until("18:00") == seconds

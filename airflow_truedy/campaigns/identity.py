@@ -109,6 +109,14 @@ def renamed(old_name: str | None, name: str, limit: int = _LONGEST_NAME) -> str:
     return f"{_shortened(name, max(room, 1))} {found[0]}"
 
 
+def parts_of(name: str | None) -> tuple[str, str]:
+    """Return a batch call's name without its tag, and the tag's word and key: ``airflow 3f9a1c2b7d10``, or nothing."""
+    found = _last_tag(name)
+    if found is None:
+        return name or "", ""
+    return (found.string[: found.start()] + found.string[found.end() :]).strip(), f"{found['word']} {found['key']}"
+
+
 def has_same_tag(one: str | None, other: str | None) -> bool:
     """Whether two names carry the same campaign's tag, or neither carries one."""
     first, second = _last_tag(one), _last_tag(other)

@@ -82,21 +82,43 @@ def newest_since(client: TruedyClient, rows: ListRequest[T], since: datetime | N
     """
     Yield the rows of a list, as far back as ``since`` where the list is sorted by age with the newest first.
 
-    The order is not documented, so it is watched: a list in another order, or without times, is read to its end. Whole
-    pages are yielded, so a few rows may be older.
+    Whole pages are yielded, so a few rows may be older.
     """
-    is_sorted, seen, youngest, previous = since is not None, 0, None, None
+    order = NewestFirst(since)
     for page in client.iter_pages(rows):
-        for row in page.items:
-            yield row
-            seen += 1
-            at = row.created_at
-            is_sorted = is_sorted and at is not None and (previous is None or at <= previous)
-            youngest, previous = youngest or at, at
-        # Some rows and one difference at least: a few, or those of one moment, show no order.
-        shows_order = seen >= _LEAST_ROWS_OF_AN_ORDER and youngest and previous and previous < youngest
-        if is_sorted and since and previous and shows_order and previous < since:
+        yield from page.items
+        if order.is_read_with(page.items):
             return
+
+
+class NewestFirst:
+    """
+    Tells when a list that comes page by page has been read back to a moment.
+
+    The order of lists is not documented, so it is watched: a list in another order, or without times, has to be read to
+    its end.
+
+    :param since: nothing that was made earlier is looked for. ``None``: everything is.
+    """
+
+    def __init__(self, since: datetime | None) -> None:
+        self._since = since
+        self._is_sorted = since is not None
+        self._rows = 0
+        self._youngest: datetime | None = None
+        self._last: datetime | None = None
+
+    def is_read_with(self, rows: Iterable[_Created]) -> bool:
+        """Take the next page and return whether what was looked for is on it or was before it."""
+        for row in rows:
+            at = row.created_at
+            self._rows += 1
+            self._is_sorted = self._is_sorted and at is not None and (self._last is None or at <= self._last)
+            self._youngest, self._last = self._youngest or at, at
+        # Some rows and one difference at least: a few, or those of one moment, show no order.
+        youngest, last = self._youngest, self._last
+        shows_order = self._rows >= _LEAST_ROWS_OF_AN_ORDER and youngest and last and last < youngest
+        return bool(self._is_sorted and self._since and last and shows_order and last < self._since)
 
 
 def _sorted(batches: Iterable[BatchCall], duplicates: Iterable[BatchCall]) -> Matches:

@@ -6,6 +6,7 @@ import functools
 import inspect
 import logging
 import time
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -203,11 +204,15 @@ class TruedyAsyncHook(_ConnectionType, BaseHook):
     Interact with Truedy from a trigger or another event loop; the async twin of :class:`TruedyHook`.
 
     :param truedy_conn_id: Airflow connection, see :class:`TruedyHook`.
+    :param requests_per_minute: a pace below the connection's own. Default: the connection's.
     """
 
-    def __init__(self, truedy_conn_id: str = _ConnectionType.default_conn_name) -> None:
+    def __init__(
+        self, truedy_conn_id: str = _ConnectionType.default_conn_name, *, requests_per_minute: float | None = None
+    ) -> None:
         super().__init__()
         self.truedy_conn_id = truedy_conn_id
+        self._requests_per_minute = requests_per_minute
         self._client: AsyncTruedyClient | None = None
         self._settings: ClientSettings | None = None
 
@@ -223,6 +228,10 @@ class TruedyAsyncHook(_ConnectionType, BaseHook):
         """Return what the connection states; read once, at the first use."""
         if self._settings is None:
             self._settings = await ClientSettings.read_async(self, self.truedy_conn_id)
+            if self._requests_per_minute is not None:
+                own = self._settings.requests_per_minute or self._requests_per_minute
+                pace = min(own, self._requests_per_minute)
+                self._settings = replace(self._settings, requests_per_minute=pace)
         return self._settings
 
     async def aclose(self) -> None:

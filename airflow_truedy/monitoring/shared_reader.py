@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # The states that a waiting campaign can be listed by. The whole list (None) shows the ended ones too.
-_LISTED = (State.ACTIVE, State.SCHEDULED, State.PAUSED)
+_LISTED = (State.ACTIVE, State.SCHEDULED, State.PAUSED, State.DRAFT)
 # Errors that may concern one batch call, or one list, and not the connection.
 _OF_ONE = (NotFoundError, ServerError, UnreadableAnswerError, InvalidRequestError)
 _ERRORS_IN_A_ROW = 3
