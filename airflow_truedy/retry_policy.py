@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_truedy.campaigns.errors import PastStartSkip
+from airflow_truedy.campaigns.errors import EverybodyLaunchedSkip, PastStartSkip
 from airflow_truedy.compat import RetryDecision, RetryPolicy
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def failing_fast() -> Iterator[None]:
     """
     try:
         yield
-    except PastStartSkip as skip:
+    except (EverybodyLaunchedSkip, PastStartSkip) as skip:
         raise AirflowSkipException(str(skip)) from None
     except Exception as error:
         if getattr(error, "retryable", True) is False:

@@ -34,11 +34,7 @@ def working_day(moment: datetime, days: int) -> date:
 
 def campaign_of(contacts: dict[str, Any]) -> dict[str, Any]:
     """Return what differs from one zone's batch call to the next."""
-    zone = contacts["split"]["value"]
-    run_id = contacts["made_by"]["run_id"]
-    # The key names the zone. The default key holds the position in the list, which changes when a cleared run finds one
-    # zone less.
-    return {"contacts": contacts, "timezone": zone, "campaign_key": f"campaign_by_region {run_id} {zone}"}
+    return {"contacts": contacts, "timezone": contacts["split"]["value"]}
 
 
 @dag(

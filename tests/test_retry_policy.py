@@ -42,6 +42,7 @@ HOPELESS = [
     campaign_errors.AgentNotReadyError,
     campaign_errors.WrongStateError,
     campaign_errors.PastStartSkip,
+    campaign_errors.EverybodyLaunchedSkip,
     campaign_errors.CallOutcomeUnknownError,
     ContactsFileError,
     partial(ConnectionFieldError, "crm"),

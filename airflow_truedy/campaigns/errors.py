@@ -8,6 +8,7 @@ What can go wrong with a campaign or a call that is not the API's fault; each me
     │   └── WindowClosedError      (*)   our own pause is not resumed outside the calling window
     ├── NotApprovedError                 not what a person approved, or no longer
     ├── TooManyPartsError                a plan of too many batch calls
+    ├── EverybodyLaunchedSkip            everybody is in the campaign of another part of the list: a wish to skip
     ├── PayloadChangedError              the campaign of this key exists with another payload
     ├── CountMismatchError               the server does not hold as many contacts as were sent
     ├── ReadBackError                    the server stored another start or zone than was sent
@@ -69,6 +70,10 @@ class NotApprovedError(CampaignError):
 
 class TooManyPartsError(CampaignError):
     """A plan holds more batch calls than XCom should, or a person can approve."""
+
+
+class EverybodyLaunchedSkip(CampaignError):  # noqa: N818 - a wish, not an error
+    """Everybody in a part of a split list is in the campaign of another part already."""
 
 
 class PayloadChangedError(CampaignError):

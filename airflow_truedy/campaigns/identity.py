@@ -8,6 +8,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 _NAMESPACE = uuid.UUID("6f1d2c1e-5b0a-5c7e-9a51-7b2f5c1c8d33")
 _KEY_DIGITS = 12
@@ -21,10 +22,15 @@ _TAG = re.compile(
 )
 
 
-def default_key(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:
-    """Return the key of the campaign that one task instance stands for, whichever try runs it."""
+def default_key(dag_id: str, task_id: str, run_id: str, place: Any) -> str:
+    """
+    Return the key of the campaign that one task instance stands for, whichever try runs it.
+
+    :param place: what tells the instances of a mapped task apart: the map index, or of parts of a split list the list
+        and the part, because map indexes move when parts come and go.
+    """
     # JSON, because the parts may hold any separator.
-    return json.dumps([dag_id, task_id, run_id, map_index])
+    return json.dumps([dag_id, task_id, run_id, place])
 
 
 def digest(text: str | bytes, digits: int = 64) -> str:

@@ -88,6 +88,7 @@ class Launch:
     :param alone: whether no other worker, try or run can make this campaign: the first try, with a store, under a key
         of its own. Then nothing has to be waited for. Default: no.
     :param since: nothing that was made earlier can be this campaign's. Default: anything can.
+    :param before_create: called before each create request; what it raises stops the launch.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Launch:
         sleep: Callable[[float], Any] = time.sleep,
         alone: bool = False,
         since: datetime | None = None,
+        before_create: Callable[[], Any] = lambda: None,
     ) -> None:
         self._client = client
         self._plan = plan
@@ -109,6 +111,7 @@ class Launch:
         self._settling = Settling(settle, self._sleep_unless_interrupted)
         self._sleep = sleep
         self._alone = alone
+        self._before_create = before_create
         self._interrupted = False
         self._marked_name: str | None = None
         self._reconciler = Reconciler(client, plan, self._store, self._settling, self._now, alone=alone, since=since)
@@ -212,6 +215,7 @@ class Launch:
         at = plan.start_at(now) if plan.start else plan.moment
         self._reconciler.check_duplicates()
         check_agent(self._client, plan)
+        self._before_create()
         create = plan.create_request(at, progress.name_limit)
         body = endpoints.create_batch_call(create).body or b""
         key = plan.key.idempotency_key(body, progress.generation)

@@ -12,7 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_truedy.campaigns.bound_hours import BoundHours, bound, hours_of
-from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError, WindowClosedError
+from airflow_truedy.campaigns.errors import (
+    EverybodyLaunchedSkip,
+    PastStartError,
+    PastStartSkip,
+    TimingError,
+    WindowClosedError,
+)
 from airflow_truedy.campaigns.identity import CampaignKey, digest
 from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible, in_words, instant_of, zone_of
 from airflow_truedy.formats import moment_of
@@ -308,7 +314,11 @@ def plan_campaign(
     :param max_contacts_age: seconds that the contacts file may be old at the start.
     :raises TimingError: if the start, zone or window is missing, impossible, ambiguous, or not one of the people's.
     :raises InvalidPayloadError: if a value breaks a rule of the API, naming field, value and rule.
+    :raises EverybodyLaunchedSkip: if everybody is in the campaign of another part of the same list.
     """
+    from airflow_truedy.contacts.launched import without_launched
+
+    contacts = without_launched(contacts)
     people = hours_of(contacts)
     given = bound({name: _ordered(value) for name, value in fields.items() if value is not None}, people)
     check_schedule_type(schedule_type)
@@ -339,6 +349,10 @@ def plan_campaign(
     _check_name(name)
     _check_word(key.word)
     first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
+    if contacts is not None and contacts.manifest and contacts.manifest.contacts and first is None:
+        raise EverybodyLaunchedSkip(
+            f"Everybody in part {contacts.manifest.part} is in the campaign of another part of this list already."
+        )
     if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
         raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; on_empty='skip' skips the task")
     _check_folder_and_contacts(stated, contacts.count if contacts else 0, chunk_size)

@@ -134,6 +134,19 @@ class Manifest:
             raise ManifestError("contacts + duplicates + suppressed + rejected is not rows_read")
 
     @property
+    def part(self) -> list[Any] | None:
+        """
+        Return which part of which list of a run this is, the same whenever the list is made again in that run.
+
+        ``None`` if the list is whole.
+        """
+        if self.split is None and self.calling_hours is None:
+            return None
+        hours = self.calling_hours or {}
+        named = [hours.get(name) for name in ("timezone", "start_time", "end_time", "working_days")]
+        return [*map(self.made_by.get, ("task_id", "map_index")), self.split and self.split["value"], *named]
+
+    @property
     def how_to_make_again(self) -> str:
         """Say what to do when its file is gone or is not the one that was written."""
         made_by = self.made_by

@@ -7,6 +7,7 @@ ContactsError
 ├── TooManyRejectedError         more rows were refused than max_rejected allows
 ├── EmptyListError               no row became a contact, and on_empty says that this is an error
 ├── DuplicateContactError        a number occurs twice where it may occur once
+├── SharedContactsError          somebody is in the campaign of another part of a split list; a retry leaves them out
 ├── TooManySplitsError           the column to split by holds more values than allowed
 ├── StaleSuppressionError        a do-not-call list is too old; a retry may find a newer one
 ├── EmptySuppressionError        a do-not-call list holds nobody; a retry may find it loaded
@@ -45,6 +46,12 @@ class EmptyListError(ContactsError):
 
 class DuplicateContactError(ContactsError, ValueError):
     """A number occurs twice where it may occur once."""
+
+
+class SharedContactsError(ContactsError):
+    """Somebody is in the campaign of another part of the same split list; nothing was sent."""
+
+    retryable: ClassVar[bool] = True
 
 
 class StaleSuppressionError(ContactsError):

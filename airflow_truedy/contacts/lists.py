@@ -50,7 +50,8 @@ class ContactList:
     :ivar count: how many contacts there are.
     :ivar fingerprint: sha256 in hex of the contacts in their order; the same contacts have the same one,
         whatever they come from.
-    :ivar manifest: of the contacts file that they come from; ``None`` if they come from elsewhere.
+    :ivar manifest: of the contacts file that they come from, and ``path``, where it is; ``None`` if they come from
+        elsewhere.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class ContactList:
         fingerprint: str,
         name: str,
         manifest: Manifest | None = None,
+        path: Any = None,
     ) -> None:
         self._lines = lines
         self.manifest = manifest
+        self.path = path
         self.count = count
         self.fingerprint = fingerprint
         self._name = name
@@ -79,6 +82,21 @@ class ContactList:
 
     def __len__(self) -> int:
         return self.count
+
+    def without(self, is_out: Callable[[int], bool]) -> ContactList:
+        """
+        Return the contacts but for some.
+
+        :param is_out: whether the number with these digits is left out.
+        """
+
+        def lines() -> Iterator[bytes]:
+            both = zip(self._lines(), self, strict=True)
+            return (line for line, person in both if not is_out(int(person["phone_number"][1:])))
+
+        left = ContactList._counted(lines, self._name)
+        left.manifest, left.path = self.manifest, self.path
+        return left
 
     @classmethod
     def of(cls, contacts: Iterable[Mapping[str, Any]]) -> ContactList:
@@ -111,7 +129,7 @@ class ContactList:
             known.check(path)
         except (ContactsFileError, FileError) as error:
             raise type(error)(f"{str(error).rstrip('.')}. {known.how_to_make_again}") from None
-        return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path), known)
+        return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path), known, path)
 
     @classmethod
     def from_file(cls, path: Any, options: ReadOptions | None = None) -> ContactList:

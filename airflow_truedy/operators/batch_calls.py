@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
@@ -162,7 +163,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         that of a second click on Trigger: ``fail`` (default; nothing is sent), ``warn`` or ``allow``.
     :param max_rejected: contacts that the server may refuse: a whole number, or a share of all as a
         float from 0.0 to 1.0. Default 0.
-    :param campaign_key: what makes two runs the same campaign; by default Dag id, task id, run id and map index.
+    :param campaign_key: what makes two runs the same campaign; by default Dag id, task id, run id
+        and map index; of a part of a split list what tells it from the others, because map indexes move.
     :param tag_word: first word of the tag in the name.
     :param chunk_size: contacts per request.
     :param durable: keep progress in Airflow's task state store (3.3), so that a retry goes on where the last attempt
@@ -340,10 +342,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     def _plan(self, context: Context) -> CampaignPlan:
         """Read the rendered parameters; every value is checked here, before any request."""
         given = self._parameters.read(self, self._stated)
-        ti = context["ti"]
-        key = given["campaign_key"] or default_key(
-            ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index
-        )
+        ti, people = context["ti"], contact_list_of(given["contacts"])
+        part = people and people.manifest and people.manifest.part
+        place = part or (-1 if ti.map_index is None else ti.map_index)
+        key = given["campaign_key"] or default_key(ti.dag_id, ti.task_id, ti.run_id, place)
         options = (
             "name",
             "scheduled_at",
@@ -358,7 +360,6 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             "on_retry",
             "on_duplicate",
         )
-        people = contact_list_of(given["contacts"])
         is_empty = people is not None and not (people.count or given["contact_ids"] or given["contact_folder_id"])
         if is_empty and given["on_empty"] == "skip" and self._has_no_earlier_attempt(context):
             raise AirflowSkipException("The list is empty, so there is nobody to call. Nothing was sent.")
@@ -394,6 +395,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
 
     def _bring_about(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
         from airflow_truedy.campaigns.launch import Launch
+        from airflow_truedy.contacts.launched import claim, is_part
 
         self.log.info(
             "Campaign %r, %s contacts, by connection %r (%s).",
@@ -410,10 +412,14 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             plan,
             store,
             settle=hook.settings.settle,
-            # No other worker, try or run can make this campaign, so nothing has to be waited for.
-            alone=context["ti"].try_number <= 1 and not self.campaign_key and kept is not None,
+            # No other worker, try or run can make this campaign, so nothing has to be waited for. That of a part any
+            # instance may have made, when the list had other parts.
+            alone=context["ti"].try_number <= 1
+            and not (self.campaign_key or is_part(plan.contacts))
+            and kept is not None,
             # A campaign of this run was not made before the run was due; its start moves when it is cleared.
             since=None if self.campaign_key else getattr(context.get("dag_run"), "run_after", None),
+            before_create=partial(claim, plan.contacts),
         )
         try:
             batch = self._launched(hook, self._launch)

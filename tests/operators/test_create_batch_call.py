@@ -27,6 +27,7 @@ from airflow_truedy.campaigns.errors import TimingError, UnsettledError
 from airflow_truedy.links.batch_calls import XCOM_KEY
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.contacts import SqlToContactsOperator
+from tests.contacts.prepared import prepared_split
 from tests.support.contexts import context_of
 from tests.support.ground import Ground, refused
 from tests.support.plans import AGENT, manifest_of, people
@@ -580,3 +581,42 @@ if __name__ == "__main__":
     told = ended.stdout + ended.stderr
     assert "2125550" not in told
     assert "Person" not in told
+
+
+class TestPartsOfASplitList:
+    def manifests(self, folder: Path, zones: dict[int, str]) -> list[dict[str, Any]]:
+        made_by = {"dag_id": "dag", "run_id": "run", "task_id": "extract", "map_index": -1}
+        rows = [{"phone_number": f"+12125550{at:03d}", "zone": zone} for at, zone in zones.items()]
+        to = folder / "contacts.jsonl.gz"
+        made = prepared_split(rows, to, region=None, split_by="zone", made_by=made_by)
+        return [manifest.to_dict() for manifest in made]
+
+    @pytest.mark.parametrize("has_store", [True, False])
+    def test_a_part_that_moves_to_another_map_index_is_the_same_campaign(
+        self, ground: Ground, tmp_path: Path, has_store: bool
+    ) -> None:
+        stores = [StateStore() if has_store else None for _ in range(4)]
+        for at, part in enumerate(self.manifests(tmp_path, {0: "b", 1: "c", 2: "d"})):
+            execute(operator(contacts=part, name=f"Renewals {at}"), stores[at], map_index=at)
+        assert len(ground.batches) == 3
+        # The names change with the map indexes, so the payloads do: red, and nobody is called twice.
+        cleared = self.manifests(tmp_path, {0: "b", 1: "c", 2: "d", 3: "a"})
+        execute(operator(contacts=cleared[0], name="Renewals 0"), stores[0], map_index=0, try_number=2)
+        for at, part in list(enumerate(cleared))[1:]:
+            with pytest.raises(AirflowFailException, match="was made from another payload"):
+                execute(operator(contacts=part, name=f"Renewals {at}"), stores[at], map_index=at)
+            execute(operator(contacts=part, name=f"Renewals {at - 1}"), stores[at], map_index=at)
+        assert sorted(number for batch in ground.batches for number in ground.numbers(batch)) == [
+            f"+12125550{at:03d}" for at in range(4)
+        ]
+
+    def test_who_changed_parts_stays_in_the_campaign_that_was_made(self, ground: Ground, tmp_path: Path) -> None:
+        first = self.manifests(tmp_path, {0: "b", 1: "c"})
+        execute(operator(contacts=first[0], name="b"), map_index=0)
+        cleared = self.manifests(tmp_path, {0: "c", 1: "c"})
+        execute(operator(contacts=cleared[0], name="c"), map_index=0)
+        assert [ground.numbers(batch) for batch in ground.batches] == [["+12125550000"], ["+12125550001"]]
+        everybody = self.manifests(tmp_path, {0: "d", 1: "d"})
+        with pytest.raises(AirflowSkipException, match=r"Everybody in part .* campaign of another part"):
+            execute(operator(contacts=everybody[0], name="d"), map_index=0)
+        assert len(ground.batches) == 2

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_truedy.contacts.contacts_file import Manifest
+from airflow_truedy.contacts.errors import ContactsFileError, SharedContactsError
+from airflow_truedy.contacts.launched import claim, without_launched
+from airflow_truedy.contacts.lists import ContactList
+from tests.contacts.prepared import prepared_split
+
+MADE_BY = {"dag_id": "dag", "run_id": "run", "task_id": "extract", "map_index": -1, "try_number": 1}
+ROWS = [("+12125550100", "east"), ("+12125550101", "east"), ("+12125550102", "west")]
+MOVED = [(ROWS[0][0], "west"), *ROWS[1:]]
+
+
+def parts(to: Path, rows: list[tuple[str, str]], **made_by: Any) -> dict[str, Manifest]:
+    people = [{"phone_number": number, "zone": zone, "key": number[-1]} for number, zone in rows]
+    columns = {"contact_key": "key"}
+    made_by = {**MADE_BY, **made_by}
+    made = prepared_split(people, to, region=None, split_by="zone", columns=columns, made_by=made_by)
+    return {manifest.split["value"]: manifest for manifest in made if manifest.split}
+
+
+def opened(manifest: Manifest) -> ContactList:
+    return ContactList.from_manifest(manifest.to_dict())
+
+
+def left_in(manifest: Manifest) -> list[str]:
+    contacts = without_launched(opened(manifest))
+    assert contacts is not None
+    people = [entry.contact["phone_number"] for entry in contacts.entries()]
+    assert [entry.contact_key for entry in contacts.entries()] == [number[-1] for number in people]
+    assert len(people) == contacts.count
+    return people
+
+
+@pytest.fixture
+def to(tmp_path: Path) -> Path:
+    return tmp_path / "contacts.jsonl.gz"
+
+
+def test_who_is_in_the_campaign_of_another_part_is_left_out(to: Path, caplog: pytest.LogCaptureFixture) -> None:
+    claim(opened(parts(to, ROWS)["east"]))
+    again = parts(to, MOVED)
+    assert left_in(again["west"]) == [ROWS[2][0]]
+    assert left_in(again["east"]) == [ROWS[1][0]]
+    assert "1 of 2 people changed parts of the list" in caplog.text
+    claim(without_launched(opened(again["west"])))
+
+
+def test_a_list_that_did_not_change_is_the_same_list_again(to: Path) -> None:
+    first = opened(parts(to, ROWS)["east"])
+    claim(first)
+    again = without_launched(opened(parts(to, ROWS)["east"]))
+    assert again is not None
+    assert again.fingerprint == first.fingerprint
+
+
+def test_a_part_that_is_claimed_while_another_is_opened_is_refused(to: Path) -> None:
+    first = parts(to, ROWS)
+    zombie = ContactList.of([{"phone_number": ROWS[0][0]}, {"phone_number": ROWS[1][0]}])
+    zombie.manifest, zombie.path = first["east"], to
+    claim(opened(parts(to, MOVED)["west"]))
+    with pytest.raises(SharedContactsError, match=r"1 of 2 people of part .*'east'.* Nothing was sent"):
+        claim(zombie)
+    # Of two at once one at least sees the other; here both do.
+    with pytest.raises(SharedContactsError):
+        claim(opened(parts(to, MOVED)["west"]))
+
+
+@pytest.mark.parametrize("other", [{"run_id": "next"}, {"task_id": "others"}, {"map_index": 1}, {"dag_id": "dag2"}])
+def test_other_runs_and_lists_in_the_same_folder_do_not_matter(to: Path, other: dict[str, Any]) -> None:
+    claim(opened(parts(to, ROWS)["east"]))
+    assert len(left_in(parts(to, MOVED, **other)["west"])) == 2
+
+
+def test_a_list_that_is_whole_needs_no_claim(tmp_path: Path) -> None:
+    whole = ContactList.of([{"phone_number": ROWS[0][0]}])
+    claim(whole)
+    claim(None)
+    assert without_launched(whole) is whole
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_claim_is_not_read_as_nobody(to: Path) -> None:
+    claim(opened(parts(to, ROWS)["east"]))
+    (file,) = to.parent.glob("launched-*")
+    file.write_bytes(file.read_bytes()[:-12])
+    with pytest.raises(ContactsFileError):
+        left_in(parts(to, MOVED)["west"])
+
+
+def test_a_list_that_changed_since_it_was_opened_is_not_taken_for_what_is_left(to: Path) -> None:
+    first = parts(to, [*ROWS, ("+12125550103", "west")])
+    claim(opened(first["east"]))
+    west = opened(first["west"])
+    parts(to, MOVED)
+    with pytest.raises(ContactsFileError, match="changed since"):
+        west.without(lambda number: number == 1)
