@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from airflow.sdk import Context
 
@@ -61,6 +61,14 @@ class TruedyCallNotifier(BaseNotifier):
         self.once_in_minutes = once_in_minutes
         self.variables = dict(variables or {})
         self.truedy_conn_id = truedy_conn_id
+
+    def __call__(self, *args: Any) -> None:
+        """Ring. Nothing is templated, so that nothing of Airflow's own can fail on the way."""
+        self.notify(args[0] if len(args) == 1 else {})
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Ring from the triggerer."""
+        return self.async_notify(self.context).__await__()
 
     def notify(self, context: Context) -> None:
         """Ring, and log what came of it."""
