@@ -38,9 +38,9 @@ class FolderApi(Protocol):
         """Import a CSV file into a folder."""
 
 
-def folder_named(api: FolderApi, name: str) -> str:
+def folder_named(api: FolderApi, name: str) -> Folder:
     """
-    Return the id of the folder with this name; it is made if there is none.
+    Return the folder with this name; it is made if there is none, and holds 0 contacts then.
 
     After making one the folders are read again, so that two tasks that did so at once agree on the older one.
 
@@ -49,20 +49,19 @@ def folder_named(api: FolderApi, name: str) -> str:
     found = _find(api, name)
     if found is None:
         made = api.create_folder(name)
-        found = _find(api, name) or made.id
+        found = (_find(api, name) or made).model_copy(update={"contact_count": 0})
     return found
 
 
-def _find(api: FolderApi, name: str) -> str | None:
+def _find(api: FolderApi, name: str) -> Folder | None:
     folders = [folder for folder in api.list_folders() if folder.name == name]
-    oldest = min(folders, key=lambda folder: (str(folder.created_at or ""), folder.id), default=None)
-    return None if oldest is None else oldest.id
+    return min(folders, key=lambda folder: (str(folder.created_at or ""), folder.id), default=None)
 
 
 def import_contacts(
     api: FolderApi,
     contacts: ContactList,
-    folder_id: str,
+    folder: Folder,
     *,
     overwrite_existing: bool = False,
     max_bytes: int | None = None,
@@ -70,23 +69,25 @@ def import_contacts(
     """
     Import contacts in files below a size. Contacts that are there already are skipped, or updated.
 
+    :param folder: where to; ``contact_count`` is how many it held before.
     :param max_bytes: how large a file may be. Default 4,500,000.
     :return: see :class:`~airflow_truedy.operators.contact_import.ImportContactsOperator`.
-    :raises UnreadableAnswerError: the server's answer holds no counts at all.
+    :raises UnreadableAnswerError: an answer holds no counts or impossible ones, or is about another folder.
     """
     sums: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    for file, result in _results(api, contacts, folder_id, overwrite_existing, max_bytes or MAX_BYTES):
+    for file, result in _results(api, contacts, folder.id, overwrite_existing, max_bytes or MAX_BYTES):
         sums["files"] += 1
         sums["contacts"] += file.contacts
-        counts = _counts(result)
+        counts = _counts(result, file, folder.id)
         sums.update(counts)
-        # By file: what one answer counts twice does not make up for what another leaves out.
-        sums["missing"] += max(0, file.contacts - sum(counts.values()))
+        sums["missing"] += file.contacts - sum(counts.values())
         reasons.update(scrub(problem.reason or "no reason given") for problem in result.error_details or ())
-    names = ("files", "contacts", *_COUNTS, "missing")
+    if sums["skipped"] or sums["updated"]:
+        sums["absent"] = _absent(api, folder, sums)
+    names = ("files", "contacts", *_COUNTS, "missing", "absent")
     return {
-        "folder_id": folder_id,
+        "folder_id": folder.id,
         **{name: sums[name] for name in names},
         "reasons": dict(reasons.most_common(_REASONS_SHOWN)),
     }
@@ -115,12 +116,27 @@ def _results(
         yield file, send(file)
 
 
-def _counts(result: ImportResult) -> dict[str, int]:
+def _absent(api: FolderApi, folder: Folder, sums: Counter[str]) -> int:
+    """
+    Return how many contacts are not in the folder, although the server skipped or updated them as known already.
+
+    They may be known from another folder, and a campaign by folder would not call them.
+    """
+    count = next((each.contact_count for each in api.list_folders() if each.id == folder.id), None)
+    if count is None:
+        return sums["skipped"] + sums["updated"] if folder.contact_count == 0 else 0
+    return max(0, sums["contacts"] - sums["errors"] - sums["missing"] - count)
+
+
+def _counts(result: ImportResult, file: CsvFile, folder_id: str) -> dict[str, int]:
     counted = {name: count for name in _COUNTS if (count := getattr(result, name)) is not None}
+    problem = None
     if not counted:
-        raise UnreadableAnswerError(
-            "the answer does not say how many contacts were imported",
-            operation="POST /contacts/import",
-            request_id=result.request_id,
-        )
+        problem = "the answer does not say how many contacts were imported"
+    elif min(counted.values()) < 0 or sum(counted.values()) > file.contacts:
+        problem = f"the answer tells of {counted}, but {file.contacts} contacts were sent"
+    elif result.folder_id not in (None, folder_id):
+        problem = f"the answer is about folder {result.folder_id!r}, but the contacts were sent to {folder_id!r}"
+    if problem:
+        raise UnreadableAnswerError(problem, operation="POST /contacts/import", request_id=result.request_id)
     return counted

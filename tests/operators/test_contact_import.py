@@ -16,6 +16,7 @@ from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.contacts import ImportContactsOperator
 from tests.contacts.prepared import prepared
+from tests.support.contexts import context_of
 
 PEOPLE = [
     {"phone_number": f"+1212555{i:04d}", "first_name": "Ann", "last_name": "Li", "custom_fields": {"plan": "gold"}}
@@ -119,7 +120,6 @@ def test_refused_rows_fail_the_task_and_show_nobody(
         ({"successful": 20, "failed": 10, "errors": [{"row": 1, "error": "bad"}]}, 20),
         ({"errors": 0}, 50),
         ({"imported": 40, "skipped": 10, "errors": 0}, 0),
-        ({"imported": 50, "skipped": 10}, 0),
     ],
 )
 def test_contacts_that_the_answer_leaves_out_count_as_refused(
@@ -134,18 +134,70 @@ def test_contacts_that_the_answer_leaves_out_count_as_refused(
             imported(folder="spring", max_errors=bad - 1)
 
 
-def test_what_is_left_out_of_one_file_is_not_made_up_by_another(
-    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = iter([ImportResult(imported=0), *[ImportResult(imported=50)] * 50])
-    monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: next(answers))
-    assert imported(folder="spring", max_bytes=300, max_errors=50)["missing"] > 0
-
-
 def test_an_answer_without_counts_is_no_success(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: ImportResult.model_validate({}))
     with pytest.raises(UnreadableAnswerError, match=r"import: .*how many"):
         imported(folder="spring", max_errors=50)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"imported": 50, "skipped": 10}, "50 contacts were sent"),
+        ({"imported": 5_000}, "50 contacts were sent"),
+        ({"imported": 60, "errors": -10}, "50 contacts were sent"),
+        ({"imported": 50, "folder_id": "folder_other"}, "is about folder 'folder_other'"),
+    ],
+)
+def test_an_impossible_answer_is_no_success(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: ImportResult.model_validate(answer))
+    with pytest.raises(UnreadableAnswerError, match=told):
+        imported(folder="spring", max_errors=50)
+
+
+@pytest.mark.parametrize("word", ["skipped", "updated"])
+@pytest.mark.parametrize("tells_count", [True, False])
+def test_who_is_skipped_must_be_in_the_folder(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, word: str, tells_count: bool
+) -> None:
+    """A server that knows contacts by number alone skips those of another folder."""
+    monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: ImportResult.model_validate({word: 50}))
+    if not tells_count:
+        listed = TruedyHook.list_folders
+        monkeypatch.setattr(
+            TruedyHook,
+            "list_folders",
+            lambda hook: [each.model_copy(update={"contact_count": None}) for each in listed(hook)],
+        )
+    folder = f"skips {word} {tells_count}"
+    with pytest.raises(AirflowFailException, match="50 that it skipped or updated are not in folder"):
+        imported(folder=folder)
+    if tells_count:
+        # The next try finds the folder, which does not make it right.
+        with pytest.raises(AirflowFailException, match="50 that it skipped or updated are not in folder"):
+            imported(folder=folder, max_errors=49)
+
+
+def test_a_folder_that_holds_people_already_is_told_of_and_a_fresh_one_is_offered(
+    sandbox: SandboxProcess, capfd: pytest.CaptureFixture[str]
+) -> None:
+    imported(folder="weekly")
+    assert "contacts already" not in capfd.readouterr().out
+    last_week = imported(folder="weekly", contacts=[{"phone_number": "+12125550199"}])
+    assert "holds 50 contacts already" in capfd.readouterr().out
+    assert len(people_in(last_week["folder_id"])) == 51
+
+    def fresh(run_id: str) -> dict[str, Any]:
+        task = ImportContactsOperator(task_id="import", contacts=PEOPLE, folder="weekly", fresh_folder=True)
+        return task.execute(context_of(task, run_id=run_id))
+
+    first, again, next_week = fresh("one"), fresh("one"), fresh("two")
+    assert (first["imported"], again["skipped"], next_week["imported"]) == (50, 50, 50)
+    assert first["folder_id"] == again["folder_id"] != next_week["folder_id"]
+    with pytest.raises(ValueError, match="fresh_folder needs folder"):
+        ImportContactsOperator(task_id="import", contacts=PEOPLE, folder_id="a", fresh_folder=True)
 
 
 def test_two_folders_of_one_name_mean_the_older_one(sandbox: SandboxProcess) -> None:

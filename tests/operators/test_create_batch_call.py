@@ -426,7 +426,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("contacts", [[], "[]", "{{ [] }}"])
     def test_an_empty_list_fails_for_good_or_skips_by_wish(self, ground: Ground, contacts: Any) -> None:
-        with pytest.raises(AirflowFailException, match="0 contacts': is empty, .*on_empty='skip'"):
+        with pytest.raises(AirflowFailException, match=r"0 contacts': is empty, .*on_empty='skip'"):
             execute(operator(contacts=contacts))
         with pytest.raises(AirflowSkipException, match="nobody to call"):
             execute(operator(contacts=contacts, on_empty="skip"), StateStore())
