@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.batch_calls",
                 "operators.contacts",
                 "operators.calls",
+                "operators.holds",
                 "operators.plans",
                 "operators.results",
                 "operators.steering",

@@ -252,6 +252,12 @@ class PlaceHours:
             self._span.first <= instant.astimezone(zone_of(name)).date() <= self._span.last for name in self.zones
         )
 
+    def closed_dates(self) -> frozenset[date]:
+        """Return the dates of the span, where the person is, that are closed as holidays or by a blackout."""
+        return frozenset(
+            day for limit in self._limits for day in limit.closed if limit.first <= day <= limit.last
+        ).intersection(self._span.days())
+
     def because(self) -> list[Rule]:
         """Return the rules that apply, those of countries first."""
         return sorted(self.rules, key=lambda rule: (len(rule.jurisdiction), rule.id))

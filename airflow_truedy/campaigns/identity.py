@@ -8,13 +8,18 @@ import re
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _NAMESPACE = uuid.UUID("6f1d2c1e-5b0a-5c7e-9a51-7b2f5c1c8d33")
 _KEY_DIGITS = 12
 _PAYLOAD_DIGITS = 8
 _LONGEST_NAME = 255
 _PAUSE_MARKER = " paused by Airflow"
+_HOLD_MARKER = " held by Airflow ({words})"
+_HOLD = re.compile(r" held by Airflow \((?P<words>[^()]*)\)")
 DEFAULT_WORD = "airflow"
 _TAG = re.compile(
     rf"\[(?P<word>[^\s\[\]]+) (?P<key>[0-9a-f]{{{_KEY_DIGITS}}})-"
@@ -89,6 +94,8 @@ class CampaignKey:
 
         The marker stands behind the tag: a server that cuts names cuts the marker, never the tag.
         """
+        # One that is to be resumed is not held: a hold that a person undid may have left its marker.
+        tagged_name = with_holds(tagged_name, ()) if paused_by_us else tagged_name
         found = self._own_tag(tagged_name)
         if found is None:
             return tagged_name
@@ -148,8 +155,53 @@ def cut_at(sent: str, stored: str) -> int | None:
     return len(stored) if len(stored) < len(sent) and sent.startswith(stored) else None
 
 
-def without_pause_marker(name: str) -> str:
-    """Return a batch call's name without the pause marker, whichever campaign's tag it has."""
+def bare_name(name: str | None) -> str:
+    """Return a batch call's name as its author wrote it: without tag and markers."""
+    plain = without_markers(name or "")
+    found = _last_tag(plain)
+    return plain[: found.start()].rstrip() if found else plain
+
+
+def tag_word(name: str | None) -> str | None:
+    """Return the first word of the tag in a batch call's name; ``None`` if Airflow did not launch it."""
+    found = _last_tag(name)
+    return found["word"] if found else None
+
+
+def holds_in(name: str | None) -> tuple[str, ...]:
+    """Return the holds that keep a paused batch call from going on, by the words of its hold marker."""
+    found = _hold_marker(name or "")
+    return tuple(found["words"].split(", ")) if found else ()
+
+
+def with_holds(name: str, words: Collection[str]) -> str:
+    """
+    Return a batch call's name with the hold marker for these holds; for none, without it.
+
+    The marker stands between the tag and a pause marker, so that a killed task's next try does not take the pause for
+    its own. Where all of it does not fit, the author's part of the name is shortened.
+    """
+    if found := _hold_marker(name):
+        name = name[: found.start()] + name[found.end() :]
+    if not words:
+        return name
+    tag = _last_tag(name)
+    start, end = (tag.start(), tag.end("payload") + 1) if tag else (len(name), len(name))
+    behind = name[start:end] + _HOLD_MARKER.format(words=", ".join(words)) + name[end:]
+    return _shortened(name[:start], max(_LONGEST_NAME - len(behind), 1)) + behind
+
+
+def _hold_marker(name: str) -> re.Match[str] | None:
+    """Find the hold marker: right behind the tag or, of a batch call that Airflow did not launch, at the end."""
+    tag = _last_tag(name)
+    if tag is not None:
+        return _HOLD.match(name, tag.end("payload") + 1)
+    return next((each for each in _HOLD.finditer(name) if each.end() == len(name)), None)
+
+
+def without_markers(name: str) -> str:
+    """Return a batch call's name without pause and hold marker, whichever campaign's tag it has."""
+    name = with_holds(name, ())
     found = _last_tag(name)
     if found is None or not found["marker"]:
         return name

@@ -16,7 +16,7 @@ from airflow_truedy.api.errors import ConflictError, InvalidRequestError, Outcom
 from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import CampaignError, CountMismatchError, NotPausedError, ReadBackError
-from airflow_truedy.campaigns.identity import without_pause_marker
+from airflow_truedy.campaigns.identity import without_markers
 from airflow_truedy.campaigns.schedule import in_words, is_same_zone
 from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
@@ -51,7 +51,7 @@ def is_paused_by_us(key: CampaignKey, batch: BatchCall) -> bool:
 def has_marker(batch: BatchCall) -> bool:
     """Whether the batch call's name has the pause marker, whichever campaign's tag it has."""
     name = batch.name or ""
-    return without_pause_marker(name) != name
+    return without_markers(name) != name
 
 
 def pause_with_marker(
@@ -143,21 +143,11 @@ def pause_like_a_person(client: TruedyClient, batch: BatchCall, settling: Settli
 
 def remove_marker(client: TruedyClient, batch: BatchCall, settling: Settling = PATIENT) -> BatchCall:
     """
-    Take the pause marker out of a batch call's name, if it is there, and return the batch call as read after that.
+    Take pause and hold marker out of a batch call's name, if they are there, and return the batch call as it is then.
 
-    An answer with the new name is believed. Anything else is read back and repeated (the same name twice does no harm):
-    one lost request would leave a marker behind, and with it a person's later pause looks like ours and is undone.
+    One that stayed behind would make a person's later pause look like ours, and it would be undone.
     """
-    for _ in range(_TRIES):
-        if not has_marker(batch):
-            return batch
-        renamed = _rename(client, batch, without_pause_marker(batch.name or ""))
-        if renamed is not None and renamed.name and renamed.status:
-            # The state too: a kill handler may have paused it only now.
-            batch = batch.model_copy(update={"name": renamed.name, "status": renamed.status})
-            continue
-        patience = _NONE if renamed is None else settling
-        batch = patience.read(client, batch.id, lambda seen: not has_marker(seen))
+    batch = change_name(client, batch, without_markers, settling)
     if has_marker(batch):
         log.warning(
             "Batch call %s (%r) keeps the words 'paused by Airflow' in its name: the next try of its task would resume "
@@ -165,6 +155,33 @@ def remove_marker(client: TruedyClient, batch: BatchCall, settling: Settling = P
             batch.id,
             batch.name,
         )
+    return batch
+
+
+def change_name(
+    client: TruedyClient, batch: BatchCall, change: Callable[[str], str], settling: Settling = PATIENT
+) -> BatchCall:
+    """
+    Change a batch call's name, as far as the server lets it be changed, and return the batch call as it is then.
+
+    An answer with the new name is believed. Anything else is read back and repeated: one request may be lost, and the
+    same name twice does no harm.
+
+    :param change: makes the new name of the present one; of its own result it makes the same again.
+    """
+
+    def is_done(seen: BatchCall) -> bool:
+        return change(seen.name or "") == (seen.name or "")
+
+    for _ in range(_TRIES):
+        if is_done(batch):
+            break
+        renamed = _rename(client, batch, change(batch.name or ""))
+        if renamed is not None and renamed.name and renamed.status:
+            # The state too: a kill handler may have paused it only now.
+            batch = batch.model_copy(update={"name": renamed.name, "status": renamed.status})
+            continue
+        batch = (_NONE if renamed is None else settling).read(client, batch.id, is_done)
     return batch
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -100,7 +100,7 @@ def check_start_is_in_window(
 
     :raises TimingError: naming the next opening.
     """
-    window = CallingWindow(timezone, _clock(start_time), _clock(end_time), frozenset(working_days or ()))
+    window = CallingWindow.of(timezone, start_time, end_time, working_days)
     if not window.is_open(moment):
         opening = window.next_opening(moment).astimezone(zone_of(timezone))
         raise TimingError(
@@ -462,11 +462,8 @@ def _usable_until(contacts: ContactList | None, max_age: float | None) -> dateti
 
 
 def _window(fields: Mapping[str, Any]) -> CallingWindow:
-    return CallingWindow(
-        zone=str(fields["timezone"]),
-        opens=_clock(fields.get("start_time")),
-        closes=_clock(fields.get("end_time")),
-        days=frozenset(fields.get("working_days") or ()),
+    return CallingWindow.of(
+        str(fields["timezone"]), fields.get("start_time"), fields.get("end_time"), fields.get("working_days")
     )
 
 
@@ -474,7 +471,3 @@ def _invalid(field: str, value: object, rule: str) -> InvalidPayloadError:
     from airflow_truedy.api.errors import InvalidPayloadError
 
     return InvalidPayloadError("invalid parameter", problems=[(field, repr(value)[:60], rule)])
-
-
-def _clock(text: str | None) -> time | None:
-    return time.fromisoformat(text) if text else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_truedy.api.errors import NotFoundError
 from airflow_truedy.campaigns import pausing
 from airflow_truedy.campaigns.errors import CampaignEndedError, DuplicateCampaignError, PayloadChangedError
+from airflow_truedy.campaigns.identity import holds_in
 from airflow_truedy.campaigns.lookup import Matches, age, find
 from airflow_truedy.campaigns.progress import Progress, Store
 from airflow_truedy.campaigns.status import State
@@ -300,7 +301,7 @@ class Reconciler:
 
     def is_paused_by_us(self, batch: BatchCall) -> bool:
         """Whether a pause is ours: by the marker in the name, or by what this attempt or an earlier one kept."""
-        if State.of(batch.status) is not State.PAUSED:
+        if State.of(batch.status) is not State.PAUSED or holds_in(batch.name):
             return False
         if pausing.is_paused_by_us(self._plan.key, batch):
             return True

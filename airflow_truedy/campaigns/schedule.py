@@ -217,6 +217,12 @@ class CallingWindow:
     closes: time | None = None
     days: frozenset[int] = frozenset()
 
+    @classmethod
+    def of(cls, zone: str, opens: str | None, closes: str | None, days: Collection[int] | None) -> CallingWindow:
+        """Return the window of API fields: times as ``HH:MM``."""
+        first, last = (time.fromisoformat(each) if each else None for each in (opens, closes))
+        return cls(zone, first, last, frozenset(days or ()))
+
     def is_open(self, instant: datetime) -> bool:
         """Whether a call may be placed at ``instant``."""
         wall = instant.astimezone(zone_of(self.zone))

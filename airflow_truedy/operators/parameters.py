@@ -305,6 +305,15 @@ def items(value: Any) -> Any:
     raise NotOfKindError(f"must be a list{_hint(value)}")
 
 
+def several(value: Any) -> tuple[str, ...]:
+    """One text or a list of them, without empty ones; nothing is an empty list."""
+    found = collection(value)
+    many = [found] if isinstance(found, str) else items(found) or []
+    if not all(isinstance(each, str) for each in many):
+        raise NotOfKindError("must be text or a list of texts")
+    return tuple(each.strip() for each in many if each.strip() not in _NOTHING)
+
+
 def mapping(value: Any) -> Any:
     """A mapping of names to values, also as text: JSON, or as Python or YAML write it."""
     found = collection(value)

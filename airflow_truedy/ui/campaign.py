@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_truedy.api.scrub import scrub
-from airflow_truedy.campaigns.identity import split_tag, without_pause_marker
+from airflow_truedy.campaigns.identity import split_tag, without_markers
 from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Campaign:
             name=scrub(name),
             key=key,
             state=State.of(batch.status),
-            paused_by_us=key is not None and without_pause_marker(batch.name or "") != batch.name,
+            paused_by_us=key is not None and without_markers(batch.name or "") != batch.name,
             total=batch.total_contacts,
             called=_called(batch),
             completed=batch.completed,

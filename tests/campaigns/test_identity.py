@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_truedy.campaigns.identity import CampaignKey, default_key, digest, renamed, without_pause_marker
+from airflow_truedy.campaigns.identity import CampaignKey, default_key, digest, renamed, without_markers
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
 KEYS = st.text(min_size=1, max_size=80)
@@ -154,5 +154,5 @@ def test_only_the_mark_is_taken_off_wherever_a_person_left_the_tag(key: str, nam
     campaign = CampaignKey(key)
     tagged = campaign.tagged(name, digest("p"))
     marked = campaign.with_pause_marker(tagged, paused_by_us=True)
-    assert without_pause_marker(f"{marked}{behind}") == f"{tagged}{behind}"
-    assert without_pause_marker(tagged) == tagged
+    assert without_markers(f"{marked}{behind}") == f"{tagged}{behind}"
+    assert without_markers(tagged) == tagged

@@ -37,7 +37,11 @@ GIVEN: dict[str, dict[str, Any]] = {
     "ResumeBatchCallOperator": {},
     "UpdateBatchCallOperator": {"max_calls_per_day": 5},
     "DeleteBatchCallsOperator": {},
+    "HoldBatchCallsOperator": {"hold": "stop"},
+    "ReleaseBatchCallsOperator": {"hold": "stop", **WINDOW},
 }
+# Those that take the id of a batch call, or several.
+STEERING = [name for name in GIVEN if name.startswith(("Schedule", "Pause", "Resume", "Update", "Delete"))]
 ONLY_READS = {"BatchCallResultsOperator", "BatchCallSensor", "PlanBatchCallsOperator"}
 
 
@@ -120,7 +124,7 @@ def test_with_a_dry_connection_nothing_is_written_and_the_task_is_green(
     assert "2125550" not in told + json.dumps(summary)
 
 
-@pytest.mark.parametrize("name", [name for name in GIVEN if "BatchCall" in name and not name.startswith("Create")])
+@pytest.mark.parametrize("name", STEERING)
 def test_behind_a_dry_run_there_is_nothing_to_steer(name: str, sandbox: SandboxProcess) -> None:
     """The operator's own ``dry_run`` plans; the rest of the Dag uses the same connection, which may dial."""
     assert run(OPERATORS[name], PLANNED)["dry_run"] is True

@@ -1,0 +1,370 @@
+"""
+Hold campaigns, and let them go on again: all live ones that are meant, whoever launched them.
+
+A hold is a pause with a marker in the name that carries the hold's own word. So it is told from a person's pause, which
+is never undone, from the pause of a killed task, which that task's next try undoes, and from other holds: a campaign
+goes on when its last hold is released. Those that call now are stopped first, one request each; all else can wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from airflow_truedy.api import endpoints
+from airflow_truedy.api.errors import (
+    ConflictError,
+    InconsistentListError,
+    InvalidPayloadError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    TooLateError,
+)
+from airflow_truedy.calling_hours.by_zone import clock_name, zones_on_the_clocks
+from airflow_truedy.campaigns import pausing, steps
+from airflow_truedy.campaigns.errors import UnsettledError
+from airflow_truedy.campaigns.identity import bare_name, holds_in, tag_word, with_holds
+from airflow_truedy.campaigns.schedule import in_words
+from airflow_truedy.campaigns.settling import PATIENT, Settling
+from airflow_truedy.campaigns.status import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from datetime import date, datetime, timedelta
+
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.calling_hours.by_zone import ClosedDays
+    from airflow_truedy.campaigns.schedule import CallingWindow
+
+log = logging.getLogger(__name__)
+
+_WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,19}")
+_LIVE = (State.ACTIVE, State.SCHEDULED)
+_LIST_TRIES = 3
+_SHOWN = 10
+
+
+def check_word(word: str) -> str:
+    """
+    Return the word of a hold.
+
+    :raises InvalidPayloadError: it cannot be part of a marker.
+    """
+    if not _WORD.fullmatch(word):
+        rule = "must be 1 to 20 small letters, digits, - and _"
+        raise InvalidPayloadError("invalid parameter", problems=[("hold", repr(word)[:60], rule)])
+    return word
+
+
+class Selection:
+    """
+    Which campaigns are meant: those to which every stated condition applies.
+
+    :param zones: IANA zones, and all others with their clocks.
+    :param states: such as ``US-FL``: the zones in which people of that state may be. A campaign whose zone the server
+        does not tell counts as in each zone.
+    :param names: patterns of the name without its tag, such as ``Renewals*``; upper and lower case differ.
+    :param tag_words: first words of the tag; so only campaigns that Airflow launched.
+    :param today: the present date.
+    :raises CallingHoursError: there is no such zone or state.
+    """
+
+    def __init__(
+        self,
+        today: date,
+        *,
+        zones: Collection[str] = (),
+        states: Collection[str] = (),
+        names: Collection[str] = (),
+        tag_words: Collection[str] = (),
+    ) -> None:
+        self._today, self._names, self._tag_words = today, names, tag_words
+        self._clocks = zones_on_the_clocks(zones, states, today) if zones or states else None
+
+    def covers(self, batch: BatchCall) -> bool:
+        """Tell whether a batch call is meant."""
+        clock = clock_name(batch.timezone, self._today)
+        if self._clocks is not None and clock is not None and clock not in self._clocks:
+            return False
+        if self._names and not any(fnmatchcase(bare_name(batch.name), pattern) for pattern in self._names):
+            return False
+        return not self._tag_words or tag_word(batch.name) in self._tag_words
+
+
+@dataclass(frozen=True)
+class Meant:
+    """
+    Which campaigns a hold is for, now.
+
+    :param selection: which of them at all.
+    :param closed: the days without calls that it is for; ``None`` for a hold at any time.
+    :param now: the present instant.
+    :param ahead: how long before such a day.
+    """
+
+    selection: Selection
+    closed: ClosedDays | None
+    now: datetime
+    ahead: timedelta
+
+    def to_hold(self, batch: BatchCall) -> bool:
+        """Tell whether a campaign is to be held; one that starts later than ``ahead`` can wait for the next run."""
+        if not self.selection.covers(batch):
+            return False
+        if self.closed is None:
+            return True
+        waits_for = batch.scheduled_at if State.of(batch.status) is State.SCHEDULED else None
+        is_far = waits_for is not None and waits_for > self.now + self.ahead
+        return not is_far and self._closed_day(batch) is not None
+
+    def why_not_release(self, batch: BatchCall) -> str | None:
+        """Tell why a campaign cannot go on now; ``None`` if it can."""
+        day = self._closed_day(batch)
+        return None if day is None else f"nobody may be called on {day:%a %Y-%m-%d}"
+
+    def _closed_day(self, batch: BatchCall) -> date | None:
+        if self.closed is None:
+            return None
+        return self.closed.first_between(batch.timezone, self.now, self.now + self.ahead)
+
+
+@dataclass
+class HoldReport:
+    """
+    What became of the campaigns that are meant, by id.
+
+    :param held: held now, of which ``stopped`` were live until now.
+    :param left: paused by a person; no release lets them go on.
+    :param unmarked: paused here, but the server did not keep the marker: no release lets them go on.
+    """
+
+    held: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    unmarked: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: how many are held and left, and which were stopped or are unmarked."""
+        return {
+            "held": len(self.held),
+            "left": len(self.left),
+            "stopped": self.stopped,
+            "unmarked": self.unmarked,
+        }
+
+
+def live(client: TruedyClient, meant: Callable[[BatchCall], bool]) -> list[BatchCall]:
+    """Return the campaigns that are meant and may call, those that call now first."""
+    return [batch for state in _LIVE for batch in _listed(client, state) if meant(batch)]
+
+
+def hold(
+    client: TruedyClient, meant: Callable[[BatchCall], bool], word: str, settling: Settling = PATIENT
+) -> HoldReport:
+    """
+    Pause every live campaign that is meant, so that only :func:`release` with the same word lets it go on.
+
+    The lists are read again and again through the settle time, so one that was started a moment before is found as
+    well; one that starts later is not. A retry goes on where the last attempt stopped.
+
+    :param word: the word of the hold.
+    :raises UnsettledError: if a campaign could not be stopped. All others are.
+    """
+    stopped: dict[str, BatchCall] = {}
+    _stop(client, meant, stopped)
+    for pause in settling.pauses():
+        settling.wait(pause, "before looking for campaigns that still call")
+        _stop(client, meant, stopped)
+    report = HoldReport(stopped=list(stopped))
+    paused = {batch.id: batch for batch in _listed(client, State.PAUSED) if meant(batch)}
+    for batch_call_id in [each for each in stopped if each not in paused]:
+        # The list lags, or it goes on: only reading it tells.
+        paused[batch_call_id] = settling.read(client, batch_call_id, lambda seen: State.of(seen.status) not in _LIVE)
+    calling = []
+    for batch in paused.values():
+        state = State.of(batch.status)
+        if state is State.PAUSED:
+            _mark(client, batch, word, report, settling)
+        elif not state.is_terminal:
+            calling.append(batch.id)
+    left = [*calling, *(batch.id for batch in live(client, meant) if batch.id not in stopped)]
+    if left:
+        raise UnsettledError(
+            f"{len(left)} campaigns were NOT stopped: {', '.join(left)}. {len(report.held)} are held. Run this task "
+            "again, and pause these in the Truedy dashboard."
+        )
+    log.info(
+        "%d campaigns are held (%s), %d of them stopped now; %d that a person paused are left alone.",
+        len(report.held),
+        word,
+        len(report.stopped),
+        len(report.left),
+    )
+    return report
+
+
+def _stop(client: TruedyClient, meant: Callable[[BatchCall], bool], stopped: dict[str, BatchCall]) -> None:
+    """Pause what is live, those that call now before the others are even looked up; tell what is not stopped yet."""
+    for state in _LIVE:
+        waiting = [batch for batch in _listed(client, state, may_lack=True) if meant(batch)]
+        if waiting:
+            log.info("To stop: %d that are %s: %s.", len(waiting), state.value, _named(waiting))
+        for done, batch in enumerate(waiting, 1):
+            if _pause(client, batch) or batch.id in stopped:
+                stopped[batch.id] = batch
+            word = "stopped" if batch.id in stopped else "NOT stopped by this request"
+            left = _named(waiting[done:]) or "none"
+            log.info("%d of %d: batch call %s is %s. Not yet stopped: %s.", done, len(waiting), batch.id, word, left)
+
+
+def _pause(client: TruedyClient, batch: BatchCall) -> bool:
+    """Ask for the pause once; return whether it is ours if it took. The lists, read again, tell whether it did."""
+    try:
+        client.send(endpoints.pause_batch_call(batch.id))
+    except OutcomeUnknownError as lost:
+        log.warning("%s It is looked at again.", lost)
+    except (InvalidRequestError, ConflictError, NotFoundError) as refused:
+        # Ended or paused by somebody else, or by the request before this one while the list lagged.
+        log.warning("Batch call %s was not paused by this request: %s", batch.id, refused)
+        return False
+    return True
+
+
+def _mark(client: TruedyClient, batch: BatchCall, word: str, report: HoldReport, settling: Settling) -> None:
+    """Let the name of a paused campaign tell that it is held, unless a person paused it."""
+    holds = holds_in(batch.name)
+    if word in holds:
+        report.held.append(batch.id)
+        return
+    if batch.id not in report.stopped and not holds and not pausing.has_marker(batch):
+        report.left.append(batch.id)
+        return
+    before = batch.name or ""
+    marked = pausing.change_name(client, batch, lambda name: with_holds(name, (*_without(word, name), word)), settling)
+    if word in holds_in(marked.name):
+        report.held.append(batch.id)
+        return
+    report.unmarked.append(batch.id)
+    if marked.name != before:
+        pausing.change_name(client, marked, lambda _: before, settling)
+    log.warning("Batch call %s is paused, and its name does not keep the hold: only a person resumes it.", batch.id)
+
+
+@dataclass
+class ReleaseReport:
+    """
+    What became of the campaigns of a hold, by id.
+
+    :param released: those that go on.
+    :param kept: why the others are paused still.
+    """
+
+    released: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"released": self.released, "kept": self.kept}
+
+
+def held(client: TruedyClient, meant: Callable[[BatchCall], bool], word: str) -> list[BatchCall]:
+    """Return the campaigns that are meant and that this hold keeps from going on."""
+    return [batch for batch in _listed(client, State.PAUSED) if word in holds_in(batch.name) and meant(batch)]
+
+
+def release(
+    client: TruedyClient,
+    batches: Iterable[BatchCall],
+    word: str,
+    *,
+    hours: CallingWindow,
+    why_not: Callable[[BatchCall], str | None] = lambda _: None,
+    settling: Settling = PATIENT,
+) -> ReleaseReport:
+    """
+    Let campaigns go on that this hold keeps, each only in its hours; one whose start is ahead goes back to its place.
+
+    What another hold keeps, or the kill handler of a task had paused before, stays paused: only this hold goes.
+
+    :param batches: see :func:`held`.
+    :param hours: when one may be let go on, by the clock of its own zone.
+    :param why_not: tells why one may not be let go on yet; ``None`` if it may.
+    """
+    report = ReleaseReport()
+    for listed in batches:
+        batch = steps.read(client, listed.id)
+        reason = why_not(batch)
+        if word not in holds_in(batch.name) or State.of(batch.status) is not State.PAUSED:
+            reason = f"it is {batch.status!r}, and this hold was taken away meanwhile"
+            if State.of(batch.status) is not State.PAUSED:
+                # Left behind, the marker would make a later pause of a person look like ours.
+                pausing.remove_marker(client, batch, settling)
+        elif reason is None:
+            reason = _let_go_on(client, batch, word, hours, settling)
+        if reason is None:
+            report.released.append(batch.id)
+        else:
+            report.kept[batch.id] = reason
+            log.info("Batch call %s (%r) is not let go on: %s.", batch.id, bare_name(batch.name), reason)
+    log.info("%d campaigns go on (%s); %d do not yet.", len(report.released), word, len(report.kept))
+    return report
+
+
+def _let_go_on(
+    client: TruedyClient, batch: BatchCall, word: str, hours: CallingWindow, settling: Settling
+) -> str | None:
+    """Resume it; return why it stays paused, ``None`` if it goes on."""
+    if pausing.has_marker(batch.model_copy(update={"name": _released(batch.name or "", word)})):
+        pausing.change_name(client, batch, lambda name: _released(name, word), settling)
+        return "another hold keeps it, or its task was killed: that task's next try resumes it"
+    now = client.now()
+    not_after = batch.scheduled_at if batch.scheduled_at and batch.scheduled_at > now else None
+    if not_after is None:
+        if clock_name(batch.timezone, now.date()) is None:
+            return "the server does not tell its zone, so nobody knows its hours"
+        window = replace(hours, zone=str(batch.timezone))
+        if not window.is_open(now):
+            return f"it is outside its hours, which begin {in_words(window.next_opening(now), window.zone)}"
+        not_after = window.closing(now)
+    try:
+        pausing.resume_our_pause(client, batch, not_after=not_after, settling=settling)
+    except TooLateError:
+        pausing.change_name(client, steps.read(client, batch.id), lambda name: with_holds(name, (word,)), settling)
+        return "its hours ended while the rate limit was waited out"
+    return None
+
+
+def _released(name: str, word: str) -> str:
+    return with_holds(name, _without(word, name))
+
+
+def _without(word: str, name: str) -> tuple[str, ...]:
+    return tuple(each for each in holds_in(name) if each != word)
+
+
+def _listed(client: TruedyClient, state: State, *, may_lack: bool = False) -> list[BatchCall]:
+    """
+    Return all batch calls in a state. A list that shifted while it was read is read again, and all of it counts.
+
+    :param may_lack: whether one that never comes to rest is taken as it is.
+    """
+    found: dict[str, BatchCall] = {}
+    for left in reversed(range(_LIST_TRIES)):
+        try:
+            for batch in client.pages(endpoints.list_batch_calls(status=state.value)):
+                found[batch.id] = batch
+            break
+        except InconsistentListError:
+            if not left and not may_lack:
+                raise
+    return [batch for batch in found.values() if State.of(batch.status) in (state, State.UNKNOWN)]
+
+
+def _named(batches: Collection[BatchCall]) -> str:
+    shown = [f"{batch.id} {bare_name(batch.name)!r} ({batch.status})" for batch in list(batches)[:_SHOWN]]
+    return ", ".join(shown) + (", ..." if len(batches) > _SHOWN else "")
