@@ -105,8 +105,9 @@ class TestHold:
         paths = [each.path.rpartition("/v1")[2] for each in ground.app.state.log.all]
         # Nothing is between the list of those that call and the first pause.
         assert paths[:2] == ["/batch-calls", f"/batch-calls/{active.id}/pause"]
-        assert caplog.messages[0].startswith("To stop: 1 that are active")
-        assert caplog.messages[1] == f"1 of 1: batch call {active.id} is stopped. Not yet stopped: none."
+        told = [each.getMessage() for each in caplog.records if each.name == "airflow_truedy.campaigns.hold"]
+        assert told[0].startswith("To stop: 1 that are active")
+        assert told[1] == f"1 of 1: batch call {active.id} is stopped. Not yet stopped: none."
 
     def test_nobody_is_rung_after_it(self, ground: Ground) -> None:
         active = started(ground, "a", **NOW)
