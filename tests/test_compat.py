@@ -238,3 +238,14 @@ def test_what_is_private_is_named_in_one_module() -> None:
         if name in path.read_text()
     ]
     assert spelled == []
+
+
+def test_what_moved_is_imported_from_where_every_version_has_it() -> None:
+    """Exceptions came to the task SDK after Airflow 3.0, in the course of several versions."""
+    from tests.test_house import REPOSITORY, imports_of
+
+    folders = [REPOSITORY / name for name in ("airflow_truedy", "dags_examples", "tests")]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    late = ("airflow.sdk.exceptions.", "airflow.sdk.BaseHook")
+    found = [f"{path}:{line} {name}" for path in files for name, line in imports_of(path) if name.startswith(late)]
+    assert found == []

@@ -1,0 +1,107 @@
+"""Try the package on several versions of Airflow and Python; `make matrix` runs this.
+
+``nox -s matrix`` makes one environment for each pair below, installs the wheels there, runs the fast tests, then
+``campaign_with_results`` in ``airflow standalone``. ``nox -s pins`` resolves the versions of libraries anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from datetime import date
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+RESULTS = ROOT / ".cache" / "matrix"
+PAIRS = [("3.0.6", "3.10"), ("3.1.8", "3.12"), ("3.2.2", "3.13"), ("3.3.2", "3.11")]
+OLDEST = PAIRS[0]
+#: Airflow allows newer versions of these than it works with: with PyJWT 2.15 or FastAPI 0.165 some do not start.
+CAPS = {
+    "3.0.6": ["PyJWT<2.11", "fastapi<0.118", "cadwyn<5.7"],
+    "3.1.8": ["PyJWT<2.12", "fastapi<0.129", "SQLAlchemy<2"],
+    "3.2.2": ["PyJWT<2.13", "fastapi<0.137"],
+}
+#: The fast tests that Airflow has a part in. The other rooms do not import it (tests/test_house.py).
+AIRFLOW_FACE = ["hooks", "links", "operators", "sensors", "triggers", "results/test_table.py"]
+
+nox.options.sessions = ["matrix"]
+
+
+def find_pythons() -> None:
+    """Let pyenv, where there is one, offer every Python of the pairs as ``python3.10`` and the like."""
+    if pyenv := shutil.which("pyenv"):
+        listed = subprocess.run([pyenv, "versions", "--bare"], capture_output=True, text=True, check=True).stdout
+        wanted = tuple(f"{python}." for _, python in PAIRS)
+        found = [version for version in listed.split() if version.startswith(wanted)]
+        os.environ["PYENV_VERSION"] = ":".join([*found, "system"])
+
+
+find_pythons()
+
+
+def pins_of(airflow: str) -> Path:
+    """Return the file of exact versions for an Airflow."""
+    newest = airflow == PAIRS[-1][0]
+    return ROOT / "constraints.txt" if newest else ROOT / "tools" / "pins" / f"airflow-{airflow}.txt"
+
+
+def install(session: nox.Session, airflow: str) -> None:
+    """Install both wheels and what the tests need beside an Airflow."""
+    session.install("-c", str(pins_of(airflow)), f"apache-airflow=={airflow}", ".", "./sandbox", "--group", "test")
+
+
+def run_tests(session: nox.Session, *arguments: str) -> dict[str, int]:
+    """Run tests of the checkout; return how many there were, by outcome. What is behind ``--`` goes to pytest."""
+    report = Path(session.create_tmp()) / "report.xml"
+    options = session.posargs or ["-n", "2"]
+    session.run("python", "-m", "pytest", *arguments, *options, f"--junitxml={report}", "-p", "no:cacheprovider")
+    suite = ElementTree.parse(report).getroot()[0]
+    skipped = int(suite.attrib["skipped"])
+    return {"passed": int(suite.attrib["tests"]) - skipped, "skipped": skipped}
+
+
+@nox.session
+@nox.parametrize(("airflow", "python"), PAIRS, ids=[airflow for airflow, _ in PAIRS])
+def matrix(session: nox.Session, airflow: str) -> None:
+    """Try one pair: the fast tests and a whole campaign."""
+    install(session, airflow)
+    counts = run_tests(session, "tests", "sandbox/tests", "--ignore=tests/integration")
+    # Airflow's processes run in another folder, so they import the installed wheel.
+    told = session.run("python", "-m", "tools.standalone", env={"PYTHONPATH": ""}, silent=True)
+    row = {"airflow": airflow, "python": session.python, **counts, "campaign": str(told).strip().splitlines()[-1]}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{airflow}.json").write_text(json.dumps({**row, "date": date.today().isoformat()}))
+
+
+@nox.session(python=OLDEST[1])
+def oldest(session: nox.Session) -> None:
+    """Run the fast tests that Airflow has a part in on the oldest pair, as CI does."""
+    install(session, OLDEST[0])
+    run_tests(session, *AIRFLOW_FACE)
+
+
+@nox.session(python=False)
+def table(session: nox.Session) -> None:
+    """Print what each pair came to last, as docs/installation.md has it."""
+    print("| Airflow | Python | fast tests | `campaign_with_results` in `airflow standalone` | tried |")
+    print("| --- | --- | --- | --- | --- |")
+    for airflow, _ in PAIRS:
+        row = json.loads((RESULTS / f"{airflow}.json").read_text())
+        tests = f"{row['passed']} passed, {row['skipped']} skipped"
+        print(f"| {airflow} | {row['python']} | {tests} | {row['campaign']} | {row['date']} |")
+
+
+@nox.session
+@nox.parametrize(("airflow", "python"), PAIRS[:-1], ids=[airflow for airflow, _ in PAIRS[:-1]])
+def pins(session: nox.Session, airflow: str) -> None:
+    """Resolve the newest versions that work with an Airflow, and write them down; the newest has constraints.txt."""
+    session.install(f"apache-airflow=={airflow}", *CAPS[airflow], ".", "./sandbox", "--group", "test")
+    frozen = str(session.run("python", "-m", "pip", "freeze", "--exclude", "airflow-provider-truedy", silent=True))
+    lines = [line for line in frozen.splitlines() if "==" in line]
+    head = f"# Exact versions for Airflow {airflow} and Python {session.python}. Made by `nox -s pins`; not edited."
+    pins_of(airflow).write_text("\n".join([head, *lines]) + "\n")
