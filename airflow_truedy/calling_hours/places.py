@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Countries of which the area code says where a number is from.
 NORTH_AMERICA = ("US", "CA")
+#: Of the United States, with ISO 3166 codes of their own: federal rules hold there.
+_TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "VI"})
 _LONG_ZIP = len("12345-6789")
 #: Three characters for a district, three more for a street.
 _POSTAL_CODE = re.compile(r"([ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z])(?:[ -]?[0-9][ABCEGHJ-NPRSTV-Z][0-9])?")
@@ -78,7 +80,9 @@ class Atlas:
                 return None
             country = country_of_zone(text)
             if country:
-                found = self._zones[text] = Region(country, zones=self.clocks([text]))
+                known = self.of_country(country) if country in _TERRITORIES else None
+                found = (known or Region(country))._replace(zones=self.clocks([text]))
+                self._zones[text] = found
         return found
 
     def of_state(self, text: str, countries: Iterable[str]) -> Region | None:
@@ -131,7 +135,13 @@ class Atlas:
         return self._districts[district]
 
     def of_country(self, code: str) -> Region | None:
-        """Return the region of a country, with its zones if all of them have one clock; ``None`` if there is none."""
+        """
+        Return the region of a country, with its zones if all of them have one clock; ``None`` if there is none.
+
+        :param code: ISO 3166; that of a territory of the United States is a state there.
+        """
+        if code in _TERRITORIES:
+            return self.of_state(code, ("US",))
         if code not in self._countries and (names := zones_of_country(code)):
             clocks = self.clocks(names)
             self._countries[code] = Region(code, zones=clocks if len(clocks) == 1 else frozenset())

@@ -46,6 +46,10 @@ def found(number: str, **cells: str) -> Place:
         ("+16135550104", {"zip": "K1A 0B1"}, {EASTERN}, {"CA", "CA-ON"}),
         (NEW_YORK, {"zip": "T2P 1J9"}, {EASTERN, "America/Regina"}, {"US", "US-NY", "CA", "CA-AB"}),
         (TOLL_FREE, {"zip": "s4p 3y2", "country": "CA"}, None, {"CA", "CA-SK"}),
+        # Territories have ISO codes and zones of their own, and the rules of the United States.
+        ("+16715550104", {"zone": "Pacific/Guam"}, {"Pacific/Guam"}, {"US", "US-GU"}),
+        ("+17875550104", {"country": "PR"}, {"America/Puerto_Rico"}, {"US", "US-PR"}),
+        ("+17875550104", {"country": "US", "zone": "America/St_Thomas"}, None, {"US", "US-PR", "US-VI"}),
         # A ZIP code is one of the US only where the country may be the US.
         ("+33612345678", {"zip": "75001"}, {"Europe/Paris"}, {"FR"}),
         (SYDNEY, {"state": "WA"}, {"Australia/Perth", "Australia/Eucla"}, {"AU", "AU-WA"}),
