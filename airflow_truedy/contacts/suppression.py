@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 _is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
+#: Of so many people one at least is on a do-not-call list, as a rule.
+_MANY = 1_000
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -104,29 +107,71 @@ class Suppression:
 class Suppressed:
     """
     The numbers of all lists together, see :mod:`.number_set` for what they cost in memory.
+
+    :ivar beginnings: name of a plain list -> the first three digits of its numbers.
+    :ivar salts: name of a hashed list -> its salt.
     """
 
     def __init__(self) -> None:
         self.plain = NumberSet()
         self.hashed: dict[str, DigestSet] = {}
+        self.beginnings: dict[str, set[str]] = {}
+        self.salts: dict[str, str] = {}
+        self._met: set[str] = set()
 
     def drop(self, outcomes: Iterable[RowOutcome]) -> Iterator[RowOutcome]:
-        """Mark every contact that is on a list."""
+        """Mark every contact that is on a list; warn of a list that looks as if it held nobody of their kind."""
+        beginnings: Counter[str] = Counter()
         for outcome in outcomes:
-            if outcome.reason is None and self.holds(outcome.number):
-                yield outcome._replace(reason=Reason.SUPPRESSED)
-            else:
-                yield outcome
+            if outcome.reason is None:
+                beginnings[str(outcome.number)[:3]] += 1
+                if self.holds(outcome.number):
+                    outcome = outcome._replace(reason=Reason.SUPPRESSED)  # noqa: PLW2901
+            yield outcome
+        self._warn_of_others(beginnings)
 
     def holds(self, number: int) -> bool:
         """Tell whether the number, given by its digits, is on a list."""
         if number in self.plain:
             return True
-        return any(
-            hashlib.sha256(f"{salt}+{writing}".encode()).digest() in digests
-            for salt, digests in self.hashed.items()
-            for writing in writings_of(number)
-        )
+        for salt, digests in self.hashed.items():
+            for writing in writings_of(number):
+                if hashlib.sha256(f"{salt}+{writing}".encode()).digest() in digests:
+                    self._met.add(salt)
+                    return True
+        return False
+
+    def _warn_of_others(self, contacts: Counter[str]) -> None:
+        countries = set(map(_country_code, contacts))
+        for name, beginnings in self.beginnings.items():
+            there = set(map(_country_code, beginnings))
+            if there and countries and not there & countries:
+                log.warning(
+                    "%s: its numbers have the country codes %s, not one of them that of a contact (%s). Is its region "
+                    "the right one?",
+                    name,
+                    _listed(there),
+                    _listed(countries),
+                )
+        for name, salt in self.salts.items():
+            if salt not in self._met and contacts.total() >= _MANY:
+                log.warning(
+                    "%s: not one of %d contacts is on it. Was it hashed with this salt, and the numbers with their +?",
+                    name,
+                    contacts.total(),
+                )
+
+
+def _country_code(beginning: str) -> str:
+    """Return the country code of a number by its first three digits; no code begins with another."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+    return next((beginning[:end] for end in (1, 2) if int(beginning[:end]) in COUNTRY_CODE_TO_REGION_CODE), beginning)
+
+
+def _listed(codes: set[str]) -> str:
+    shown = ", ".join(f"+{code}" for code in sorted(codes)[:_SHOWN])
+    return f"{shown}, ..." if len(codes) > _SHOWN else shown
 
 
 def _in_days(age: timedelta) -> str:
@@ -199,7 +244,7 @@ def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
         require_known(region)
     # Every kind is taken, and notes are passed over: an entry that is refused would be a called person.
     verdict_of = normaliser(ALLOWABLE | {Reason.NOTE})
-    found = _Found()
+    found, beginnings = _Found(), suppressed.beginnings.setdefault(entry.name, set())
     for cell in entry.entries:
         verdict = verdict_of(cell, region)
         if verdict is Reason.EMPTY:
@@ -209,12 +254,14 @@ def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
         if isinstance(verdict, Reason):
             found.unreadable[verdict.value] += 1
         else:
+            beginnings.add(verdict[1:4])
             suppressed.plain.add(int(verdict))
     return found
 
 
 def _read_hashed(entry: Suppression, suppressed: Suppressed) -> _Found:
     digests = suppressed.hashed.setdefault(entry.salt, DigestSet())
+    suppressed.salts[entry.name] = entry.salt
     found = _Found()
     for cell in entry.entries:
         try:

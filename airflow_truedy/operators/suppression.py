@@ -26,7 +26,8 @@ class ListSource:
 
     :param region: see :class:`~airflow_truedy.contacts.suppression.Suppression`, as for ``hashed``, ``max_age``,
         ``max_unreadable`` and ``allow_empty``. Must be stated, unless ``hashed``.
-    :param column: the column that holds the entries; upper and lower case may differ. Default: the first one.
+    :param column: the column that holds the entries; upper and lower case may differ. Default: the only one; of several
+        it must be stated.
     :param salt: see there; one whose template renders to nothing fails the task. (templated)
     """
 
@@ -224,6 +225,8 @@ def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> 
         if isinstance(row, BrokenRow):
             yield "unreadable row"  # counts as an entry that cannot be read
         elif column is None:
+            if len(row) > 1:
+                raise MissingColumnError(f"{name}: state column=, the one that holds the entries, of {sorted(row)}")
             yield next(iter(row.values()), None)
         else:
             if found is None or found not in row:

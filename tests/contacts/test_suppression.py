@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_truedy.contacts.convert import RowOutcome
 from airflow_truedy.contacts.errors import (
     ContactsError,
     EmptySuppressionError,
@@ -170,3 +171,38 @@ def test_a_list_shows_its_name_only() -> None:
 
 def test_no_lists_hold_nothing_back() -> None:
     assert suppressed_numbers([]) is None
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture, contacts: list[int], *lists: Suppression) -> list[str]:
+    caplog.clear()
+    suppressed = suppressed_numbers(lists)
+    assert suppressed is not None
+    outcomes = [RowOutcome(at, {}, number, b"", None) for at, number in enumerate(contacts, 1)]
+    assert len(list(suppressed.drop(outcomes))) == len(contacts)
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_list_of_another_region_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    # Read as numbers of the United States, these are other people's.
+    british = Suppression(["+44 20 7946 0018", "+44 20 7946 0019"], name="old.csv", region="US")
+    (warning,) = warnings_of(caplog, [ANN, ANN + 1, 351912345678], british)
+    assert "old.csv" in warning
+    assert "+44" in warning
+    assert "+1, +351" in warning
+    assert warnings_of(caplog, [ANN, BOB], british) == []
+    assert warnings_of(caplog, [BOB + 5], british) == []
+    assert warnings_of(caplog, [], british) == []
+    # +1 and +351 do not begin alike for this purpose, nor do +1 and +18.
+    assert warnings_of(caplog, [18095550100], Suppression([f"+{ANN}"], region=None)) == []
+    assert warnings_of(caplog, [ANN], Suppression([], region="US", allow_empty=True)) == []
+
+
+def test_a_hashed_list_on_which_nobody_of_many_is_found_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    many = [ANN + at for at in range(1_000)]
+    entries = [digest(f"salt+{ANN}")]
+    (warning,) = warnings_of(caplog, many, Suppression(entries, name="hashes", hashed=True, salt="other"))
+    assert "hashes: not one of 1000 contacts is on it" in warning
+    assert "other" not in warning
+    assert warnings_of(caplog, many, Suppression(entries, hashed=True, salt="salt")) == []
+    # Of a few people nobody may be on it.
+    assert warnings_of(caplog, many[1:], Suppression(entries, hashed=True, salt="other")) == []

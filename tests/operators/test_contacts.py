@@ -449,9 +449,8 @@ def test_a_wrong_column_or_time_of_a_list_is_named(sqlite: str, tmp_path: Path) 
     [
         ("header_only.csv", "phone\n", {"column": "nope"}),
         ("nothing.jsonl", "", {}),
-        ("first_column_empty.csv", "old,phone\n,212-555-0100\n,212-555-0102\n", {}),
         ("stated_column_empty.csv", "old,phone\n,212-555-0100\n,212-555-0102\n", {"column": "old"}),
-        ("first_key_null.jsonl", '{"id": null, "phone": "212-555-0100"}\n', {}),
+        ("stated_key_null.jsonl", '{"id": null, "phone": "212-555-0100"}\n', {"column": "id"}),
     ],
 )
 def test_a_list_in_which_nobody_is_found_fails_the_task_unless_it_may_be_empty(
@@ -465,6 +464,27 @@ def test_a_list_in_which_nobody_is_found_fails_the_task_unless_it_may_be_empty(
     manifest = operator(tmp_path, suppression=allowed).execute(context_of())
     assert isinstance(manifest, dict)
     assert manifest["suppressed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("first_column_empty.csv", "old,phone\n,212-555-0100\n,212-555-0102\n"),
+        ("numbers_of_something_else.csv", "id,phone\n2125550199,212-555-0100\n"),
+        ("second_line.jsonl", '{"phone": "212-555-0102"}\n{"id": 7, "phone": "212-555-0100"}\n'),
+    ],
+)
+def test_a_list_of_several_columns_needs_the_one_to_be_stated(
+    sqlite: str, tmp_path: Path, name: str, text: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    for source in (
+        FileSuppression(str(file), region="US", allow_empty=True, max_unreadable=1.0),
+        SqlSuppression(SELECT, "crm", region=None, max_unreadable=1.0),
+    ):
+        with pytest.raises(AirflowFailException, match=r"MissingColumnError: .*state column="):
+            operator(tmp_path, suppression=source).execute(context_of())
 
 
 def test_a_query_that_finds_nobody_fails_the_task_unless_it_may(sqlite: str, tmp_path: Path) -> None:
