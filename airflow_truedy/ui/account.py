@@ -45,7 +45,7 @@ _SHORTEST_PAUSE = 12.0
 _SINGLES = 2
 _FORGOTTEN_AFTER = 90.0
 # Seconds that a viewer waits: for the first reading, and for the next one where a look has just begun.
-_FIRST_PATIENCE, _PATIENCE = 10.0, 0.5
+_FIRST_PATIENCE, _PATIENCE = 5.0, 0.5
 _SAMPLES = 240
 
 
@@ -119,8 +119,9 @@ class Account:
             self._task = asyncio.create_task(self._look())
             self._task.add_done_callback(self._ended)
         if self._task is not None:
-            is_first = self._reading.read_at is None or any(id_ not in known for id_ in wanted)
-            await asyncio.wait({self._task}, timeout=_FIRST_PATIENCE if is_first else _PATIENCE)
+            nothing_yet = not known and self._reading.read_at is None
+            is_missing = nothing_yet or any(id_ not in known for id_ in wanted)
+            await asyncio.wait({self._task}, timeout=_FIRST_PATIENCE if is_missing else _PATIENCE)
         return replace(self._reading, campaigns=self._known())
 
     def samples(self, batch_call_id: str) -> list[Sample]:

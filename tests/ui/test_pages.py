@@ -96,10 +96,9 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
 
 
 @pytest.fixture
-async def client(airflow: Airflow, truedy: Truedy) -> AsyncIterator[httpx.AsyncClient]:
-    # As Airflow mounts it, behind a sub-path.
-    whole = Starlette(routes=[Mount("/sub/truedy", build()), Mount("/truedy", build())])
-    transport = httpx.ASGITransport(whole)
+async def client(airflow: Airflow, truedy: Truedy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+    monkeypatch.setenv("AIRFLOW__API__WORKERS", "1")  # The default is 4 before Airflow 3.1.
+    transport = httpx.ASGITransport(Starlette(routes=[Mount("/truedy", build())]))
     async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as made:
         yield made
 
@@ -124,6 +123,15 @@ async def test_a_campaign_and_the_run_that_made_it(client: httpx.AsyncClient, ai
     assert "/dags/renewals/runs/scheduled__2026-06-01T00%3A00%3A00%2B00%3A00/tasks/create/mapped/2" in links
     assert "https://app.truedy.ai/campaigns/batch_00000" not in links  # A server on http is a sandbox.
     assert "http://127.0.0.1:9/#batch_00000" in links
+
+
+async def test_links_follow_the_path_of_airflow(client: httpx.AsyncClient, airflow: Airflow, truedy: Truedy) -> None:
+    airflow.origins = [origin()]
+    truedy.hold(1, name=tagged("Renewals", airflow.origins[0]))
+    transport = httpx.ASGITransport(Starlette(routes=[Mount("/truedy", build())]), root_path="/sub")
+    async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as behind:
+        page = (await behind.get("/sub/truedy/", follow_redirects=True)).text
+    assert "/sub/dags/renewals/runs/manual__1/tasks/create" in [link["href"] for link in Tags(page).all("a")]
 
 
 async def test_a_campaign_with_a_key_of_its_own_is_found_by_its_page(

@@ -33,7 +33,9 @@ def test_importing_it_adds_nothing_to_a_task_process() -> None:
     assert added <= {"airflow_truedy", "airflow_truedy.ui", "airflow_truedy.ui.plugin"}
 
 
-def test_airflow_finds_it_by_its_entry_point() -> None:
+def test_airflow_finds_it_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Before 3.2 a plugin must not be loaded already.
+    monkeypatch.setattr(plugins_manager, "plugins", [], raising=False)
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     line = text.split('[project.entry-points."airflow.plugins"]')[1].strip().splitlines()[0]
     name, _, value = line.partition(" = ")
