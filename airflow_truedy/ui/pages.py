@@ -44,7 +44,7 @@ class Row:
     """
     A campaign on the page of a connection.
 
-    :param url: its page in Truedy.
+    :param url: its page in Truedy; empty for none.
     :param origin: the task instance that made it; ``None`` if that is unknown, or its Dag must not be read.
     """
 
@@ -198,7 +198,9 @@ def _first_of(conn_ids: list[str]) -> str | None:
 
 
 def _truedy_url(settings: ClientSettings, campaign: Campaign) -> str:
-    return campaign_url(settings.base_url, campaign.id, settings.dashboard_url)
+    """Return a campaign's page in Truedy; empty for an address that would be a script."""
+    url = campaign_url(settings.base_url, campaign.id, settings.dashboard_url)
+    return url if url.startswith(("https://", "http://")) else ""
 
 
 def _is_wanted(row: Row, state: str, dag_id: str) -> bool:

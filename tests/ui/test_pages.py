@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
+from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.ui import access, airflow_records
 from airflow_truedy.ui.airflow_records import Origin, Returned
 from airflow_truedy.ui.app import build
@@ -253,6 +255,23 @@ async def test_a_hostile_name_stays_text(client: httpx.AsyncClient, airflow: Air
         assert not [name for _, attributes in tags.found for name in attributes if name.startswith("on")]
         assert "{{7*7}}" in page  # Shown, not evaluated.
         assert not [link for link in tags.all("a") if (link["href"] or "").lower().startswith("javascript")]
+
+
+async def test_an_address_of_truedy_is_no_script(
+    client: httpx.AsyncClient, truedy: Truedy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may edit a connection must not be able to run a script in the browser of those who read it."""
+
+    async def settings(conn_id: str) -> ClientSettings:
+        return replace(await settings_of(conn_id), dashboard_url="javascript:alert('{batch_call_id}')")
+
+    monkeypatch.setattr(access, "settings_of", settings)
+    truedy.hold(1)
+    transport = httpx.ASGITransport(Starlette(routes=[Mount("/truedy", build())]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as other:
+        page = (await other.get("/truedy/campaigns")).text
+    assert "Wave 0" in page
+    assert "javascript:" not in page
 
 
 async def test_nothing_inline_that_the_policy_forbids(client: httpx.AsyncClient, truedy: Truedy) -> None:

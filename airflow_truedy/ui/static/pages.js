@@ -13,7 +13,7 @@
   // Airflow's frame lets no link out. The page around it is of the same origin and may follow one.
   addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-out]");
-    if (!link || window.parent === window) return;
+    if (!link || window.parent === window || !/^https?:$/.test(link.protocol)) return;
     event.preventDefault();
     const outside = window.parent.document.createElement("a");
     outside.href = link.href;
@@ -28,7 +28,9 @@
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("[data-live]");
     const shown = document.querySelector("[data-live]");
-    if (!answer.ok || !fresh) { location.reload(); return; }
+    if (answer.status === 401 || answer.status === 403) { location.reload(); return; }
+    if (!answer.ok || !fresh) throw new Error(`${answer.status}`);
+    delete document.body.dataset.old;
     const focused = shown.contains(document.activeElement) ? document.activeElement : null;
     const place = focused && focused.href ? `a[href="${CSS.escape(focused.getAttribute("href"))}"]` : focused && ".wide";
     const left = shown.querySelector(".wide")?.scrollLeft ?? 0;
@@ -39,7 +41,7 @@
   };
   addEventListener("DOMContentLoaded", () => {
     const seconds = Number(document.body.dataset.refresh);
-    // A server that is away for a moment is asked again next time; what is shown has its age beside it.
-    if (seconds) setInterval(() => refresh().catch(() => {}), seconds * 1000);
+    // An Airflow that does not answer is asked again next time; meanwhile the page tells that it is old.
+    if (seconds) setInterval(() => refresh().catch(() => { document.body.dataset.old = ""; }), seconds * 1000);
   });
 })();
