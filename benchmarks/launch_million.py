@@ -102,7 +102,9 @@ def child(path: str) -> None:
         start_time="09:00",
         end_time="17:30",
     )
-    ti = SimpleNamespace(dag_id="d", task_id="launch", run_id="r", map_index=-1, xcom_push=lambda **_: None)
+    ti = SimpleNamespace(
+        dag_id="d", task_id="launch", run_id="r", map_index=-1, try_number=1, xcom_push=lambda **_: None
+    )
     began = time.perf_counter()
     operator.execute(cast("Any", {"ti": ti}))
     seconds = time.perf_counter() - began

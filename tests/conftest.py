@@ -58,9 +58,9 @@ def redis_address() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how many points the crash tests tried; here, because only this conftest is read where xdist reports."""
-    points: Counter[str] = Counter()
+    """Tell the numbers that the crash tests recorded; here, because only this conftest is read where xdist reports."""
+    numbers: Counter[str] = Counter()
     for report in terminalreporter.getreports("passed"):
-        points.update({name: count for name, count in report.user_properties if name.endswith(" points")})
-    for name, count in points.items():
-        terminalreporter.write_line(f"{name} tried: {count}")
+        numbers.update(dict(report.user_properties))
+    for name, number in numbers.items():
+        terminalreporter.write_line(f"{name}: {number}")

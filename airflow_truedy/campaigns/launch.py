@@ -358,6 +358,9 @@ class Launch:
         if self._reconciler.is_incomplete(batch):
             self._upload(batch)
         self._pause_younger_twins(batch)
+        if State.of(batch.status) is State.PAUSED and self._marked_name is None:
+            # Somebody else's reading: the marker may be gone since, and a person may have paused it after that.
+            self._settling.wait(self._settling.seconds, "so that a person's pause would be seen")
         batch = self._read_started(batch)
         check_count(self._client, plan, batch, self._settling)
         if not plan.start:

@@ -51,6 +51,12 @@ class Matches:
         """The one that everybody who looks agrees on: started before drafts, older before younger."""
         return next(iter(self.started + self.drafts), None)
 
+    def beside(self, earlier: Matches) -> Matches:
+        """Return these and those of an earlier look that went further back; where both saw one, as it is here."""
+        ours = {batch.id: batch for batch in (*earlier.ended, *self.started, *self.drafts, *self.ended)}
+        duplicates = {batch.id: batch for batch in (*earlier.duplicates, *self.duplicates)}
+        return _sorted(ours.values(), duplicates.values())
+
     def since(self, moment: datetime) -> datetime | None:
         """Return ``moment``, or when the oldest of them was made if that is earlier; ``None`` if one does not tell."""
         made = [batch.created_at for batch in (*self.started, *self.drafts, *self.ended, *self.duplicates)]

@@ -146,25 +146,22 @@ class Reconciler:
 
     def _look(self) -> Matches:
         """Look for the tag; if there is none, as often as it takes until absence counts."""
-        matches = self._find()
+        began, matches = self._now(), self._find(self._since and min(self._since, self._now() - _TWINS_SINCE) - _SKEW)
         for pause in self._settling.pauses():
-            if matches.chosen is not None or self._absence_counts_from is None:
-                break
-            left = (self._absence_counts_from - self._now()).total_seconds()
-            if left <= 0:
+            # A look shows what was there when it began: reading a long list takes longer than the settle time.
+            if matches.chosen is not None or self._absence_counts_from is None or began >= self._absence_counts_from:
                 break
             why = "so that a create that an earlier attempt or another worker sent would be seen"
-            self._settling.wait(min(pause, left), why)
-            matches = self._find()
-        return matches
-
-    def _find(self) -> Matches:
-        began = self._now()
-        since = self._since and min(self._since, began - _TWINS_SINCE) - _SKEW
-        fingerprint = None if self._plan.on_duplicate == "allow" else self._plan.fingerprint
-        matches = find(self._client, self._plan.key, since=since, fingerprint=fingerprint)
+            self._settling.wait(min(pause, (self._absence_counts_from - self._now()).total_seconds()), why)
+            # What is older was seen by the look before.
+            since, began = began - _SKEW, self._now()
+            matches = self._find(since).beside(matches)
         self._first_look = (began, matches)
         return matches
+
+    def _find(self, since: datetime | None) -> Matches:
+        fingerprint = None if self._plan.on_duplicate == "allow" else self._plan.fingerprint
+        return find(self._client, self._plan.key, since=since, fingerprint=fingerprint)
 
     def look_again(self, ours: BatchCall) -> Matches:
         """Look for twins once more, only as far back as the look before, or as our own batch call's creation."""
@@ -173,8 +170,7 @@ class Reconciler:
             since = matches.since(began - _SKEW)
         else:
             since = ours.created_at and ours.created_at - _SKEW
-        fingerprint = None if self._plan.on_duplicate == "allow" else self._plan.fingerprint
-        return find(self._client, self._plan.key, since=since, fingerprint=fingerprint)
+        return self._find(since)
 
     def _would_be_started(self, matches: Matches) -> bool:
         """Whether it takes a step of ours to make the chosen one call, or the one that is made where there is none."""

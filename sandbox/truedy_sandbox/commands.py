@@ -63,6 +63,34 @@ def create_batch(state: State, now: float, asked: dict[str, Any]) -> dict[str, A
     return batch_view(batch, settings)
 
 
+def make_history(state: State, now: float, asked: dict[str, Any]) -> dict[str, Any]:
+    """Make ``count`` old batch calls without contacts at once, one for every ``every`` seconds up to now."""
+    first = state.batches_made + 1
+    roster, dialer = Roster(), Dialer(0, 1, state.fate)
+    for number in range(first, first + asked["count"]):
+        made = now - asked["every"] * (first + asked["count"] - number)
+        batch = BatchCall(
+            number=number,
+            id=_batch_id(state, number),
+            name=f"Old {number} [airflow {number:012x}-{number:08x}]",
+            agent_id=asked["agent_id"],
+            sending_numbers=[],
+            rotation="random",
+            schedule_type="immediate",
+            scheduled_at=None,
+            hours=_hours({"timezone": "UTC"}),
+            created_at=made,
+            changed_at=made,
+            roster=roster,
+            dialer=dialer,
+            complete_share=1.0,
+            status="completed",
+        )
+        state.batches[batch.id] = state.by_number[number] = batch
+    state.batches_made += asked["count"]
+    return {"made": asked["count"]}
+
+
 def _batch_id(state: State, number: int) -> str:
     seed = state.settings.seed
     if state.settings.id_style == "uuid":
@@ -277,6 +305,7 @@ COMMANDS: dict[str, Command] = {
     each.__name__: each
     for each in (
         create_batch,
+        make_history,
         update_batch,
         schedule_batch,
         pause_batch,

@@ -62,5 +62,5 @@ def test_a_worker_killed_at_any_point_leaves_one_campaign(
         assert "result" in retried, (point, retried)
         paused += ground.check(may_be_paused=gap) == "paused"
     assert paused <= 4 * len(POINTS), paused
-    record_property("crash points", len(points))
-    record_property("of them left paused, for a person to resume", paused)
+    record_property("crash points tried", len(points))
+    record_property("crash points that left a pause for a person", paused)

@@ -97,8 +97,8 @@ def test_a_fault_at_any_request_leaves_one_campaign(
             assert isinstance(retried, Launched), retried
         paused += drill.check(may_be_paused=result is None) == "paused"
     assert paused <= (2 if dialect.get("create_answer") == "scheduled" else 0)
-    record_property("of them left paused, for a person to resume", paused)
-    record_property("fault points", attempt.requests)
+    record_property("fault points tried", attempt.requests)
+    record_property("fault points that left a pause for a person", paused)
 
 
 def _with_a_fault(attempt: Attempt, unlucky: int, fate: Fate) -> Launched | Exception | None:
