@@ -45,6 +45,7 @@ _IDS_AT_ONCE = 100
 _AT_ONCE = timedelta(minutes=5)
 _TRIES = 3
 _READABLE = ("name", "scheduled_at")
+_MOVABLE = (State.DRAFT, State.SCHEDULED, State.PAUSED)
 _NEEDS_ZONE = ("scheduled_at", "start_time", "end_time", "working_days")
 
 
@@ -114,7 +115,8 @@ def schedule(
     A batch call that is scheduled or started already is only compared.
 
     :param now: the clock, in UTC.
-    :raises WrongStateError: if it ended badly, is scheduled for another moment, or calls before the one asked for.
+    :raises WrongStateError: if it ended badly, is paused or in an unknown state, is scheduled for another moment, or
+        calls before the one asked for.
     :raises TimingError: if another zone is stated than the draft's.
     :raises PastStartError: if the start has passed and ``on_past`` is not ``"start_now"``.
     :raises ReadBackError: if the server stored another start; the campaign is paused then.
@@ -168,8 +170,18 @@ def _not_past(moment: datetime | None, start: Start, batch: BatchCall, now: date
 
 
 def _scheduled_already(batch: BatchCall, moment: datetime | None, start: Start, now: datetime) -> BatchCall:
-    if State.of(batch.status).ended_badly:
+    state = State.of(batch.status)
+    if state.ended_badly:
         raise WrongStateError(f"Batch call {batch.id} is {batch.status!r} and cannot be started. Make a new one.")
+    if state is State.PAUSED:
+        raise WrongStateError(
+            f"Batch call {batch.id} ({batch.name!r}) is scheduled already and paused, so nobody is called. Nothing was "
+            "changed. ResumeBatchCallOperator lets it go on."
+        )
+    _refuse_unknown(batch)
+    if moment is not None and moment <= now and start.on_past == "start_now":
+        # A late start was sent as one at once, and the server stored the moment of that.
+        moment = None
     if moment is not None and moment > now and _has_begun(batch):
         raise WrongStateError(
             f"Batch call {batch.id} ({batch.name!r}) is {batch.status!r} already, before the start that was asked for, "
@@ -180,7 +192,6 @@ def _scheduled_already(batch: BatchCall, moment: datetime | None, start: Start, 
     elif moment and start.timezone and batch.scheduled_at:
         differences = start_differences(batch, moment, start.timezone)
     else:
-        # A late start (on_past="start_now") was sent without a moment, so there is none to compare with.
         differences = []
     if differences:
         raise WrongStateError(
@@ -189,6 +200,14 @@ def _scheduled_already(batch: BatchCall, moment: datetime | None, start: Start, 
         )
     log.info("Batch call %s is %r already; nothing was sent.", batch.id, batch.status)
     return batch
+
+
+def _refuse_unknown(batch: BatchCall) -> None:
+    if State.of(batch.status) is State.UNKNOWN:
+        raise WrongStateError(
+            f"Batch call {batch.id} is {batch.status!r}, a state that this version does not know: whether it calls "
+            "cannot be told. Nothing was changed. Look at it in the Truedy dashboard."
+        )
 
 
 def pause(client: TruedyClient, batch_call_id: str) -> BatchCall:
@@ -218,7 +237,7 @@ def resume(client: TruedyClient, batch_call_id: str) -> BatchCall:
     """
     Let a paused campaign go on, whoever paused it. One that is going on already, or is completed, is left alone.
 
-    :raises WrongStateError: if it is a draft, or ended badly.
+    :raises WrongStateError: if it is a draft, ended badly, or is in an unknown state.
     """
     batch = steps.read(client, batch_call_id)
     state = State.of(batch.status)
@@ -226,6 +245,7 @@ def resume(client: TruedyClient, batch_call_id: str) -> BatchCall:
         raise WrongStateError(f"Batch call {batch.id} is a draft: ScheduleBatchCallOperator starts it, not a resume.")
     if state.ended_badly:
         raise WrongStateError(f"Batch call {batch.id} is {batch.status!r} and cannot go on. Make a new one.")
+    _refuse_unknown(batch)
     if state is not State.PAUSED:
         log.info("Batch call %s is %r; nothing was sent.", batch.id, batch.status)
         return batch
@@ -279,7 +299,8 @@ def update(
     :raises PastStartError: if ``scheduled_at`` has passed: that would start it at once.
     :raises ReadBackError: if the server did not take ``scheduled_at``. If it holds neither the old nor the new start,
         the batch call is paused.
-    :raises WrongStateError: if the server does not change a batch call in this state.
+    :raises WrongStateError: if the server does not change a batch call in this state, or it has begun and
+        ``scheduled_at`` is given.
     :raises TagLostError: if the server does not keep the tag in the new name; the old one is given back.
     :raises InvalidPayloadError: if a value breaks a rule of the API.
     """
@@ -292,6 +313,11 @@ def update(
     checked(BatchCallUpdate, asked)
     batch = steps.read(client, batch_call_id)
     _same_zone(batch, asked, timezone)
+    if "scheduled_at" in asked and State.of(batch.status) not in _MOVABLE:
+        raise WrongStateError(
+            f"Batch call {batch.id} ({batch.name!r}) is {batch.status!r}: another start would not hold it. Nothing was "
+            "changed. PauseBatchCallOperator stops one that calls."
+        )
     if "name" in asked:
         asked["name"] = renamed(batch.name, asked["name"])
     changes = {name: value for name, value in asked.items() if name not in _READABLE or _differs(batch, name, value)}
@@ -374,7 +400,7 @@ def _send(client: TruedyClient, batch: BatchCall, request: BatchCallUpdate) -> B
             continue
         except (InvalidRequestError, ConflictError) as refused:
             state = State.of(steps.read(client, batch.id).status)
-            if state in (State.DRAFT, State.SCHEDULED, State.PAUSED):
+            if state in _MOVABLE:
                 raise
             way = "A finished campaign never changes."
             if not state.is_terminal:

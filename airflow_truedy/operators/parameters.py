@@ -28,6 +28,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -338,11 +339,14 @@ def batch_call(value: Any) -> str:
         raise NotOfKindError(f"is empty; it {rule}")
     if not isinstance(found, str):
         raise NotOfKindError(f"{rule}{_hint(value) or f', not {type(value).__name__}'}")
+    if len(re.split(r"[\s,;]+", found.strip())) > 1:
+        # Read as one id, it would be one that nobody knows.
+        raise NotOfKindError(f"{rule}; give several as a list")
     return found.strip()
 
 
 def batch_calls(value: Any) -> list[str]:
-    """The ids of several batch calls, each once: one of what :func:`batch_call` takes, or many, also as text."""
+    """The ids of several batch calls, each once: one of what :func:`batch_call` takes, or a list, also as text."""
     given = collection(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "(") else value
     many = [given] if isinstance(given, (str, Mapping)) or not hasattr(given, "__iter__") else list(given)
     ids = list(dict.fromkeys(map(batch_call, many)))

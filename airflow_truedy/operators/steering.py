@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -15,6 +16,7 @@ from airflow_truedy.operators.parameters import (
     Parameters,
     batch_call,
     batch_calls,
+    collection,
     items,
     moment,
     naming_task,
@@ -28,7 +30,7 @@ from airflow_truedy.operators.restrictions import ONLY_PLANNED, dry_summary, ref
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -58,8 +60,17 @@ _CHANGES = Parameters(
     Parameter("retry_failed", optional(truth), may_vanish=False),
 )
 _UPDATE = Parameters(_ONE_BATCH_CALL, _CHANGES, Parameter("timezone", text, may_vanish=False))
+
+
+def _none_or_more(value: Any) -> list[str]:
+    """As many batch calls as there are: on a good day a clean-up has none to delete."""
+    given = collection(value)
+    is_empty = hasattr(given, "__len__") and not isinstance(given, (str, Mapping)) and not len(given)
+    return [] if is_empty else batch_calls(value)
+
+
 _DELETE = Parameters(
-    Parameter("batch_call_ids", batch_calls),
+    Parameter("batch_call_ids", _none_or_more),
     Parameter("fail_if_kept", truth),
     Parameter("truedy_conn_id", text),
 )
@@ -124,8 +135,8 @@ class ScheduleBatchCallOperator(_OneBatchCall):
     Start a draft, at a moment or at once.
 
     One that is scheduled or started already is compared and left alone: the task fails if it has another start, or
-    calls although the one asked for is ahead. What the server stored is read back; if it differs, the campaign is
-    paused and the task fails.
+    calls although the one asked for is ahead, or is paused, or in a state that this version does not know. What the
+    server stored is read back; if it differs, the campaign is paused and the task fails.
 
     The daily calling window **cannot** be seen from here: it is set when the draft is made, and the API does not tell
     it back. A draft that was made without ``start_time`` and ``end_time`` has none and may call at any hour. For a
@@ -211,7 +222,8 @@ class PauseBatchCallOperator(_OneBatchCall):
 
 class ResumeBatchCallOperator(_OneBatchCall):
     """
-    Let a paused batch call go on, whoever paused it. Fails for a draft and for one that ended ``failed``.
+    Let a paused batch call go on, whoever paused it. Fails for a draft, one that ended ``failed``, and one in a state
+    that this version does not know.
 
     A campaign whose start is still ahead goes back to ``scheduled``; one whose start has passed calls at once. The API
     does not tell its window: see to it yourself that the task runs inside it.
@@ -239,7 +251,8 @@ class UpdateBatchCallOperator(_OneBatchCall):
     :param phone_number_ids: numbers to call from.
     :param phone_rotation_strategy: ``random``, ``sequential`` or ``round_robin``.
     :param scheduled_at: new start: ISO 8601 text, a datetime or a template; a naive value is wall time in ``timezone``.
-        A moment in the past is refused. An ``immediate`` batch call becomes a ``scheduled`` one.
+        A moment in the past is refused, and so is one for a batch call that calls or has ended. An ``immediate`` batch
+        call becomes a ``scheduled`` one.
     :param start_time: daily begin of the calling window, HH:MM wall time.
     :param end_time: daily end of the calling window, HH:MM wall time.
     :param working_days: 1 = Monday to 7 = Sunday.
@@ -308,7 +321,7 @@ class DeleteBatchCallsOperator(BaseOperator):
 
     Deletes what may be deleted before it fails about the rest. One that is not there counts as done.
 
-    :param batch_call_ids: one or many: ids, or the dicts that ``CreateBatchCallOperator`` returned.
+    :param batch_call_ids: one or a list, also an empty one: ids, or dicts that ``CreateBatchCallOperator`` returned.
     :param fail_if_kept: fail if one was kept (default); ``False`` warns.
     :param truedy_conn_id: connection of type ``truedy``.
     :raises AirflowFailException: if one was kept and ``fail_if_kept``.
@@ -344,7 +357,7 @@ class DeleteBatchCallsOperator(BaseOperator):
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             given = _DELETE.read(self, self._stated)
             ids = [each for each in given["batch_call_ids"] if each != ONLY_PLANNED]
-            if hook.settings.dry_run or not ids:
+            if hook.settings.dry_run or (given["batch_call_ids"] and not ids):
                 return dry_summary(self.log, f"delete {len(ids)} batch calls", batch_call_ids=ids)
             outcome = delete(hook.client, ids)
         self.log.info("Deleted %d batch calls; %d were not there.", len(outcome.deleted), len(outcome.gone))

@@ -265,3 +265,53 @@ def test_a_campaign_is_unmarked_before_it_resumes_because_an_active_one_may_not_
     assert "paused by Airflow" in ground.only.name
     assert control.resume(ground.client, batch.id).status == "active"
     assert ground.only.name == plan.tagged_name
+
+
+def test_a_paused_campaign_is_not_taken_for_a_scheduled_one(ground: Ground, scheduled: str) -> None:
+    control.pause(ground.client, scheduled)
+    for start in (TUESDAY, Start(None, None), Start("2026-06-01T08:00", NEW_YORK, "start_now")):
+        with pytest.raises(WrongStateError, match=r"paused, so nobody is called.*ResumeBatchCallOperator"):
+            schedule(ground, scheduled, start)
+    assert control.resume(ground.client, scheduled).status == "scheduled"
+    assert schedule(ground, scheduled).status == "scheduled"
+
+
+@pytest.mark.parametrize("word", ["suspended_by_billing", "queued", ""])
+def test_a_state_that_nobody_knows_is_not_taken_for_done(ground: Ground, scheduled: str, word: str) -> None:
+    ground.alter_data("GET", "/batch-calls/.*", status=word)
+    for command in (lambda: schedule(ground, scheduled), lambda: control.resume(ground.client, scheduled)):
+        with pytest.raises(WrongStateError, match="does not know"):
+            command()
+    with pytest.raises(WrongStateError, match="would not hold it"):
+        control.update(ground.client, scheduled, {"scheduled_at": "2026-06-03T10:00"}, NEW_YORK, ground.now())
+    assert sent(ground, "schedule", "resume") == 1
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(minutes=1), timedelta(hours=5), timedelta(days=3)])
+def test_a_late_start_may_be_asked_for_twice(ground: Ground, draft: str, later: timedelta) -> None:
+    late = Start("2026-06-01T08:00", NEW_YORK, "start_now")
+    assert schedule(ground, draft, late).status == "active"
+    ground.advance(later.total_seconds())
+    assert schedule(ground, draft, late).status in ("active", "completed")
+    assert sent(ground, "schedule") == 1
+
+
+def test_a_late_start_of_one_that_waits_for_another_is_refused(ground: Ground, scheduled: str) -> None:
+    with pytest.raises(WrongStateError, match="asked for at once"):
+        schedule(ground, scheduled, Start("2026-06-01T08:00", NEW_YORK, "start_now"))
+
+
+def test_a_start_that_came_may_be_asked_for_again(ground: Ground, scheduled: str) -> None:
+    ground.advance(timedelta(days=1, hours=2).total_seconds())
+    for on_past in ("fail", "start_now"):
+        assert schedule(ground, scheduled, Start(START, NEW_YORK, on_past)).status in ("active", "completed")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", ["active", "completed", "failed", "cancelled"])
+def test_a_campaign_that_has_begun_is_not_held_by_another_start(ground: Ground, draft: str, status: str) -> None:
+    schedule(ground, draft, Start(None, None))
+    if status != "active":
+        ground.do("force_batch", ground.only, status=status)
+    with pytest.raises(WrongStateError, match=f"is '{status}': another start would not hold it"):
+        control.update(ground.client, draft, {"scheduled_at": "2026-06-03T10:00"}, NEW_YORK, ground.now())
+    assert not [write for write in ground.writes if write.startswith("PATCH")]

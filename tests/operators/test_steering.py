@@ -231,3 +231,20 @@ def test_what_is_no_id_is_refused(value: Any) -> None:
         batch_call(value)
     with pytest.raises(NotOfKindError):
         batch_calls([] if value == [] else [value])
+
+
+@pytest.mark.parametrize("value", ["a,b", "a, b", "a b", "a;b", "a\nb", ["a,b"], {"batch_call_id": "a,b"}])
+def test_several_ids_in_one_text_are_refused(value: Any) -> None:
+    with pytest.raises(NotOfKindError, match="give several as a list"):
+        batch_call(value[0] if isinstance(value, list) else value)
+    with pytest.raises(InvalidPayloadError, match="give several as a list"):
+        DeleteBatchCallsOperator(task_id="steer", batch_call_ids=value)
+
+
+@pytest.mark.parametrize("value", [[], (), "[]"])
+def test_a_clean_up_may_have_nothing_to_delete(sandbox: SandboxProcess, draft: dict[str, Any], value: Any) -> None:
+    assert run(DeleteBatchCallsOperator, batch_call_ids=value) == {"deleted": [], "gone": [], "kept": {}}
+    assert len(sandbox.state()["batch_calls"]) == 1
+    for missing in (None, "", "{}"):
+        with pytest.raises(InvalidPayloadError):
+            DeleteBatchCallsOperator(task_id="steer", batch_call_ids=missing)
