@@ -1,6 +1,6 @@
 """Every Tuesday from 09:30, New York time, call the customers whose renewal is three to four weeks away.
 
-The list is extracted on Monday. Until Tuesday morning anybody can look at the campaign in Truedy and pause it.
+The list, with its do-not-call check, is made an hour and a half before: who objects on Monday is not called on Tuesday.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ RENEWALS = """
 
 
 @dag(
-    # From Monday 00:00 to Monday 00:00 in New York, in the weeks when clocks change too. A run by hand needs a logical
-    # date, which the form in the UI fills in: its interval is the last whole week before that.
-    schedule=CronDataIntervalTimetable("0 0 * * MON", timezone="America/New_York"),
+    # From Tuesday 08:00 to Tuesday 08:00 in New York, in the weeks when clocks change too. A run by hand needs a
+    # logical date, which the form in the UI fills in: its interval is the last whole week before that.
+    schedule=CronDataIntervalTimetable("0 8 * * TUE", timezone="America/New_York"),
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
     # Of the weeks in which the Dag was paused only the last one runs when it is unpaused. For backfills see on_past.
     catchup=False,
@@ -65,9 +65,10 @@ def recurring_campaign():
         # One campaign a week, whichever run creates it: a run by hand attaches to the scheduled run's campaign.
         campaign_key="renewals {{ data_interval_end | ds }}",
         contacts=contacts.output,
-        # A wall time without offset is read in timezone, so this is 09:30 in winter and in summer. The interval's end
-        # itself is an instant in UTC: .at(9) on it would be 9 o'clock UTC, 04:00 or 05:00 in New York.
-        scheduled_at="{{ data_interval_end.in_timezone('America/New_York').add(days=1).date() }}T09:30",
+        # When the window opens on that day: 09:30 on the clock of timezone, in winter and in summer.
+        start_on="{{ data_interval_end.in_timezone('America/New_York').date() }}",
+        # A list that somebody made yesterday, to look at it, is not called from.
+        max_contacts_age=timedelta(hours=2),
         timezone="America/New_York",
         start_time="09:30",
         end_time="17:00",

@@ -8,7 +8,7 @@ import re
 import runpy
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,8 @@ import pendulum
 import pytest
 import time_machine
 
-from airflow_truedy.campaigns.schedule import instant_of
+from airflow_truedy.campaigns.bound_hours import BoundHours
+from airflow_truedy.campaigns.schedule import CallingWindow
 from airflow_truedy.contacts import Columns, ContactRules, RegionColumn
 from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.lists import ContactList
@@ -59,6 +60,14 @@ TASKS = {
         "find_unanswered": ["call_again"],
         "call_again": [],
     },
+    "approved_campaign": {
+        "extract_contacts": ["create_batch_call", "plan_campaign"],
+        "plan_campaign": ["approve_plan", "create_batch_call"],
+        "approve_plan": ["create_batch_call"],
+        "create_batch_call": [],
+    },
+    "blackout_guard": {"hold": ["release"], "release": []},
+    "stop_all_calls": {"stop": []},
     "campaign_by_region": {"extract_contacts": ["create_batch_call"], "create_batch_call": []},
     "campaign_deadline": {"extract_contacts": ["call_customers"], "call_customers": []},
     "on_campaign_end": {"endings": ["ids", "tell"], "ids": ["fetch_results"], "fetch_results": [], "tell": []},
@@ -104,14 +113,25 @@ def test_no_example_catches_up(parsed: Any) -> None:
     assert not any(dag["catchup"] for dag in parsed[0].values())
 
 
-@pytest.mark.parametrize("monday", ["2026-03-02", "2026-03-09", "2026-07-06", "2026-10-26", "2026-11-02"])
-def test_the_recurring_campaign_keeps_its_wall_time_over_clock_changes(monday: str) -> None:
-    (wall_time,) = re.findall(r'scheduled_at="(.*)",', (EXAMPLES / "recurring_campaign.py").read_text())
-    midnight = pendulum.parse(monday, tz="America/New_York").in_timezone("UTC")
-    rendered = jinja2.Template(wall_time).render(data_interval_end=midnight)
-    start = instant_of(rendered, "America/New_York").astimezone(ZoneInfo("America/New_York"))
+@pytest.mark.parametrize("tuesday", ["2026-03-03", "2026-03-10", "2026-07-07", "2026-10-27", "2026-11-03"])
+def test_the_recurring_campaign_keeps_its_wall_time_over_clock_changes(tuesday: str) -> None:
+    source = (EXAMPLES / "recurring_campaign.py").read_text()
+    day, opens, closes = (re.findall(rf'{name}="(.*)",', source)[0] for name in ("start_on", "start_time", "end_time"))
+    eight = pendulum.parse(f"{tuesday}T08:00", tz="America/New_York").in_timezone("UTC")
+    rendered = jinja2.Template(day).render(data_interval_end=eight)
+    window = CallingWindow.of("America/New_York", opens, closes, [1, 2, 3, 4, 5])
+    start = BoundHours(window).opening_on(date.fromisoformat(rendered)).astimezone(ZoneInfo("America/New_York"))
     assert start.strftime("%A %H:%M") == "Tuesday 09:30"
-    assert start.date() == (midnight.in_timezone("America/New_York").add(days=1)).date()
+    # The list is an hour and a half old then, and may be two.
+    assert start - eight == timedelta(hours=1.5)
+
+
+def test_the_form_of_the_emergency_stop_takes_nothing_a_zone_or_a_state() -> None:
+    (stop,) = runpy.run_path(str(EXAMPLES / "stop_all_calls.py"))["stop_all_calls"]().tasks
+    for chosen in ({}, {"zone": "America/Denver"}, {"state": "US-FL"}, {"zone": None, "state": None}):
+        params = {**stop.dag.params.dump(), **chosen}
+        zones, states = (jinja2.Template(text).render(params=params) for text in (stop.zones, stop.states))
+        assert [zones, states] == [chosen.get("zone") or "", chosen.get("state") or ""]
 
 
 def test_two_copies_of_a_dag_with_one_run_id_write_the_unanswered_into_files_of_their_own(

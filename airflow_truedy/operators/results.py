@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.operators.contact_source import contact_list_of
 from airflow_truedy.operators.parameters import (
     Parameter,
     Parameters,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_truedy.contacts.lists import ContactList
     from airflow_truedy.results.fetch import ResultsReader
     from airflow_truedy.results.staging import Staging
     from airflow_truedy.results.table import ResultsTable
@@ -83,7 +85,8 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
     :param previous: results of an earlier run in a file, by path, URI or manifest; calls that are complete in it are
         not read again.
     :param contacts: the list that the campaign was made from (a contacts manifest, path or URI): ``contact_key`` and
-        ``custom_fields`` come from there, by number. Default: both stay empty.
+        ``custom_fields`` come from there, by number. Default: both stay empty. Where its manifest carries calling
+        hours, every call is compared with them: a ``called_at`` outside is counted and warned of.
     :param details: read length, cost and summary of each call. Default: yes.
     :param transcripts: read what was spoken too: one more request for each answered call. Default: no.
     :param settle_time: seconds to wait, in all, for details of calls that ended a moment ago. Default: 120.
@@ -158,8 +161,8 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         Read and write the results.
 
         :return: a manifest: ``batch_call_id``, ``status``, ``contacts``, ``contacts_missing``, ``called``,
-            ``by_outcome``, totals, and ``uri`` with ``sha256`` or ``table`` with ``rows_written`` and
-            ``rows_unchanged``.
+            ``by_outcome``, totals, ``called_outside_hours`` (``None`` where the hours are not known), and ``uri`` with
+            ``sha256`` or ``table`` with ``rows_written`` and ``rows_unchanged``.
         """
         from airflow_truedy.assets import record_outlets
         from airflow_truedy.hooks.truedy import TruedyHook
@@ -202,14 +205,19 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         if given["create_table"]:
             table.create()
         staging.remember(table.known(batch_call_id))
-        people = _people_of(given["contacts"])
+        people = contact_list_of(given["contacts"])
         batch = reader.read(batch_call_id, staging)
-        staging.join_people(people)
+        staging.join_people(() if people is None else people.entries())
         staging.fit(*table.limits())
         totals, written = staging.totals(), table.write(staging, batch_call_id)
         if reader.is_complete:
             table.mark_gone(batch_call_id, staging.gone())
-        place = {**where, "rows_written": written, "rows_unchanged": totals.contacts - written}
+        place = {
+            **where,
+            "rows_written": written,
+            "rows_unchanged": totals.contacts - written,
+            **_audit(staging, people),
+        }
         return manifest_of(batch, totals, place, requests=reader.requests, missing=reader.missing)
 
     def _into_file(
@@ -224,10 +232,10 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         if given["previous"] is not None:
             rows = rows_of(_source(given["previous"]), open_path, table_of)
             staging.remember(row for row in rows if row["batch_call_id"] == batch_call_id)
-        people = _people_of(given["contacts"])
+        people = contact_list_of(given["contacts"])
         batch = reader.read(batch_call_id, staging)
-        staging.join_people(people)
-        where = write_results(staging, batch_call_id, path)
+        staging.join_people(() if people is None else people.entries())
+        where = {**write_results(staging, batch_call_id, path), **_audit(staging, people)}
         return manifest_of(batch, staging.totals(), where, requests=reader.requests, missing=reader.missing)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
@@ -241,12 +249,13 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         return results_lineage(self._manifest, hook)
 
 
-def _people_of(value: Any) -> Any:
-    """Return the contacts that the campaign was made from; they are opened and checked before anything is read."""
-    from airflow_truedy.operators.contact_source import contact_list_of
+def _audit(staging: Staging, people: ContactList | None) -> dict[str, Any]:
+    """Compare every call with the hours that the list carries."""
+    from airflow_truedy.campaigns.bound_hours import hours_of
+    from airflow_truedy.results.audit import called_outside
 
-    found = contact_list_of(value)
-    return () if found is None else found.entries()
+    hours = hours_of(people)
+    return {"called_outside_hours": None if hours is None else called_outside(staging.called(), hours)}
 
 
 def _source(previous: Any) -> Any:

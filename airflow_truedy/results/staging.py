@@ -341,6 +341,13 @@ class Staging:
             for row in rows:
                 yield row[1:]
 
+    def called(self) -> Iterator[tuple[str, str | None, datetime]]:
+        """Yield who was called when: the contact's id, the call's, and the instant."""
+        for rows in self._pieces("contact_id, call_id, called_at", "called_at IS NOT NULL"):
+            for _, contact_id, call_id, text in rows:
+                if (called_at := known_instant(text)) is not None:
+                    yield contact_id, call_id, called_at
+
     def totals(self) -> Totals:
         """Add up what is here."""
         by_outcome: dict[str, int] = {}

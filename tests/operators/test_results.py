@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,13 +21,14 @@ from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.databases import hook_of
 from airflow_truedy.operators.follow_up import failed_contacts
 from airflow_truedy.operators.results import BatchCallResultsOperator, table_of
-from airflow_truedy.results.columns import Contacted
+from airflow_truedy.results.columns import Contacted, known_instant
 from airflow_truedy.results.files import read_results
 from airflow_truedy.results.history import History
 from airflow_truedy.results.staging import Staging
 from airflow_truedy.results.table import ResultsTableError, create_statement
 from tests import services
 from tests.support.contexts import context_of
+from tests.support.plans import HOURS, manifest_of
 
 PEOPLE = 130
 TABLE = "call_results"
@@ -84,6 +86,53 @@ def results(batch_call_id: Any, context: Any = None, **options: Any) -> dict[str
 
 def into_table(batch_call_id: Any, **options: Any) -> dict[str, Any]:
     return results(batch_call_id, **{"table": TABLE, "conn_id": "warehouse", "create_table": True, **options})
+
+
+@pytest.mark.parametrize(
+    ("change", "outside"),
+    [
+        ({}, "none"),
+        ({"start_time": "09:05"}, "some"),
+        ({"end_time": "09:05"}, "some"),
+        ({"blocked": ("2026-06-01",)}, "all"),
+        ({"timezone": "America/Los_Angeles"}, "all"),
+        ({"last_day": "2026-05-31", "first_day": "2026-05-01"}, "all"),
+    ],
+)
+@pytest.mark.parametrize("into", ["file", "table"])
+def test_every_call_outside_the_hours_of_the_list_is_counted_and_warned_of(
+    batch_call_id: str,
+    change: dict[str, Any],
+    outside: str,
+    into: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The calls were placed on June 1st from 9:00 to 9:15 in New York."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", sqlite(tmp_path))
+    hours = replace(HOURS, **change)
+    where: dict[str, Any] = {"to": str(tmp_path / "results.jsonl")}
+    if into == "table":
+        where = {"table": TABLE, "conn_id": "warehouse", "create_table": True}
+    with caplog.at_level(logging.WARNING, "airflow_truedy.results.audit"):
+        manifest = results(batch_call_id, contacts=manifest_of(tmp_path, PEOPLE, hours), **where)
+    rows = read_results(tmp_path / "results.jsonl") if into == "file" else table_of(where).rows(batch_call_id)
+    instants = [known_instant(row["called_at"]) for row in rows if row["called_at"]]
+    expected = sum(1 for at in instants if at and not hours.allows(at))
+    assert manifest["called_outside_hours"] == expected
+    assert {"none": expected == 0, "some": 0 < expected < len(instants), "all": expected == len(instants)}[outside]
+    told = [each.getMessage() for each in caplog.records if each.name == "airflow_truedy.results.audit"]
+    assert len(told) == (min(expected, 20) + 1 if expected else 0)
+    assert not expected or told[-1].startswith(f"{expected} people were called OUTSIDE the hours of their list (")
+    assert "55501" not in "".join(told)
+
+
+def test_without_hours_nobody_knows(batch_call_id: str, tmp_path: Path) -> None:
+    to = str(tmp_path / "results.jsonl")
+    assert results(batch_call_id, to=to)["called_outside_hours"] is None
+    manifest = manifest_of(tmp_path, PEOPLE, hours=None)
+    assert results(batch_call_id, to=to, contacts=manifest)["called_outside_hours"] is None
 
 
 def stored() -> list[tuple[Any, ...]]:

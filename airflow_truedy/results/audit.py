@@ -1,0 +1,45 @@
+"""After the calls: was anybody called outside the hours that the list carried?"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_truedy.campaigns.schedule import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from airflow_truedy.calling_hours.part_hours import PartHours
+
+log = logging.getLogger(__name__)
+
+_MOST_NAMED = 20
+
+
+def called_outside(calls: Iterable[tuple[str, str | None, datetime]], hours: PartHours) -> int:
+    """
+    Return how many calls were placed when nobody of the list might be called, and warn of each.
+
+    :param calls: the contact's id, the call's id and when it was called.
+    :param hours: of the people, as the manifest of their list carries them. After their last day nothing is known, so
+        nobody may be called.
+    """
+    count = 0
+    for contact_id, call_id, called_at in calls:
+        if hours.allows(called_at):
+            continue
+        count += 1
+        if count <= _MOST_NAMED:
+            when = in_words(called_at, hours.timezone)
+            log.warning("Contact %s was called outside the hours of the list: %s, call %s.", contact_id, when, call_id)
+    if count:
+        log.warning(
+            "%d people were called OUTSIDE the hours of their list (%s, %s). Stop the campaign if it still calls, and "
+            "ask Truedy why: called_at in the results tells when.",
+            count,
+            hours.window,
+            hours.rules,
+        )
+    return count
