@@ -6,10 +6,12 @@ import csv
 import gzip
 import json
 import re
+import runpy
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +19,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from truedy_sandbox.process import SandboxProcess
 
+from airflow_truedy import calling_hours
+from airflow_truedy.calling_hours import CallingHours
+from airflow_truedy.contacts.lists import ContactList
 from tests import services
+from tests.calling_hours import oracle
 from tests.documents import first_dag
 from tools.example_world import DAGS, DATA, connections, fill_folder
 from tools.local_airflow import LocalAirflow
@@ -139,16 +145,6 @@ def test_folder_campaign_stops_at_a_folder_that_is_not_there(world: World) -> No
     assert world.airflow.rest.task_instance("folder_campaign", run_id, "find_folder")["try_number"] == 1
 
 
-def test_campaign_by_region_makes_one_batch_call_for_each_zone(world: World) -> None:
-    run_id = world.run("campaign_by_region")
-    parts = world.result("campaign_by_region", run_id, "extract_contacts")
-    batches = [world.result("campaign_by_region", run_id, map_index=index) for index in range(len(parts))]
-    zones = {person["time_zone"] for person in rows("people.csv")}
-    assert {batch["timezone"] for batch in batches} == zones
-    assert {local(batch).strftime("%H:%M") for batch in batches} == {"09:30"}
-    assert [batch["total_contacts"] for batch in batches] == [part["contacts"] for part in parts]
-
-
 def test_the_first_dag_of_the_readme_runs(world: World) -> None:
     run_id = world.run("first_campaign", conf={"day": (NOW + timedelta(days=2)).date().isoformat()})
     assert world.result("first_campaign", run_id)["status"] == "scheduled"
@@ -156,6 +152,72 @@ def test_the_first_dag_of_the_readme_runs(world: World) -> None:
 
 def test_campaign_with_results_calls_the_unanswered_again(world: World) -> None:
     follow_campaign(world.airflow.rest, world.sandbox)
+
+
+def test_campaign_by_region_rings_nobody_outside_the_hours_not_on_a_clock_change_nor_on_a_holiday(world: World) -> None:
+    example = runpy.run_path(str(DAGS / "campaign_by_region.py"))
+    policy, today = example["HOURS"], datetime.now(NEW_YORK).date()
+    holiday, friday = days_to_start_on(policy, today)
+    runs = {
+        friday: world.run("campaign_by_region", conf={"start_on": str(friday), "calls_per_day": 25}),
+        holiday: world.run("campaign_by_region", conf={"start_on": str(holiday)}),
+    }
+    world.sandbox.advance((max(runs) - today + timedelta(days=12)).total_seconds())
+    people = {person["customer_id"]: person for person in rows("people.csv")}
+    for start_on, run_id in runs.items():
+        parts = world.result("campaign_by_region", run_id, "extract_contacts")
+        called = dict(calls_of(world, run_id, parts, people))
+        assert len(called) == sum(part["contacts"] for part in parts) > 250
+        assert sum(part["rows_read"] for part in parts) == len(people)
+        assert [at for number, (at, person) in called.items() if not is_allowed(number, at, person, policy)] == []
+        assert {"America/Adak", "America/Anchorage", "Pacific/Guam", "Pacific/Honolulu"} <= {
+            person["time_zone"] for _, person in called.values()
+        }
+        on_days = Counter(
+            (at.astimezone(ZoneInfo(person["time_zone"])).date(), person["country"]) for at, person in called.values()
+        )
+        assert min(day for day, _ in on_days) >= start_on
+        if start_on == holiday:
+            assert on_days[holiday, "US"] == 0 < on_days[holiday, "GB"]
+        else:
+            assert 0 < on_days[friday + timedelta(days=2), "US"] < on_days[friday, "US"]
+
+
+def days_to_start_on(policy: CallingHours, today: date) -> tuple[date, date]:
+    """Return the next federal holiday from Monday to Friday, and the next Friday before a clock change in New York."""
+    days = [today + timedelta(days=ahead) for ahead in range(5, policy.days_ahead - 20)]
+    book = policy.rule_set().book
+    holiday = next(day for day in days if day in book.dates("us-federal", day.year) and day.isoweekday() <= 5)
+    fridays = (day for day in days if day.isoweekday() == 5)
+    return holiday, next(day for day in fridays if utc_offset(day) != utc_offset(day + timedelta(days=3)))
+
+
+def utc_offset(day: date) -> timedelta | None:
+    """Return the offset of New York at the beginning of a day."""
+    return datetime.combine(day, time(), NEW_YORK).utcoffset()
+
+
+def calls_of(
+    world: World, run_id: str, parts: list[dict[str, Any]], people: dict[str, Any]
+) -> Iterator[tuple[str, tuple[datetime, dict[str, str]]]]:
+    """Yield whom the sandbox called for a run, and when, by its own list of calls."""
+    for index, part in enumerate(parts):
+        keys = {entry.contact["phone_number"]: entry.contact_key for entry in ContactList.from_manifest(part).entries()}
+        batch = world.result("campaign_by_region", run_id, map_index=index)
+        shown = world.sandbox.admin("GET", f"view/{batch['batch_call_id']}?limit=100")
+        assert shown["total"] == len(shown["contacts"]) == part["contacts"]
+        for contact in shown["contacts"]:
+            number = contact["phone_number"]
+            yield number, (datetime.fromisoformat(contact["called_at"].replace("Z", "+00:00")), people[keys[number]])
+
+
+def is_allowed(number: str, at: datetime, person: dict[str, str], policy: CallingHours) -> bool:
+    """Ask the slow oracle, by the zone and country of the row and the states of the area code."""
+    codes = json.loads((Path(calling_hours.__file__).parent / "data" / "area_codes.json").read_text())
+    states = codes.get(number[2:5], {"states": []})["states"] if number.startswith("+1") else []
+    last = datetime.now(timezone.utc).date() + timedelta(days=policy.days_ahead)
+    zones, places = [person["time_zone"]], [person["country"], *states]
+    return oracle.may_call(at, zones, places, policy, policy.rule_set(), NOW.date() - timedelta(days=1), last)
 
 
 def test_nothing_of_a_person_is_in_any_log_or_in_airflows_database(world: World) -> None:
