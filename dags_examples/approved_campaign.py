@@ -77,6 +77,7 @@ def approved_campaign():
         columns={"phone_number": "phone", "first_name": "first_name", "custom_fields": ["plan"]},
         region=RegionColumn("country"),
         suppression=SqlSuppression("SELECT phone_number FROM do_not_call", conn_id="people_db", region="US"),
+        max_rejected=0.2,
         output_path="{{ var.value.get('contacts_folder', '/tmp/truedy-contacts') }}",
     ).output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -103,6 +104,18 @@ def test_every_example_has_the_tasks_that_its_text_describes(parsed: Any) -> Non
 def test_every_task_of_an_example_retries_by_the_policy(parsed: Any) -> None:
     policies = {policy for dag in parsed[0].values() for policy in dag["policies"].values()}
     assert policies == {"TruedyRetryPolicy"}
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted(EXAMPLES.glob("*.py")), ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+)
+def test_every_extraction_that_is_shown_limits_the_refused_rows(path: Path) -> None:
+    blocks = [path.read_text(encoding="utf-8")]
+    if path.suffix == ".md":
+        blocks = re.findall(r"^```python\n(.*?)^```", blocks[0], re.MULTILINE | re.DOTALL)
+    calls = [node for block in blocks for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+    extractions = [call for call in calls if ast.unparse(call.func).endswith("ToContactsOperator")]
+    assert all("max_rejected" in {keyword.arg for keyword in call.keywords} for call in extractions)
 
 
 def test_every_example_explains_itself_in_the_ui(parsed: Any) -> None:

@@ -39,7 +39,7 @@ class Columns:
         :data:`OTHERS` (``"*"``) for every column not mapped. Values become text; empty ones are left out.
         Default: none.
     :param required: columns that must not be empty, else the row is refused. Default: none.
-    :raises ValueError: ``full_name`` together with ``first_name`` or ``last_name``.
+    :raises ValueError: a column that is not text, or ``full_name`` together with ``first_name`` or ``last_name``.
     """
 
     phone_number: str = "phone_number"
@@ -52,6 +52,11 @@ class Columns:
     required: Iterable[str] = ()
 
     def __post_init__(self) -> None:
+        for field in _SINGLE:
+            column = getattr(self, field)
+            is_left_out = column is None and field != "phone_number"
+            if not is_left_out and (not isinstance(column, str) or not column):
+                raise ValueError(f"columns: {field} must be the name of one column; it is {column!r}")
         if self.full_name and (self.first_name or self.last_name):
             raise ValueError("full_name is passed on whole; it cannot be mapped together with first_name or last_name")
         object.__setattr__(self, "custom_fields", _as_pairs(self.custom_fields))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +13,7 @@ from airflow_truedy.contacts.errors import MissingColumnError, UnknownRegionErro
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from airflow_truedy.calling_hours.policy import CallingHours
     from airflow_truedy.contacts.consent import Consent
@@ -92,6 +94,9 @@ class ContactRules:
         check_region(self.region)
         object.__setattr__(self, "columns", columns_of(self.columns))
         object.__setattr__(self, "allow", allowed(self.allow))
+        check_suppression(self.suppression)
+        if self.max_rejected is not None:
+            _check_limit(self.max_rejected)
         if self.duplicates not in _DUPLICATES:
             raise ValueError(f"duplicates={self.duplicates!r} is none of {_DUPLICATES}")
         if self.split_by is not None and self.split_by in self.columns.personal():
@@ -162,7 +167,11 @@ def columns_of(stated: Columns | Mapping[str, Any] | None) -> Columns:
     """
     if stated is None or isinstance(stated, Columns):
         return stated or Columns()
-    unknown = sorted(set(stated) - set(Columns.__dataclass_fields__))
+    if not isinstance(stated, Mapping):
+        raise MissingColumnError(
+            'columns must be a mapping of fields to your columns, such as {"phone_number": "mobile"}'
+        )
+    unknown = sorted(map(str, set(stated) - set(Columns.__dataclass_fields__)))
     if unknown:
         raise MissingColumnError(
             f"columns: {unknown} are not fields of a contact. They are {list(Columns.__dataclass_fields__)}, such as "
@@ -195,11 +204,37 @@ def check_region(region: Region) -> None:
     if region is None or isinstance(region, RegionColumn):
         return
     if not isinstance(region, str) or not re.fullmatch(r"[A-Z]{2}", region) or region in _WORDS_FOR_A_REGION:
-        known = _WORDS_FOR_A_REGION.get(str(region).upper())
-        hint = f'did you mean "{known}"?' if known else 'such as "US" or "GB"'
+        word = str(region).strip().upper()
+        known = _WORDS_FOR_A_REGION.get(word, word if re.fullmatch(r"[A-Z]{2}", word) else None)
+        hint = f'did you mean "{known}"?' if known else 'such as "US" or "GB".'
         raise UnknownRegionError(
             f'region={region!r} is not an ISO 3166 code of two capital letters, {hint} Say RegionColumn("country") for '
             "a column that holds such codes, None to take numbers with + only"
+        )
+
+
+def check_suppression(suppression: Any) -> None:
+    """
+    Check that do-not-call lists are stated as such.
+
+    :raises ValueError: something else is among them, such as a path or a list of numbers.
+    """
+    sources = [suppression] if hasattr(suppression, "open") or isinstance(suppression, str) else suppression
+    if not isinstance(sources, (list, tuple)) or any(
+        not hasattr(source, "open") or hasattr(source, "read_text") for source in sources
+    ):
+        raise ValueError(
+            'suppression must be a do-not-call list or several, such as FileSuppression("dnc.csv", region="US") or '
+            "SqlSuppression(...); it is not shown, it may hold people"
+        )
+
+
+def _check_limit(max_rejected: Any) -> None:
+    is_number = isinstance(max_rejected, (int, float)) and not isinstance(max_rejected, bool)
+    if not is_number or not 0 <= max_rejected <= (1 if isinstance(max_rejected, float) else math.inf):
+        raise ValueError(
+            f"max_rejected={max_rejected!r} must be a whole number of rows such as 20, or a share of them from 0.0 to "
+            "1.0 such as 0.05"
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
+from airflow_truedy.operators.parameters import Parameter, Parameters, contacts
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
 from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.retry_policy import failing_fast
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_truedy.api.models import Folder
     from airflow_truedy.hooks.truedy import TruedyHook
 
+_PARAMETERS = Parameters(Parameter("contacts", contacts))
 #: Truedy takes names of 100 characters; the mark of a run needs some.
 _LONGEST_NAME = 70
 
@@ -84,6 +86,7 @@ class ImportContactsOperator(PrivateFieldsOperator):
         self.max_errors = max_errors
         self.max_bytes = max_bytes
         self.truedy_conn_id = truedy_conn_id
+        _PARAMETERS.check(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import everything and return what came of it."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_truedy.contacts.rules import ContactRules, allowed, columns_of
+from airflow_truedy.contacts.rules import ContactRules, allowed, check_suppression, columns_of
 from airflow_truedy.files.rows import NULLS, ReadOptions
 from airflow_truedy.operators.contact_import import ImportContactsOperator
+from airflow_truedy.operators.parameters import naming_task
 from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression, recently_called
 from airflow_truedy.retry_policy import failing_fast
 
@@ -161,18 +162,20 @@ class ContactsOperator(BaseOperator):
         super().__init__(**kwargs)
         self.output_path = output_path
         self.suppression = suppression
-        self.rules = ContactRules(
-            region=region,
-            columns=columns_of(columns),
-            allow=allowed(allow),
-            duplicates=duplicates,
-            max_rejected=max_rejected,
-            on_empty=on_empty,
-            consent=consent,
-            calling_hours=calling_hours,
-            split_by=split_by,
-            max_splits=max_splits,
-        )
+        with naming_task(self):
+            check_suppression(suppression)
+            self.rules = ContactRules(
+                region=region,
+                columns=columns_of(columns),
+                allow=allowed(allow),
+                duplicates=duplicates,
+                max_rejected=max_rejected,
+                on_empty=on_empty,
+                consent=consent,
+                calling_hours=calling_hours,
+                split_by=split_by,
+                max_splits=max_splits,
+            )
         self._manifests: dict[str, Any] | list[dict[str, Any]] | None = None
 
     @abstractmethod
@@ -278,7 +281,8 @@ class FileToContactsOperator(ContactsOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
-        self.options = ReadOptions(format, encoding, delimiter, sheet, frozenset(nulls))
+        with naming_task(self):
+            self.options = ReadOptions(format, encoding, delimiter, sheet, frozenset(nulls))
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
         """Return the rows of the file."""

@@ -39,6 +39,7 @@ from typing import Any
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.compat import XComArg
+from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.operators.private_fields import PrivateValue
 from airflow_truedy.operators.restrictions import ONLY_PLANNED, is_only_planned
 
@@ -190,6 +191,10 @@ def naming_task(operator: Any) -> Iterator[None]:
         raise type(error)(f"task {operator.task_id!r}: {error}") from None
     except InvalidPayloadError as error:
         raise InvalidPayloadError(f"task {operator.task_id!r}", problems=error.problems) from None
+    except ContactsError as error:
+        raise type(error)(f"task {operator.task_id!r}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"task {operator.task_id!r}: {error}") from None
 
 
 # Kinds.
@@ -224,15 +229,41 @@ def day(value: Any) -> date | None:
     raise NotOfKindError(f"must be a date such as 2026-12-01, without a time of day{_hint(value)}")
 
 
+#: What people are often given as, and what to write instead.
+_NO_CONTACTS: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (lambda value: hasattr(value, "iterrows"), "is a DataFrame: make a contacts file of it with contacts_from_rows"),
+    (lambda value: callable(value) and not isinstance(value, XComArg), "is a function: give what it returns"),
+    (
+        lambda value: isinstance(value, str) and value.lower().endswith((".parquet", ".xlsx", ".xls", ".tsv", ".txt")),
+        "is not a file of contacts, which is JSON Lines or CSV: make one of it with FileToContactsOperator",
+    ),
+    (
+        lambda value: isinstance(value, str) and value.lower().split(maxsplit=1)[:1] in (["select"], ["with"]),
+        "is a query: make contacts of its rows with SqlToContactsOperator",
+    ),
+    (
+        lambda value: isinstance(value, (bool, int, float)),
+        "is a number: people are a list of mappings with phone_number",
+    ),
+)
+
+
 def contacts(value: Any) -> Any:
     """People, or where they are; read by the task. Here only what is surely a mistake is refused."""
-    if hint := _hint(value):
-        raise NotOfKindError(f"must be people, or where they are{hint}")
-    if isinstance(value, (list, tuple)) and value and all(isinstance(one, Mapping) and "uri" in one for one in value):
+    many = value if isinstance(value, (list, tuple)) else [value]
+    for one in many:
+        if hint := _hint(one):
+            raise NotOfKindError(f"must be people, or where they are{hint}")
+    if many is value and value and all(isinstance(one, Mapping) and "uri" in one for one in value):
         raise NotOfKindError(
             "is a list of manifests, one for each part of a split list: make a task of each with "
             ".partial(...).expand(contacts=...)"
         )
+    if many is value and any(isinstance(one, str) and not is_template(one) for one in many):
+        raise NotOfKindError("is a list of texts: each person is a mapping with phone_number")
+    for suspect, what_to_do in _NO_CONTACTS:
+        if any(map(suspect, many)):
+            raise NotOfKindError(what_to_do)
     return anything(value)
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from airflow_truedy.contacts.columns import OTHERS, Columns
@@ -81,3 +84,29 @@ def test_a_list_is_not_split_by_what_says_who_somebody_is(column: str) -> None:
 def test_on_empty_is_one_of_two() -> None:
     with pytest.raises(ValueError, match="'stop' is neither 'fail' nor 'skip'"):
         ContactRules(region="US", on_empty="stop")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suppression", ["dnc.csv", ["+12125550100"], Path("dnc.csv"), [Path("dnc.csv")], 5, {}])
+def test_what_is_no_do_not_call_list_is_refused_and_not_shown(suppression: Any) -> None:
+    with pytest.raises(ValueError, match="suppression must be a do-not-call list") as refused:
+        ContactRules(region="US", suppression=suppression)
+    assert "2125550100" not in str(refused.value)
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, 20.0, "5%", True, float("nan")])
+def test_a_limit_of_refused_rows_that_would_mean_nothing_is_refused(limit: Any) -> None:
+    with pytest.raises(ValueError, match=r"max_rejected=.* must be a whole number of rows such as 20, or a share"):
+        ContactRules(region="US", max_rejected=limit)
+
+
+@pytest.mark.parametrize("limit", [None, 0, 20, 0.0, 0.05, 1.0])
+def test_a_limit_of_refused_rows_may_be_a_number_or_a_share(limit: Any) -> None:
+    assert ContactRules(region="US", max_rejected=limit).max_rejected == limit
+
+
+@pytest.mark.parametrize(
+    "columns", ["phone", ["phone"], {"phone_number": None}, {"phone_number": ["a"]}, {"phone_number": "p", "email": 5}]
+)
+def test_columns_that_are_no_names_are_refused(columns: Any) -> None:
+    with pytest.raises(ValueError, match="columns"):
+        ContactRules(region="US", columns=columns)
