@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _ABOUT = """\
 Makes one draft with {contacts} fictional numbers (555-0100 to 555-0199) on the server of {conn_id}, and deletes it.
-Nothing is scheduled. What the server starts by itself would begin in 30 days, and is paused at once.
+It takes about a minute. Nothing is scheduled. What the server starts by itself would begin in 30 days, and is paused
+at once.
 """
 _WORDS = {True: "holds", False: "DOES NOT HOLD", None: "not known"}
 
@@ -54,12 +55,19 @@ def show(check: ServerCheck, settle: float) -> int:
     _say(f"\n{advice}.")
     if fits and settle < fits:
         _say(f"The connection has settle = {settle:g}: raise it.")
+    broken = [each for each in check.findings if each.holds is False]
+    if not check.complete:
+        _say("The check did not come to its end, so of what is not listed above nothing is known.")
+    elif broken:
+        _say(f'{len(broken)} of {len(check.findings)} do not hold: see "What the check found" in docs/safety.md.')
+    else:
+        _say("Everything that could be tried holds.")
     if check.left_behind:
         _say(f"Left behind, delete by hand: {', '.join(check.left_behind)}")
     _say(f"\nTo attach to a bug report:\n{json.dumps(report_of(check))}")
     if not check.complete:
         return 2
-    return 1 if any(each.holds is False for each in check.findings) else 0
+    return 1 if broken else 0
 
 
 def main(arguments: Sequence[str] | None = None, **timing: Any) -> int:
@@ -73,18 +81,37 @@ def main(arguments: Sequence[str] | None = None, **timing: Any) -> int:
     parser.add_argument("--agent-id", help="the draft's agent (default: the first one that is active and has a number)")
     options = parser.parse_args(arguments)
     # Only now: --help needs neither Airflow nor the client.
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
     from airflow_truedy.campaigns.server_check import CONTACTS, ServerCheck
-    from airflow_truedy.hooks.settings import ConnectionFieldError
+    from airflow_truedy.compat import stored_connection
+    from airflow_truedy.hooks.settings import ClientSettings, ConnectionFieldError
     from airflow_truedy.hooks.truedy import TruedyHook
 
     # One line for each request would hide what is found.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     _say(_ABOUT.format(contacts=CONTACTS, conn_id=options.conn_id))
     try:
+        # Outside of tasks a hook itself finds no connection that was made in the UI.
+        connection = stored_connection(options.conn_id)
         with TruedyHook(options.conn_id) as hook:
+            hook.settings = ClientSettings.read(connection, connection.extra_dejson)
+            if hook.client.dry_run or hook.client.only_numbers:
+                _say(
+                    f"The connection {options.conn_id!r} has dry_run or only_numbers: no draft can be made with it. "
+                    "Check with the connection that production uses: the check calls nobody."
+                )
+                return 2
             check = ServerCheck(hook.client, say=_say, **timing)
             check.run(options.agent_id)
             return show(check, hook.settings.settle)
+    except AirflowNotFoundException:
+        _say(
+            f"This Airflow has no connection {options.conn_id!r}. Make it in the UI, or set "
+            f"AIRFLOW_CONN_{options.conn_id.upper()}, and run this where AIRFLOW_HOME or "
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN lead to the same database as Airflow's own processes."
+        )
+        return 2
     except ConnectionFieldError as error:
         _say(str(error))
         return 2

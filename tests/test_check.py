@@ -95,10 +95,16 @@ def test_a_check_that_stops_ends_with_2_and_names_what_it_left(check: Any) -> No
 
 
 @pytest.mark.parametrize("extra", [{"dry_run": True}, {"only_numbers": ["+12025550123"]}])
-def test_a_connection_that_may_not_dial_writes_nothing(check: Any, extra: dict[str, Any]) -> None:
-    done = check(extra)
-    assert (done.code, done.left) == (2, [])
-    assert "Use a connection without this restriction" in done.text
+def test_a_connection_that_may_not_dial_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], extra: dict[str, Any]
+) -> None:
+    sandbox = SandboxClient(api_key=KEY)
+    with SandboxThread(sandbox.app) as server:
+        connection = {"conn_type": "truedy", "password": KEY, "host": server.url, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_SOME_TRUEDY", json.dumps(connection))
+        assert main(["--conn-id", "some_truedy"]) == 2
+        assert sandbox.admin("GET", "requests")["requests"] == []
+    assert "Check with the connection that production uses" in capsys.readouterr().out
 
 
 def test_a_wrong_key_is_told(check: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,6 +124,40 @@ def test_a_connection_that_cannot_be_used_is_told(
     monkeypatch.setenv("AIRFLOW_CONN_SOME_TRUEDY", json.dumps({"conn_type": "truedy"}))
     assert main(["--conn-id", "some_truedy"]) == 2
     assert "some_truedy" in capsys.readouterr().out
+
+
+def test_a_connection_that_was_made_in_the_ui_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    # Outside of tasks a hook reads the environment and the secrets backends only.
+    from airflow import settings
+    from airflow.models.base import Base
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    Base.metadata.create_all(settings.engine)
+    with create_session() as session:
+        session.add(Connection(conn_id="made_in_the_ui", conn_type="truedy", extra={"timeout": "soon"}))
+
+    assert main(["--conn-id", "made_in_the_ui"]) == 2
+    assert "'made_in_the_ui'" in (told := capsys.readouterr().out)
+    assert "no connection" not in told
+
+
+def test_a_connection_that_is_not_there_is_told_with_where_to_make_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--conn-id", "nowhere"]) == 2
+    assert "no connection 'nowhere'. Make it in the UI, or set AIRFLOW_CONN_NOWHERE" in capsys.readouterr().out
+
+
+def test_a_server_that_does_not_answer_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Nothing was created, so there is nothing to clean up either.
+    connection = {"conn_type": "truedy", "password": KEY, "host": "http://127.0.0.1:9"}
+    monkeypatch.setenv("AIRFLOW_CONN_SOME_TRUEDY", json.dumps(connection))
+    monkeypatch.setattr("airflow_truedy.api.client.time.sleep", lambda _: None)
+    assert main(["--conn-id", "some_truedy"]) == 2
+    told = capsys.readouterr().out
+    assert told.count("DOES NOT HOLD") == 1
+    assert "nothing is known" in told
 
 
 def test_the_command_explains_itself() -> None:

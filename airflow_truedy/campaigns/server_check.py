@@ -85,6 +85,7 @@ class ServerCheck:
         self._token = f"check {uuid.uuid4().hex[:8]}"
         self._key = CampaignKey(self._token, "airflow-check")
         self._ids: list[str] = []
+        self._may_have_created = False
         try:
             agent_id = agent_id or self._find_agent()
             self._check_refusals()
@@ -130,6 +131,7 @@ class ServerCheck:
         unknown = f"airflow-check-{uuid.uuid4().hex[:8]}"
         self._refused("An unknown batch call is a 404", endpoints.get_batch_call(unknown), NotFoundError)
         create = endpoints.create_batch_call(self._wanted(self._token, unknown))
+        self._may_have_created = True
         self._refused("An unknown agent is refused with a reason", create, InvalidRequestError, NotFoundError)
 
     def _refused(self, promise: str, request: Request[models.BatchCall], *wanted: type[TruedyError]) -> None:
@@ -313,6 +315,8 @@ class ServerCheck:
             pause = min(1.6 * pause, 5.0)
 
     def _clean_up(self) -> None:
+        if not self._may_have_created:
+            return
         try:
             ids = list(dict.fromkeys([*self._ids, *(each.id for each in self._ours())]))
             self.left_behind = ids
