@@ -19,6 +19,7 @@ import jinja2
 import pendulum
 import pytest
 import time_machine
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.campaigns.bound_hours import BoundHours
 from airflow_truedy.campaigns.schedule import CallingWindow
@@ -137,6 +138,14 @@ def test_the_recurring_campaign_keeps_its_wall_time_over_clock_changes(tuesday: 
     assert start.strftime("%A %H:%M") == "Tuesday 09:30"
     # The list is an hour and a half old then, and may be two.
     assert start - eight == timedelta(hours=1.5)
+
+
+def test_before_airflow_3_1_nobody_can_approve_and_the_dag_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.standard.operators.hitl", None)  # an ImportError
+    dag = runpy.run_path(str(EXAMPLES / "approved_campaign.py"))["approved_campaign"]()
+    assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == TASKS["approved_campaign"]
+    with pytest.raises(AirflowFailException, match=r"needs Airflow 3\.1"):
+        dag.get_task("approve_plan").python_callable("the plan")
 
 
 def test_the_form_of_the_emergency_stop_takes_nothing_a_zone_or_a_state() -> None:

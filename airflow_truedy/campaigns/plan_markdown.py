@@ -30,7 +30,8 @@ def plan_markdown(plan: Mapping[str, Any], picture: str | None = None) -> str:
         f"**Plan of {code(plan.get('name'))}**",
         _warnings(plan),
         "\n".join(_table(("", ""), _overview(plan))),
-        f"![calls per day and hour]({picture})" if picture else "",
+        # Airflow shows pictures 300 pixels wide; the link opens it in full.
+        f"[![calls per day and hour]({picture})]({picture})" if picture else "",
         "\n".join(_table(_PART_COLUMNS, _part_rows(plan))),
         _bars(plan),
         _rows_read(plan),
