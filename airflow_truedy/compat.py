@@ -121,10 +121,10 @@ async def signed_in_user(request: Any) -> Any:
     if "request" in parameters:
         # By position: the second one's name differs by version.
         return await get_user(request, None, bearer)
-    # In 3.0 and the first releases of 3.1 only the token counts, and the cookie is no concern of get_user.
+    # Before 3.1.1 the UI keeps its token out of the browser's cookies.
     token = bearer.credentials if bearer else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
     if not token:
-        raise HTTPException(401, "Not authenticated")
+        raise HTTPException(401, "Not authenticated. In a browser this page needs Airflow 3.1.1 or later.")
     ask: Any = get_user
     return await (ask(token) if len(parameters) == 1 else ask(token, None))
 

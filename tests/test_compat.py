@@ -144,7 +144,7 @@ def test_who_sent_a_request_to_the_api_server_is_found_in_one_of_three_ways() ->
         first, *others = inspect.signature(get_user).parameters
         assert COOKIE_NAME_JWT_TOKEN == "_token"
         assert (first, len(others)) in {("token_str", 0), ("oauth_token", 1), ("request", 2)}
-        assert first == "request" or Version("3.1.8") > AIRFLOW
+        assert first == "request" or Version("3.1.1") > AIRFLOW
 
 
 async def test_nobody_is_signed_in_without_a_token() -> None:

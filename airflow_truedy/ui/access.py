@@ -26,7 +26,7 @@ async def user_of(request: Request) -> Any:
     try:
         return await signed_in_user(request)
     except HTTPException as problem:
-        raise HTTPException(401, "Sign in to Airflow to see this page.") from problem
+        raise HTTPException(401, f"Sign in to Airflow to see this page. {problem.detail}") from problem
 
 
 async def connections_of(user: Any) -> list[str]:

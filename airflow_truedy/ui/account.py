@@ -66,6 +66,7 @@ class Reading:
     :param read_at: when the last whole look began, seconds since 1970; ``None`` before the first one.
     :param is_partial: whether campaigns may be missing: the first look goes on, or a list changed while it was read.
     :param unlisted: older campaigns that were not looked at.
+    :param ahead: seconds by which the server's clock, which changes are told by, is ahead of ours.
     :param problem: why nothing newer could be read; ``None`` if it could.
     :param problem_since: since when, seconds since 1970.
     """
@@ -74,6 +75,7 @@ class Reading:
     read_at: float | None = None
     is_partial: bool = True
     unlisted: int = 0
+    ahead: float = 0.0
     problem: str | None = None
     problem_since: float | None = None
 
@@ -145,6 +147,7 @@ class Account:
             async with AsyncTruedyClient(**arguments, max_wait=0, rate_limiter=budget) as client:
                 await look.lists(client)
                 await self._look_at_wanted(client, look)
+                ahead = client.now().timestamp() - self._clock()
             pause = max(_SHORTEST_PAUSE, look.requests * budget.seconds_each)
         except asyncio.CancelledError:
             raise
@@ -152,7 +155,7 @@ class Account:
             self._fail(problem)
             pause = _SHORTEST_PAUSE
         else:
-            self._reading = Reading(look.found, began, look.is_partial, look.unlisted)
+            self._reading = Reading(look.found, began, look.is_partial, look.unlisted, ahead)
             self._remember(look.found)
         self._due = began + pause
 

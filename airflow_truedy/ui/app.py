@@ -77,7 +77,8 @@ def _guarded(handler: Handler) -> Handler:
             log.exception("The page %s cannot be shown.", request.url.path)
             told = "This page cannot be shown. The API server's log tells why."
             response = _refusal(request, HTTPException(500, told))
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     return answer

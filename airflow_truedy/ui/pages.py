@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from airflow_truedy.ui.airflow_records import Origin
     from airflow_truedy.ui.campaign import Campaign
 
+# It holds its own style, and nothing else may happen where it is opened by itself.
+_OF_A_PICTURE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 _DEFAULT_CONNECTION = "truedy_default"
 _LIVE = "live"
 _ORDER = (State.ACTIVE, State.PAUSED, State.SCHEDULED, State.UNKNOWN, State.DRAFT)
@@ -144,7 +146,7 @@ class Pages:
         plans = RunFacts.of(await run_in_threadpool(airflow_records.read_returned, **asked)).plans
         if not plans:
             raise HTTPException(404, "No plan of a campaign was returned here.")
-        return Response(plan_svg(plans[0].plan), media_type="image/svg+xml")
+        return Response(plan_svg(plans[0].plan), media_type="image/svg+xml", headers=_OF_A_PICTURE)
 
     async def _seen(
         self, facts: RunFacts, origins: list[Origin], task_id: str | None, map_index: int | None

@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow_truedy.api.scrub import scrub
 from airflow_truedy.campaigns.plan_format import parts_of
+from airflow_truedy.formats import moment_of
+from airflow_truedy.ui.words import utc_minute
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ def _facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     currency = _text(cost.get("currency"))
     return [
         ("People", _text(plan.get("people"))),
-        ("First call", _text(duration.get("first_call"))),
-        ("Last call, about", _text(duration.get("last_call"))),
+        ("First call", _instant(duration.get("first_call"))),
+        ("Last call, about", _instant(duration.get("last_call"))),
         ("Expected cost", f"{_text(cost.get('expected'))} {currency}" if cost else "\u2013"),
         ("Cost at most", f"{_text(cost.get('at_most'))} {currency}" if cost else "\u2013"),
         ("Calls at most", _text(ceilings.get("calls"))),
@@ -67,6 +69,13 @@ def _facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = value.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _instant(value: Any) -> str:
+    try:
+        return utc_minute(moment_of(value))
+    except (AttributeError, TypeError, ValueError):
+        return "\u2013"
 
 
 def _text(value: Any) -> str:

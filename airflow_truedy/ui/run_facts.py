@@ -133,8 +133,8 @@ class RunFacts:
             return []
         lost: Counter[str] = Counter()
         for manifest in self.manifests:
-            lost["duplicate: " + EXPLANATIONS[Reason.DUPLICATE]] += _count(manifest, "duplicates")
-            lost["suppressed: " + EXPLANATIONS[Reason.SUPPRESSED]] += _count(manifest, "suppressed")
+            lost[_explained(Reason.DUPLICATE.value)] += _count(manifest, "duplicates")
+            lost[_explained(Reason.SUPPRESSED.value)] += _count(manifest, "suppressed")
             for reason, count in _counts(manifest.get("rejected_by_reason")):
                 lost[_explained(reason)] += count
         rows = sum(_count(manifest, "rows_read") for manifest in self.manifests)
@@ -180,6 +180,7 @@ def _word(outcome: str) -> str:
 
 def _explained(reason: str) -> str:
     try:
-        return f"{reason}: {EXPLANATIONS[Reason(reason)]}"
+        # Examples of numbers are in them.
+        return scrub(f"{reason}: {EXPLANATIONS[Reason(reason)]}")
     except ValueError:
         return scrub(reason)

@@ -30,15 +30,15 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE)} s"
 
 
-def local_time(moment: datetime, zone: str | None) -> str:
-    """Return a moment on the wall clock of a campaign's zone; in UTC where that is no zone."""
+def local_time(moment: datetime, zone: str | None) -> tuple[str, str]:
+    """Return a moment on the wall clock of a campaign's zone, and the zone; in UTC where that is no zone."""
     try:
         local = moment.astimezone(zone_of(zone)) if zone else None
     except TimingError:
         local = None
     if local is None or zone == "UTC":
-        return f"{moment.astimezone(timezone.utc):%a %Y-%m-%d %H:%M} UTC"
-    return f"{local:%a %Y-%m-%d %H:%M} {zone}"
+        return f"{moment.astimezone(timezone.utc):%a %Y-%m-%d %H:%M}", "UTC"
+    return f"{local:%a %Y-%m-%d %H:%M}", f"{zone}"
 
 
 def utc_minute(moment: datetime) -> str:

@@ -116,7 +116,7 @@ async def test_a_campaign_and_the_run_that_made_it(client: httpx.AsyncClient, ai
         '<span class="state active">active</span>',
         'value="40"',
         "40 of 100 called",
-        "Mon 2026-06-01 09:00 America/New_York",
+        "Mon 2026-06-01 09:00<small>America/New_York,",
         "09:00\u201317:30",
         "1 campaign</caption>",
     ):
@@ -309,7 +309,8 @@ async def test_a_plan_is_shown_with_its_picture(client: httpx.AsyncClient, airfl
     (picture,) = Tags(page).all("img")
     answer = await client.get(f"/truedy/{picture['src']}")
     assert answer.headers["content-type"] == "image/svg+xml"
-    assert "script-src" in answer.headers["content-security-policy"]
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src")
+    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
     assert {tag for tag, _ in Tags(answer.text).found} <= {"svg", "title", "desc", "style", "rect", "text", "line", "g"}
     assert (await client.get("/truedy/plan.svg?dag_id=renewals&run_id=manual__1&task_id=extract")).status_code == 404
     assert (await client.get("/truedy/plan.svg?dag_id=secret&run_id=manual__1")).status_code == 403

@@ -33,8 +33,10 @@
     delete document.body.dataset.old;
     const focused = shown.contains(document.activeElement) ? document.activeElement : null;
     const place = focused && focused.href ? `a[href="${CSS.escape(focused.getAttribute("href"))}"]` : focused && ".wide";
+    const open = [...shown.querySelectorAll("details")].map((each) => each.open);
     const left = shown.querySelector(".wide")?.scrollLeft ?? 0;
     shown.replaceChildren(...fresh.childNodes);
+    shown.querySelectorAll("details").forEach((each, at) => { each.open = open[at] ?? false; });
     const wide = shown.querySelector(".wide");
     if (wide) wide.scrollLeft = left;
     if (place) shown.querySelector(place)?.focus({ preventScroll: true });
