@@ -178,5 +178,5 @@ def _check_limits(manifests: list[Manifest], rules: ContactRules) -> None:
 
 
 def _rejects_of(manifests: list[Manifest]) -> str:
-    others = f" and {len(manifests) - 1} more" if len(manifests) > 1 else ""
-    return f"{manifests[0].rejects_uri}{others}" if manifests else "nothing: there were no rows"
+    first, *others = dict.fromkeys(one.rejects_uri for one in manifests) or ["nothing: there were no rows"]
+    return f"{first} and {len(others)} more" if others else first

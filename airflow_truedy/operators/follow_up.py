@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from airflow_truedy.operators.suppression import FileSuppression, SqlSuppression
 
@@ -71,6 +71,7 @@ def failed_contacts(
     from airflow_truedy.results.follow_up import NOT_REACHED, FollowUpRules, follow_up
     from airflow_truedy.results.manifest import checked_manifest, has_ended, rows_of
 
+    began = datetime.now(timezone.utc)
     with failing_fast():
         manifest = checked_manifest(results)
         rules = FollowUpRules(max_attempts, NOT_REACHED if outcomes is None else outcomes, since)
@@ -98,6 +99,7 @@ def failed_contacts(
             suppressed=suppressed_numbers(suppression),
             is_over=is_over,
             source=f"unanswered of {manifest['batch_call_id']}",
+            created_at=began,
         )
     return made.to_dict()
 

@@ -85,6 +85,7 @@ def follow_up(
     suppressed: Suppressed | None = None,
     is_over: bool = True,
     source: str = "results",
+    created_at: datetime | None = None,
 ) -> Manifest:
     """
     Write the contacts of the next campaign, and a rejects file that tells why each of the others is not among them.
@@ -104,11 +105,13 @@ def follow_up(
     :param taken: contacts of other follow-ups that no results tell of yet: their people are left out.
     :param suppressed: numbers that asked not to be called, maybe since the campaign.
     :param is_over: whether the campaign has ended.
+    :param created_at: an instant before ``suppressed`` was read, for the age of the list. Default: now.
     :raises ResultsError: if a person in the results is not in ``contacts``.
     """
     if not to.name.endswith(_ENDING):
         raise ResultsError(f"The name of a contacts file ends in {_ENDING}; {to.name!r} does not.")
     rejects_to = sibling(to, to.name[: -len(_ENDING)] + ".rejects.csv")
+    created_at = created_at or datetime.now(timezone.utc)
     counted: Counter[str] = Counter()
     with (
         tempfile.TemporaryDirectory(prefix="truedy-followup-") as folder,
@@ -143,7 +146,7 @@ def follow_up(
         fingerprint=file.fingerprint,
         region=region_to_dict(None),
         source=source,
-        created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        created_at=created_at.isoformat(timespec="seconds"),
         calling_hours=contacts.manifest.calling_hours if contacts and contacts.manifest else None,
     )
 
