@@ -66,12 +66,12 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
         return Approval(made_at, max_age)
     chosen = answer.get("chosen_options")
     if chosen not in (APPROVE, [APPROVE], (APPROVE,)):
-        raise NotApprovedError(f"The answer to the plan is {chosen!r}, not {APPROVE!r}. Nothing was started.")
+        raise NotApprovedError(f"The answer to the plan is {chosen!r}, not {APPROVE!r}. This try started nothing.")
     given_at = _instant(answer.get("responded_at"), "The approval", "responded_at")
     if given_at < made_at:
         raise NotApprovedError(
             f"The plan was made at {utc_text(made_at)}, after the approval of {utc_text(given_at)}: nobody has "
-            "approved this one. Nothing was started. Clear the task that asks for the approval."
+            "approved this one. This try started nothing. Clear the task that asks for the approval."
         )
     return Approval(given_at, max_age)
 
@@ -80,5 +80,5 @@ def _instant(value: Any, what: str, field: str) -> datetime:
     try:
         moment = value if isinstance(value, datetime) else moment_of(value)
     except (ValueError, TypeError, AttributeError):
-        raise NotApprovedError(f"{what} tells no {field}, so its age is unknown. Nothing was started.") from None
+        raise NotApprovedError(f"{what} tells no {field}, so its age is unknown. This try started nothing.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

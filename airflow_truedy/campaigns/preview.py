@@ -15,6 +15,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_truedy.api.scrub import scrub
 from airflow_truedy.campaigns.errors import TooManyPartsError
 from airflow_truedy.campaigns.forecast import LONGEST_DAYS, Assumptions, Forecast, forecast
 from airflow_truedy.campaigns.plan_format import KIND, VERSION, shown
@@ -83,7 +84,7 @@ class PlannedPart:
     def label(self) -> str:
         """What tells it from the other parts: its value of a split list, else its zone."""
         split = self.manifest.split if self.manifest else None
-        return shown((split or {}).get("value") or self.plan.timezone, _LABEL)
+        return shown(scrub(str((split or {}).get("value") or self.plan.timezone)), _LABEL)
 
     def forecast(self, assumptions: Assumptions) -> Forecast:
         """Estimate its days; none where only the server knows how many people there are."""
@@ -128,7 +129,7 @@ def preview(
         "kind": KIND,
         "version": VERSION,
         "made_at": utc_text(now, fraction=True),
-        "name": shown(parts[0].plan.name),
+        "name": shown(scrub(parts[0].plan.name)),
         "people": people,
         "list": _list([part.manifest for part in parts]),
         "duration": _duration(forecasts),

@@ -76,7 +76,7 @@ def check_terms(approved_plan: Mapping[str, Any], plan: CampaignPlan) -> None:
     :raises NotApprovedError: naming what differs.
     """
     if not is_plan(approved_plan):
-        raise NotApprovedError("approved_plan is not what PlanBatchCallsOperator returned. Nothing was started.")
+        raise NotApprovedError("approved_plan is not what PlanBatchCallsOperator returned. This try started nothing.")
     terms, parts = terms_of(plan), parts_of(approved_plan)
     if any(part.get("seal") == terms["seal"] for part in parts):
         return
@@ -84,8 +84,8 @@ def check_terms(approved_plan: Mapping[str, Any], plan: CampaignPlan) -> None:
     if likest is None and len(parts) == 1:
         likest = parts[0]
     raise NotApprovedError(
-        f"Campaign {plan.name!r} is not what was approved: {_difference(likest, terms)}. Nothing was started. Clear "
-        "the task that makes the plan with its downstream tasks, and approve the new plan."
+        f"Campaign {plan.name!r} is not what was approved: {_difference(likest, terms)}. This try started nothing. "
+        "Clear the task that makes the plan with its downstream tasks, and approve the new plan."
     )
 
 

@@ -215,7 +215,9 @@ def test_sixty_zones_fit() -> None:
 
 
 def test_nothing_of_a_person_is_in_it() -> None:
-    told = json.dumps(plan(part_of(3)))
+    named = part_of(3, counts_of(3, "+12125550100"), name="Call +1 (212) 555-0100 back")
+    told = json.dumps(plan(part_of(3), named))
+    assert "555-0100" not in told
     assert "Person" not in told
     assert "2125550" not in told
 
