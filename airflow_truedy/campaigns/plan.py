@@ -264,13 +264,12 @@ class CampaignPlan:
         :param at: the start that it asks for; ``None`` for a start at once, which must happen inside the window.
         :param now: the present instant, at which the start was decided.
         """
-        if at is not None:
-            return at
-        return min((end for end in (self.window.closing(now), self.contacts_until) if end), default=None)
+        return at if at is not None else self.window.closing(now)
 
     def start_not_after(self, at: datetime | None, now: datetime) -> datetime | None:
-        """As above, for a request that starts the campaign: not after its approval has expired either."""
-        limits = (self.not_after(at, now), self.approval.expires if self.approval else None)
+        """As above, for a request that starts the campaign: not with an approval or a list that is too old, either."""
+        list_ends = None if at is not None else self.contacts_until
+        limits = (self.not_after(at, now), list_ends, self.approval.expires if self.approval else None)
         return min((limit for limit in limits if limit is not None), default=None)
 
     def create_request(self, at: datetime | None, name_limit: int | None = None) -> BatchCallRequest:

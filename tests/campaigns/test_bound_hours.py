@@ -15,6 +15,7 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.calling_hours import PartHours
 from airflow_truedy.calling_hours.errors import RulesError
+from airflow_truedy.campaigns import pausing
 from airflow_truedy.campaigns.bound_hours import BoundHours
 from airflow_truedy.campaigns.errors import TimingError, WindowClosedError
 from airflow_truedy.campaigns.plan import CampaignPlan, check_timing_is_stated
@@ -251,7 +252,17 @@ class TestTheAgeOfTheList:
             at_once.start_at(in_june("01T11:01"))
         with pytest.raises(TimingError, match="max_contacts_age"):
             late.start_at(in_june("02T11:01"))
-        assert at_once.not_after(None, in_june("01T10:00")) == in_june("01T11:00")
+        assert at_once.start_not_after(None, in_june("01T10:00")) == in_june("01T11:00")
+        assert late.start_not_after(late.moment, in_june("01T10:00")) == late.moment
+
+    def test_our_own_pause_is_undone_whatever_its_age_by_then(self, make_ground: Any, plan: Any) -> None:
+        ground: Ground = make_ground()
+        made = plan(30, scheduled_at=None, schedule_type="immediate", max_contacts_age=3600, max_calls_per_day=3)
+        batch = ground.run(made).batch
+        ground.advance(2 * 86_400)
+        pausing.pause_for_kill(ground.client, made.key, batch.id)
+        again = ground.run(made)
+        assert (again.batch.id, again.batch.status) == (batch.id, "active")
 
     @pytest.mark.parametrize("contacts", [3, None])
     def test_of_people_without_a_manifest_it_is_unknown(self, contacts: Any) -> None:
