@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # It holds its own style, and nothing else may happen where it is opened by itself.
 _OF_A_PICTURE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+_DIGITS_OF_AN_INDEX = 10
 _DEFAULT_CONNECTION = "truedy_default"
 _LIVE = "live"
 _ORDER = (State.ACTIVE, State.PAUSED, State.SCHEDULED, State.UNKNOWN, State.DRAFT)
@@ -82,6 +84,7 @@ class Pages:
         self._accounts = accounts
         self._origins = Origins([])
         self._origins_read_at = float("-inf")
+        self._renewing = asyncio.Lock()
 
     async def home(self, request: Request) -> Response:
         """Lead to the page of all campaigns."""
@@ -128,11 +131,11 @@ class Pages:
         user = await access.user_of(request)
         given = request.query_params
         dag_id, run_id = given.get("dag_id"), given.get("run_id")
-        if not dag_id or not run_id:
+        if not dag_id or not run_id or "\0" in f"{dag_id}{run_id}{given.get('task_id')}":
             raise HTTPException(404, "The address of this page names a dag_id and a run_id.")
         await access.check_dag(user, dag_id)
         task_id, map_index = given.get("task_id") or None, given.get("map_index", "-1")
-        number = int(map_index) if map_index.isdecimal() else -1
+        number = int(map_index) if map_index.isdecimal() and len(map_index) < _DIGITS_OF_AN_INDEX else -1
         return {
             "dag_id": dag_id,
             "run_id": run_id,
@@ -181,10 +184,10 @@ class Pages:
         return sorted(rows, key=_place)
 
     async def _renew_origins(self) -> None:
-        now = time.monotonic()
-        if now - self._origins_read_at > _ORIGINS_KEPT:
-            self._origins_read_at = now
-            self._origins = Origins(await run_in_threadpool(airflow_records.read_origins))
+        async with self._renewing:
+            if time.monotonic() - self._origins_read_at > _ORIGINS_KEPT:
+                self._origins = Origins(await run_in_threadpool(airflow_records.read_origins))
+                self._origins_read_at = time.monotonic()
 
     def _page(self, request: Request, template: str, **more: Any) -> Response:
         stopped = request.query_params.get("refresh") == "off"

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import time_machine
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
@@ -112,7 +113,7 @@ async def test_a_campaign_and_the_run_that_made_it(client: httpx.AsyncClient, ai
     page = (await client.get("/truedy/campaigns")).text
     text = " ".join(page.split())
     for expected in (
-        ">Renewals</a>",
+        "><bdi>Renewals</bdi></a>",
         '<span class="state active">active</span>',
         'value="40"',
         "40 of 100 called",
@@ -202,7 +203,13 @@ async def test_who_may_not_read_the_dag_does_not_see_its_runs(client: httpx.Asyn
     assert (answer.status_code, truedy.asked) == (403, [])
 
 
-@pytest.mark.parametrize("address", ["/truedy/run", "/truedy/run?dag_id=renewals", "/truedy/nothing", "/truedy/docs"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("/truedy/run", "/truedy/run?dag_id=renewals", "/truedy/nothing", "/truedy/docs", "/truedy/static/../app.py"),
+        *("/truedy/run?dag_id=renewals&run_id=a%00b", "/truedy/run?dag_id=renewals&run_id=a&task_id=%00"),
+    ],
+)
 async def test_addresses_that_name_nothing(client: httpx.AsyncClient, address: str) -> None:
     assert (await client.get(address)).status_code == 404
 
@@ -292,7 +299,14 @@ async def test_a_run_shows_funnel_outcomes_and_cost(
     airflow.origins = [origin()]
     truedy.hold(1, name=tagged("Renewals", airflow.origins[0]))
     page = " ".join((await client.get("/truedy/run?dag_id=renewals&run_id=manual__1")).text.split())
-    for expected in ("rows read", "too few digits", "no answer", "12.3457 credits", "2 h 1 min", ">Renewals</a>"):
+    for expected in (
+        "rows read",
+        "too few digits",
+        "no answer",
+        "12.3457 credits",
+        "2 h 1 min",
+        "><bdi>Renewals</bdi></a>",
+    ):
         assert expected in page
     only = (await client.get("/truedy/run?dag_id=renewals&run_id=manual__1&task_id=extract&map_index=-1")).text
     assert "rows read" in only
@@ -334,6 +348,25 @@ async def test_a_server_that_is_down_is_told_beside_the_age(client: httpx.AsyncC
     page = (await client.get("/truedy/campaigns")).text
     assert "Truedy could not be read" in page
     assert "Nothing was read yet" in page
+
+
+async def test_who_may_read_only_the_dag_is_not_told_about_the_connection(
+    client: httpx.AsyncClient, airflow: Airflow, truedy: Truedy
+) -> None:
+    airflow.origins = [origin()]
+    truedy.hold(1, name=tagged("Renewals", airflow.origins[0]))
+    airflow.returned = [
+        Returned("create", -1, "return_value", {"batch_call_id": "batch_00000", "status": "active"}, AT)
+    ]
+    address = "/truedy/run?dag_id=renewals&run_id=manual__1"
+    with time_machine.travel("2026-06-01T12:00:00Z") as traveller:
+        await client.get(address)
+        truedy.status = 503
+        traveller.shift(60)
+        page = (await client.get(address)).text
+    assert "Truedy could not be read" in page
+    assert "127.0.0.1" not in page.replace('href="http://127.0.0.1:9/#batch_00000"', "")
+    assert "503" not in page
 
 
 async def test_an_error_of_ours_tells_nothing(
