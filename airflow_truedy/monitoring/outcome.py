@@ -208,7 +208,7 @@ class Outcome:
             "status": self.status,
             "outcome": self.verdict.value,
             **asdict(self.counts),
-            "duration_seconds": None if self.duration is None else round(self.duration, 1),
+            "waited_seconds": None if self.duration is None else round(self.duration, 1),
         }
 
     def to_event(self) -> dict[str, Any]:

@@ -326,7 +326,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
 
         :return: ``batch_call_id``, ``name``, ``status``, ``scheduled_at`` (UTC), ``timezone``, ``total_contacts``,
             ``url`` (its page in Truedy) and ``request_id`` (for Truedy's support); after a wait also ``outcome``
-            (``success`` or ``warning``), ``called``, ``completed``, ``failed``, ``pending`` and ``duration_seconds``.
+            (``success`` or ``warning``), ``called``, ``completed``, ``failed``, ``pending`` and ``waited_seconds``.
         """
         from airflow_truedy.hooks.truedy import TruedyHook
 

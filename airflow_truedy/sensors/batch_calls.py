@@ -145,7 +145,7 @@ class BatchCallSensor(BaseSensorOperator):
         """
         Wait, in the worker or deferred.
 
-        :return: ``batch_call_id``, ``status``, ``outcome``, the counters and ``duration_seconds``.
+        :return: ``batch_call_id``, ``status``, ``outcome``, the counters and ``waited_seconds``.
         """
         if is_only_planned(collection(self.batch_call_id)):
             return dry_summary(self.log, "wait for the end of a batch call", batch_call_id=None)

@@ -167,7 +167,7 @@ def test_the_summary_is_small_and_plain() -> None:
         "completed": 100,
         "failed": 0,
         "pending": 0,
-        "duration_seconds": 3.1,
+        "waited_seconds": 3.1,
     }
 
 
