@@ -29,6 +29,7 @@ from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
     CampaignEndedError,
     CampaignError,
+    DuplicateCampaignError,
     LaunchInterruptedError,
     TagLostError,
     UnsettledError,
@@ -110,7 +111,6 @@ class Launch:
         self._now = now or client.now
         self._settling = Settling(settle, self._sleep_unless_interrupted)
         self._sleep = sleep
-        self._alone = alone
         self._before_create = before_create
         self._interrupted = False
         self._marked_name: str | None = None
@@ -249,7 +249,7 @@ class Launch:
             return
         story = f"The server made {stored!r} of the name {sent!r}, so the campaign could not be found again by its tag."
         if State.of(batch.status).may_have_called:
-            pausing.pause_and_raise(self._client, batch, TagLostError(story))
+            pausing.pause_and_raise(self._client, batch, TagLostError(story), self._settling)
         self._delete_our_draft(batch.id, story)
         limit = cut_at(sent, stored or "")
         if (
@@ -296,7 +296,7 @@ class Launch:
 
     def _let_grow_old(self, draft: BatchCall) -> None:
         """Wait until another worker's draft that was made before ours must show, where another worker can exist."""
-        if self._alone:
+        if self._reconciler.alone:
             return
         made = draft.created_at or self._now()
         left = self._settling.seconds - (self._now() - made).total_seconds()
@@ -428,6 +428,11 @@ class Launch:
         if eldest.id != ours.id:
             self._reconciler.forget()
             raise _ReconcileAgain(f"Batch call {eldest.id} of this campaign is older.")
+        try:
+            self._reconciler.check_duplicates(matches, ours)
+        except DuplicateCampaignError as duplicate:
+            self._close(ours)
+            pausing.pause_and_raise(self._client, ours, duplicate, self._settling)
 
     # What is compared and kept
 

@@ -243,7 +243,9 @@ def pause_for_good(client: TruedyClient, batch_call_id: str) -> str:
     return f"Batch call {batch_call_id} is paused; to let it go on, {_RESUME}."
 
 
-def pause_and_raise(client: TruedyClient, batch: BatchCall, why: CampaignError) -> NoReturn:
+def pause_and_raise(
+    client: TruedyClient, batch: BatchCall, why: CampaignError, settling: Settling = PATIENT
+) -> NoReturn:
     """
     Pause a campaign that would call at another time than was asked for, like a person would, and raise ``why``.
 
@@ -254,7 +256,7 @@ def pause_and_raise(client: TruedyClient, batch: BatchCall, why: CampaignError) 
     if state is State.DRAFT or state.is_terminal:
         raise why
     try:
-        pause_like_a_person(client, batch)
+        pause_like_a_person(client, batch, settling)
     except Exception as failure:
         raise NotPausedError(f"{why} It could NOT be paused ({failure}): stop it in the Truedy dashboard.") from why
     raise type(why)(f"{why} The campaign is paused. Correct it and resume it, or delete it.")
@@ -287,14 +289,21 @@ def verify_start(
     :raises ReadBackError: if start or zone differ, or it calls before its start.
     :raises CountMismatchError: if contacts came in between the comparison and the schedule step.
     """
-    compare_start(client, batch, at, plan.timezone, now)
+    compare_start(client, batch, at, plan.timezone, now, settling)
     try:
         check_count(client, plan, batch, settling)
     except CountMismatchError as mismatch:
-        pause_and_raise(client, batch, mismatch)
+        pause_and_raise(client, batch, mismatch, settling)
 
 
-def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, timezone: str, now: datetime) -> None:
+def compare_start(
+    client: TruedyClient,
+    batch: BatchCall,
+    at: datetime | None,
+    timezone: str,
+    now: datetime,
+    settling: Settling = PATIENT,
+) -> None:
     """
     Compare start and zone of a started campaign with what was sent; pause it if they differ.
 
@@ -310,7 +319,7 @@ def compare_start(client: TruedyClient, batch: BatchCall, at: datetime | None, t
         differences.append(f"start sent {in_words(at, timezone)}, but it is {batch.status!r} now")
     if differences:
         story = f"The server has another start for batch call {batch.id} ({batch.name!r}) than was sent"
-        pause_and_raise(client, batch, ReadBackError(f"{story}: {'; '.join(differences)}."))
+        pause_and_raise(client, batch, ReadBackError(f"{story}: {'; '.join(differences)}."), settling)
 
 
 def start_differences(batch: BatchCall, at: datetime | None, timezone: str) -> list[str]:

@@ -64,7 +64,7 @@ class Reconciler:
         self._store = store
         self._settling = settling
         self._now = now
-        self._alone = alone
+        self.alone = alone
         self._since = since
         self._made_from: str | None = None
         self._paused_before: str | None = None
@@ -79,7 +79,9 @@ class Reconciler:
         self._made_from = self.progress.fingerprint
         # Only what was stored can tell that an attempt died while the campaign was paused by it.
         self._paused_before = self.progress.batch_call_id if self.progress.paused_by_us else None
-        if self.progress.begun or not self._alone:
+        # A first try that was begun before has a predecessor all the same.
+        self.alone &= not self.progress.begun
+        if not self.alone:
             self.doubt_absence()
         if self._made_from != self._plan.fingerprint:
             # How far another payload had got tells nothing about this one.
@@ -231,14 +233,17 @@ class Reconciler:
         if self._plan.on_duplicate == "warn":
             log.warning("%s. Going on (on_duplicate='warn').", what)
             return
-        left = f" Draft {ours.id} stays and dials nobody." if ours else " Nothing was sent."
-        raise DuplicateCampaignError(
-            f"{what}. Not started, so that nobody is called twice.{left} on_duplicate='allow' calls them again."
-        )
+        left = "Not started, so that nobody is called twice. Nothing was sent."
+        if ours is not None:
+            was_started = State.of(ours.status).may_have_called
+            left = f"Draft {ours.id} is not started, so that nobody is called twice. It stays and dials nobody."
+            left = f"Batch call {ours.id} was started before the list showed the other one." if was_started else left
+        raise DuplicateCampaignError(f"{what}. {left} on_duplicate='allow' calls them again.")
 
     def _is_duplicate(self, other: BatchCall, ours: BatchCall | None) -> bool:
         state = State.of(other.status)
-        if state is State.DRAFT and ours is not None:
+        if ours is not None and not state.is_terminal and (state is State.DRAFT or ours.status != "draft"):
+            # Of two drafts, and of two that were started before a list showed them, the elder goes on.
             return age(other) < age(ours)
         if not state.is_terminal:
             return True

@@ -363,6 +363,35 @@ class TestDuplicates:
         assert len(started(ground)) == 1
         assert sorted(type(worker.result).__name__ for worker in workers) == ["DuplicateCampaignError", "Launched"]
 
+    @pytest.mark.parametrize("dialect", [{}, {"create_answer": "scheduled"}])
+    @pytest.mark.parametrize("ahead", range(1, 7))
+    def test_of_two_first_tries_within_the_lists_lag_only_one_stays_live(
+        self, make_ground: MakeGround, dialect: dict[str, Any], ahead: int
+    ) -> None:
+        ground = make_ground(list_lag=5.0, read_lag=5.0, **dialect)
+        server = Server(ground.app)
+        workers = [
+            Attempt(
+                server,
+                plan_of(3, key=key, on_duplicate="fail"),
+                Memory(),
+                ground.clock,
+                "truedy_sandbox_key",
+                alone=True,
+            )
+            for key in ("run 1", "run 2")
+        ]
+        for _ in range(ahead):
+            workers[0].step()
+        while not all(worker.is_over for worker in workers):
+            for worker in workers:
+                if not worker.is_over:
+                    worker.step()
+        server.close()
+        assert [batch.status for batch in started(ground)].count("scheduled") == 1
+        errors = [worker.result for worker in workers if not isinstance(worker.result, Launched)]
+        assert [type(error) for error in errors] == [DuplicateCampaignError]
+
 
 class TestHours:
     def test_what_was_decided_inside_the_window_is_not_sent_outside_it(self, ground: Ground) -> None:
