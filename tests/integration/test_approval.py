@@ -1,0 +1,127 @@
+"""A person approves or rejects a campaign in a real Airflow UI, in a real browser: nothing else is started."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from truedy_sandbox.process import SandboxProcess
+
+from tests import services
+from tests.support.browser import Browser
+from tools.airflow_settings import PASSWORD, USERNAME
+from tools.example_world import DAGS, connections
+from tools.local_airflow import LocalAirflow
+
+DAG = "approved_campaign"
+#: Parked by the scheduler from Airflow 3.3 on, with a trigger before.
+WAITING = ("awaiting_input", "deferred")
+
+
+@dataclass
+class World:
+    """Hold an Airflow with the example, the sandbox, and a browser whose user has signed in."""
+
+    airflow: LocalAirflow
+    sandbox: SandboxProcess
+    page: Browser
+    people: Path
+
+    def asked(self) -> str:
+        """Run the Dag until a person is asked, and return the run id."""
+        rest = self.airflow.rest
+        run_id = rest.trigger(DAG)
+        rest.wait_for_task(DAG, run_id, "approve_plan", WAITING)
+        return run_id
+
+    def answer(self, run_id: str, button: str) -> str:
+        """Read the question in the UI, press a button, and return what was read."""
+        url = f"{self.airflow.base_url}/dags/{DAG}/runs/{run_id}/tasks/approve_plan/required_actions"
+        self.page.open(url)
+        self.page.wait(lambda: self.page.run(f"{_button(button)} != null") and "People" in self.page.text(), button)
+        text = self.page.text()
+        self.page.run(f"{_button(button)}.click()")
+        self.airflow.rest.wait_for_task(DAG, run_id, "approve_plan", ("success", "failed"))
+        return text
+
+    def state(self, run_id: str, task_id: str = "create_batch_call") -> str:
+        return str(self.airflow.rest.task_instance(DAG, run_id, task_id)["state"])
+
+    def on_server(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.sandbox.state()["batch_calls"]
+        return found
+
+
+def _button(text: str) -> str:
+    return f"[...document.querySelectorAll('button')].find(each => each.innerText.trim() === '{text}')"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home = tmp_path_factory.mktemp("approval")
+    (home / "dags").mkdir()
+    shutil.copy(DAGS / f"{DAG}.py", home / "dags")
+    with contextlib.ExitStack() as stack:
+        page = stack.enter_context(Browser(height=1_400))
+        database = stack.enter_context(services.temporary_database())
+        sandbox = stack.enter_context(SandboxProcess(rate_limit=0))
+        environment = connections(sandbox, home / "people")
+        airflow = LocalAirflow(home / "airflow", home / "dags", database_url=database.sqlalchemy_url, env=environment)
+        with airflow:
+            airflow.rest.wait_for_dag(DAG)
+            airflow.rest.set_paused(DAG, False)
+            token = airflow.rest._send("POST", "/auth/token", {"username": USERNAME, "password": PASSWORD})
+            page.sign_in(airflow.base_url, token["access_token"])
+            yield World(airflow, sandbox, page, home / "people" / "people.db")
+        assert airflow.leftovers() == []
+
+
+def test_what_is_approved_in_the_ui_is_started(world: World) -> None:
+    run_id = world.asked()
+    plan = world.airflow.rest.xcom(DAG, run_id, "plan_campaign")
+    assert world.on_server() == []
+    text = world.answer(run_id, "Approve")
+    # The picture is there; Airflow shows no more than its width of 300 pixels.
+    pictures = "[...document.querySelectorAll('img[src*=\"plan.svg\"]')].map(each => each.naturalWidth)"
+    assert [width > 300 for width in world.page.run(pictures)] == [True]
+    # The table, the bars, and the price of the plan are what the person saw.
+    assert f"{plan['people']}" in text
+    assert f"{plan['cost']['expected']} USD expected" in text
+    assert "Calls per day" in text
+    assert plan["parts"][0]["first_call"]["local"] in text
+    assert world.airflow.rest.wait_for_run(DAG, run_id) == "success"
+    (batch,) = world.on_server()
+    assert (batch["status"], batch["total_contacts"]) == ("scheduled", plan["people"])
+    assert batch["scheduled_at"] == plan["parts"][0]["start"]
+
+
+def test_what_is_rejected_in_the_ui_is_not(world: World) -> None:
+    before = len(world.on_server())
+    run_id = world.asked()
+    world.answer(run_id, "Reject")
+    assert world.airflow.rest.wait_for_run(DAG, run_id) == "success"
+    assert world.state(run_id) == "skipped"
+    assert len(world.on_server()) == before
+
+
+def test_a_list_that_changed_after_the_approval_was_asked_for_starts_nothing(world: World) -> None:
+    before, rest = len(world.on_server()), world.airflow.rest
+    run_id = world.asked()
+    with contextlib.closing(sqlite3.connect(world.people)) as database, database:
+        database.execute("UPDATE people SET first_name = 'Zaphod' WHERE plan = 'plus'")
+    rest.clear_task(DAG, run_id, "extract_contacts")
+    rest.wait_for_task(DAG, run_id, "extract_contacts", ("success",))
+    world.answer(run_id, "Approve")
+    assert rest.wait_for_run(DAG, run_id) == "failed"
+    # No retry helps, so there was none.
+    assert rest.task_instance(DAG, run_id, "create_batch_call")["try_number"] == 1
+    log = "\n".join(path.read_text() for path in world.airflow.task_logs() if run_id in str(path))
+    assert "NotApprovedError" in log
+    assert "other people (the list has changed)" in log
+    assert len(world.on_server()) == before
