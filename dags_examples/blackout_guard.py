@@ -38,11 +38,11 @@ DAYS = CallingHours(
     default_args={"retries": 5, "retry_delay": timedelta(minutes=1), "retry_policy": TruedyRetryPolicy()},
 )
 def blackout_guard():
-    hold = HoldBatchCallsOperator(task_id="hold", hold="blackout", calling_hours=DAYS)
-    # In these hours, by its own clock, every campaign of this organisation may call.
-    release = ReleaseBatchCallsOperator(
-        task_id="release", hold="blackout", calling_hours=DAYS, start_time="10:00", end_time="16:00"
-    )
+    # All people of this organisation's campaigns are in the United States.
+    what = {"hold": "blackout", "calling_hours": DAYS, "jurisdictions": ["US"]}
+    hold = HoldBatchCallsOperator(task_id="hold", **what)
+    # Hours in which, by its own clock, every campaign may call.
+    release = ReleaseBatchCallsOperator(task_id="release", start_time="10:00", end_time="16:00", **what)
     hold >> release
 
 

@@ -14,7 +14,7 @@ from airflow_truedy.calling_hours.errors import RulesError, UnknownZoneError
 from airflow_truedy.calling_hours.locate import Place
 from airflow_truedy.calling_hours.placement import Placer
 from airflow_truedy.calling_hours.places import Atlas
-from airflow_truedy.calling_hours.zones import UTC, Span, country_of_zone, same_clock, zone_of
+from airflow_truedy.calling_hours.zones import UTC, Span, same_clock, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +26,7 @@ _A_DAY = timedelta(days=1)
 _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 #: Zones whose clocks agree for so many days count as one.
 _ONE_CLOCK_FOR = 400
-#: Its clock does not matter where it stands for an unknown one.
+#: Whose holidays are asked for; they are dates, so its clock does not matter.
 _SOME_ZONE = "America/New_York"
 
 
@@ -68,37 +68,38 @@ def _span(today: date) -> Span:
 
 class ClosedDays:
     """
-    Dates on which nobody may be called, by holidays of the rules and by blackouts, in the zone of a campaign.
+    Dates on which nobody may be called, by holidays of the rules and by blackouts.
 
     :param policy: the user's decisions.
     :param now: the present instant.
-    :param jurisdictions: where the people of the campaigns may be, such as ``US-FL``. Default: anywhere in the zone's
-        country, so that the holidays of all its states count.
+    :param jurisdictions: where the people of the campaigns may be: a country with all its states (``US``), or one of
+        them (``US-FL``). Default: anywhere, because a campaign's zone does not tell where its people are, so that the
+        holidays of all rules count.
     :raises CallingHoursError: the rules cannot be used, or are too old.
     """
 
     def __init__(self, policy: CallingHours, now: datetime, jurisdictions: Collection[str] = ()) -> None:
-        self._placer = Placer(policy, now)
-        self._jurisdictions = frozenset(jurisdictions)
+        placer = Placer(policy, now)
+        known = {rule.jurisdiction for rule in placer.rules.rules}
+        known.update(each for blackout in policy.blackout for each in blackout.jurisdictions)
+        wanted = known if not jurisdictions else {each for each in known if _may_be(each, jurisdictions)}
+        place = Place(frozenset({_SOME_ZONE}), frozenset({*wanted, *jurisdictions}), "stated")
+        self._dates = placer.hours_of(place).closed_dates()
 
     def first_between(self, zone: str | None, begin: datetime, end: datetime) -> date | None:
         """
         Return the first closed date of which a part lies between two instants, both included; ``None`` for none.
 
-        :param zone: the campaign's. Of an unknown one it may be any date that it is somewhere, and any country's.
+        :param zone: the campaign's; in an unknown one it may be any date that it is somewhere.
         """
-        if clock_name(zone, begin.date()) is None:
-            closed = self._dates(_SOME_ZONE, None)
+        if zone is None or clock_name(zone, begin.date()) is None:
             first, last = ((at.astimezone(UTC) + offset).date() for at, offset in ((begin, _WEST), (end, _EAST)))
         else:
-            assert zone is not None
-            closed = self._dates(zone, country_of_zone(zone))
             first, last = (at.astimezone(zone_of(zone)).date() for at in (begin, end))
-        return min((day for day in closed if first <= day <= last), default=None)
+        return min((day for day in self._dates if first <= day <= last), default=None)
 
-    def _dates(self, zone: str, country: str | None) -> frozenset[date]:
-        policy, rules = self._placer.policy, self._placer.rules.rules
-        named = {rule.jurisdiction for rule in rules} | {each for one in policy.blackout for each in one.jurisdictions}
-        anywhere = frozenset(each for each in named if country in (None, each.partition("-")[0]))
-        place = Place(frozenset({zone}), self._jurisdictions or anywhere | {country or ""}, "the campaign's zone")
-        return self._placer.hours_of(place).closed_dates()
+
+def _may_be(jurisdiction: str, stated: Collection[str]) -> bool:
+    """Tell whether the rules of a jurisdiction may count for somebody who is in one of those that are stated."""
+    country = jurisdiction.partition("-")[0]
+    return jurisdiction in stated or country in stated or any(each.startswith(f"{jurisdiction}-") for each in stated)

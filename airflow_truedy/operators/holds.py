@@ -54,8 +54,9 @@ class _Holds(BaseOperator):
     :param tag_words: only campaigns that Airflow launched with one of these tag words.
     :param calling_hours: only campaigns for which a day without calls is on, or begins within ``ahead``: a holiday of
         the rules or a blackout of this policy.
-    :param jurisdictions: with ``calling_hours``: where the people of these campaigns may be, such as ``US-FL``.
-        Default: anywhere in the country of the campaign's zone, so that the holidays of all its states count.
+    :param jurisdictions: with ``calling_hours``: where the people of these campaigns may be: a country with all its
+        states (``US``), or one of them (``US-FL``). Default: anywhere, because a campaign's zone does not tell where
+        its people are, so that the holidays of all rules count, those of other countries too.
     :param ahead: with ``calling_hours``: how long before such a day. It should be the time between two runs, and a
         little more. Default: two hours.
     :param truedy_conn_id: connection of type ``truedy``.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.api.errors import InvalidPayloadError, PaymentRequiredError
-from airflow_truedy.calling_hours import Blackout, CallingHours
+from airflow_truedy.calling_hours import Blackout, CallingHours, PartHours, Placement, Placer, fewest_parts
 from airflow_truedy.calling_hours.by_zone import ClosedDays
 from airflow_truedy.calling_hours.errors import RulesError, UnknownZoneError
 from airflow_truedy.campaigns import control, pausing
@@ -385,10 +386,13 @@ class TestDaysWithoutCalls:
             ("America/Chicago", "2026-06-10T12:00-05:00", (), date(2026, 6, 10)),
             ("America/Chicago", "2026-06-10T12:00-05:00", ("US-TX",), None),
             ("America/Chicago", "2026-06-10T12:00-05:00", ("US-TX", "US-LA"), date(2026, 6, 10)),
-            # Pennsylvania keeps Flag Day.
+            # Pennsylvania keeps Flag Day. People of the United States may be in a campaign of any zone.
             (NEW_YORK, "2026-06-14T12:00-04:00", (), date(2026, 6, 14)),
+            ("America/Toronto", "2026-06-14T12:00-04:00", (), date(2026, 6, 14)),
+            (NEW_YORK, "2026-06-14T12:00-04:00", ("US",), date(2026, 6, 14)),
             (NEW_YORK, "2026-06-14T12:00-04:00", ("US-NY",), None),
-            ("America/Toronto", "2026-06-14T12:00-04:00", (), None),
+            (NEW_YORK, "2026-06-14T12:00-04:00", ("US-NY", "US-PA"), date(2026, 6, 14)),
+            (NEW_YORK, "2026-06-14T12:00-04:00", ("CA",), None),
             # Of an unknown zone it is any date that it is anywhere.
             (None, "2026-07-05T10:00Z", (), date(2026, 7, 4)),
             ("UTC", "2026-07-02T09:00Z", (), date(2026, 7, 3)),
@@ -401,6 +405,21 @@ class TestDaysWithoutCalls:
         instant = datetime.fromisoformat(at.replace("Z", "+00:00"))
         closed = ClosedDays(self.POLICY, MONDAY, jurisdictions)
         assert closed.first_between(zone, instant, instant + timedelta(hours=2)) == expected
+
+    def test_a_guard_holds_on_every_day_that_a_list_by_the_same_policy_has_blocked(self) -> None:
+        placer = Placer(self.POLICY, MONDAY)
+        codes = ("205", "207", "601", "850", "801", "415", "213", "316", "504", "401", "717", "907", "808")
+        placed = [each for code in codes if isinstance(each := placer.place_contact({}, f"+1{code}5550104"), Placement)]
+        closed, blocked = ClosedDays(self.POLICY, MONDAY, ["US"]), 0
+        parts = fewest_parts({each.window: 1 for each in placed}, placer.span, most=3)
+        for window in set(parts.values()):
+            part = PartHours.gather(window, [each for each in placed if parts[each.window] == window], placer)
+            for day in part.blocked:
+                if part.first_day < day < part.last_day:
+                    noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(part.timezone))
+                    assert closed.first_between(part.timezone, noon, noon) == noon.date()
+                    blocked += 1
+        assert blocked > 5
 
     def test_a_guard_holds_before_and_lets_go_on_after(self, ground: Ground) -> None:
         batch = started(ground, "a", **NOW, max_calls_per_day=4)
