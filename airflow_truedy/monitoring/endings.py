@@ -219,11 +219,9 @@ class Watermark:
     def knows_the_same_as(self, other: Watermark) -> bool:
         """Whether another watermark, from which time has gone on, would tell the same endings next."""
         is_close = abs(self.at - other.at) < _OVERLAP / 4
-        return (
-            is_close
-            and (self.open, self.missing) == (other.open, other.missing)
-            and self.ended.keys() >= other.ended.keys()
-        )
+        # What the other one still has among the ended has grown old here, and is looked for no more.
+        has_no_more = self.ended.keys() <= other.ended.keys()
+        return is_close and has_no_more and (self.open, self.missing) == (other.open, other.missing)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON, by status: an account may have a thousand drafts."""

@@ -81,3 +81,29 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
         return world
 
     return make
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Airflow's variables, in memory and in this thread: virtual time does not wait for others."""
+    kept: dict[str, str] = {}
+
+    def at_once(function: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr("asgiref.sync.sync_to_async", at_once)
+
+    class Variable:
+        @staticmethod
+        def get(key: str, default: Any) -> Any:
+            return kept.get(key, default)
+
+        @staticmethod
+        def set(key: str, value: str, description: str) -> None:
+            kept[key] = value
+
+    monkeypatch.setattr("airflow.sdk.Variable", Variable)
+    return kept

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,60 +14,13 @@ from airflow_truedy.triggers import batch_call_ended
 from airflow_truedy.triggers.batch_call_ended import BatchCallEndedTrigger
 from tests.triggers.conftest import World
 from tests.triggers.virtual_time import run
+from tests.triggers.watching import ids, watching
 
 MONDAY = datetime(2026, 6, 1, 13, 30, tzinfo=timezone.utc)
 MakeWorld = Callable[..., World]
 MINUTE = 60.0
 
-
-@pytest.fixture(autouse=True)
-def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Airflow's variables, in memory and in this thread: virtual time does not wait for others."""
-    kept: dict[str, str] = {}
-
-    def at_once(function: Callable[..., Any]) -> Callable[..., Any]:
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            return function(*args, **kwargs)
-
-        return call
-
-    monkeypatch.setattr("asgiref.sync.sync_to_async", at_once)
-
-    class Variable:
-        @staticmethod
-        def get(key: str, default: Any) -> Any:
-            return kept.get(key, default)
-
-        @staticmethod
-        def set(key: str, value: str, description: str) -> None:
-            kept[key] = value
-
-    monkeypatch.setattr("airflow.sdk.Variable", Variable)
-    return kept
-
-
-@asynccontextmanager
-async def watching(*triggers: BatchCallEndedTrigger) -> AsyncIterator[list[dict[str, Any]]]:
-    """Run triggers as a triggerer before Airflow 3.3 does, until the block ends, and gather their events."""
-    told: list[dict[str, Any]] = []
-
-    async def watch(trigger: BatchCallEndedTrigger) -> None:
-        async for event in trigger.run():
-            told.append(json.loads(json.dumps(event.payload)))
-
-    tasks = [asyncio.ensure_future(watch(trigger)) for trigger in triggers]
-    await asyncio.sleep(5)
-    try:
-        yield told
-    finally:
-        for task in tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            assert isinstance(ended, asyncio.CancelledError), ended
-
-
-def ids(told: list[dict[str, Any]]) -> list[str]:
-    return [event["batch_call_id"] for event in told]
+pytestmark = pytest.mark.usefixtures("variables")
 
 
 def test_a_campaign_that_ends_is_told_once_with_ids_and_counts_only(make_world: MakeWorld) -> None:
