@@ -21,8 +21,8 @@ from airflow_truedy.links.batch_calls import XCOM_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
+_TASK_INSTANCE = (XComModel.dag_id, XComModel.task_id, XComModel.run_id, XComModel.map_index)
 _RETURN_VALUE = "return_value"
 # Older campaigns than these are shown without their run.
 _MOST_ORIGINS = 2_000
@@ -82,13 +82,11 @@ class Origins:
 
 @dataclass(frozen=True)
 class Returned:
-    """A value in XCom."""
+    """What a task instance returned."""
 
     task_id: str
     map_index: int
-    key: str
     value: Any
-    at: datetime
 
 
 def read_origins(dag_id: str | None = None, run_id: str | None = None) -> list[Origin]:
@@ -98,15 +96,15 @@ def read_origins(dag_id: str | None = None, run_id: str | None = None) -> list[O
     :param dag_id: only those of this Dag; with ``run_id`` only those of one run.
     """
     fields = RenderedTaskInstanceFields
-    columns = ("dag_id", "task_id", "run_id", "map_index")
-    same = and_(*(getattr(XComModel, name) == getattr(fields, name) for name in columns))
-    query = select(XComModel, fields.rendered_fields).outerjoin(fields, same).where(XComModel.key == XCOM_KEY)
+    same = and_(*(column == getattr(fields, column.key) for column in _TASK_INSTANCE))
+    query = select(*_TASK_INSTANCE, XComModel.value, fields.rendered_fields).outerjoin(fields, same)
+    query = query.where(XComModel.key == XCOM_KEY)
     for column, wanted in ((XComModel.dag_id, dag_id), (XComModel.run_id, run_id)):
         if wanted is not None:
             query = query.where(column == wanted)
     with create_session() as session:
         rows = session.execute(query.order_by(XComModel.timestamp.desc()).limit(_MOST_ORIGINS)).all()
-        return [_origin(row, rendered or {}) for row, rendered in rows]
+    return [_origin(row, row.rendered_fields or {}) for row in rows]
 
 
 def read_returned(dag_id: str, run_id: str, task_id: str | None = None, map_index: int | None = None) -> list[Returned]:
@@ -115,7 +113,7 @@ def read_returned(dag_id: str, run_id: str, task_id: str | None = None, map_inde
 
     :param task_id: only this task, and of a mapped one only ``map_index``.
     """
-    query = select(XComModel).where(
+    query = select(XComModel.task_id, XComModel.map_index, XComModel.value).where(
         XComModel.dag_id == dag_id,
         XComModel.run_id == run_id,
         XComModel.key == _RETURN_VALUE,
@@ -126,8 +124,8 @@ def read_returned(dag_id: str, run_id: str, task_id: str | None = None, map_inde
     if map_index is not None:
         query = query.where(XComModel.map_index == map_index)
     with create_session() as session:
-        rows = session.scalars(query.order_by(XComModel.timestamp).limit(_MOST_RETURNED)).all()
-        return [Returned(row.task_id, row.map_index, row.key, _value(row), row.timestamp) for row in rows]
+        rows = session.execute(query.order_by(XComModel.timestamp).limit(_MOST_RETURNED)).all()
+    return [Returned(row.task_id, row.map_index, XComModel.deserialize_value(row)) for row in rows]
 
 
 def truedy_connections() -> list[str]:
@@ -152,18 +150,14 @@ def _is_truedy(stated: str) -> bool:
     return isinstance(connection, dict) and connection.get("conn_type") == "truedy"
 
 
-def _value(row: XComModel) -> Any:
-    return XComModel.deserialize_value(row)
-
-
-def _origin(row: XComModel, rendered: Mapping[str, Any]) -> Origin:
+def _origin(row: Any, rendered: Mapping[str, Any]) -> Origin:
     conn_id = rendered.get("truedy_conn_id")
     return Origin(
         row.dag_id,
         row.task_id,
         row.run_id,
         row.map_index,
-        str(_value(row)),
+        str(XComModel.deserialize_value(row)),
         conn_id if isinstance(conn_id, str) else None,
         hours_in_words(rendered),
     )

@@ -21,7 +21,7 @@ from airflow_truedy.ui.airflow_records import Origin, Returned
 from airflow_truedy.ui.app import build
 from tests.campaigns.test_plan_pages import plan
 from tests.ui.conftest import Truedy, settings_of
-from tests.ui.test_run_facts import AT, MANIFEST, RESULTS
+from tests.ui.test_run_facts import MANIFEST, RESULTS
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>{{7*7}}"
 
@@ -245,10 +245,10 @@ async def test_a_hostile_name_stays_text(client: httpx.AsyncClient, airflow: Air
     made_by = origin(run_id=HOSTILE, task_id=HOSTILE, hours=HOSTILE)
     airflow.origins = [made_by]
     airflow.returned = [
-        Returned("t", -1, "return_value", {**RESULTS, "by_outcome": {HOSTILE: 1}}, AT),
-        Returned("t", -1, "return_value", {"batch_call_id": HOSTILE, "name": HOSTILE, "status": HOSTILE}, AT),
-        Returned("t", -1, "return_value", {"dry_run": True, "would": HOSTILE}, AT),
-        Returned("t", -1, "return_value", {**MANIFEST, "rejected_by_reason": {HOSTILE: 5}}, AT),
+        Returned("t", -1, {**RESULTS, "by_outcome": {HOSTILE: 1}}),
+        Returned("t", -1, {"batch_call_id": HOSTILE, "name": HOSTILE, "status": HOSTILE}),
+        Returned("t", -1, {"dry_run": True, "would": HOSTILE}),
+        Returned("t", -1, {**MANIFEST, "rejected_by_reason": {HOSTILE: 5}}),
     ]
     truedy.hold(2, name=HOSTILE, timezone=HOSTILE, id=HOSTILE, scheduled_at="2026-06-01T13:00:00Z")
     truedy.batches[1] |= {"name": tagged(HOSTILE, made_by), "id": "b2", "status": HOSTILE}
@@ -293,8 +293,8 @@ async def test_a_run_shows_funnel_outcomes_and_cost(
     client: httpx.AsyncClient, airflow: Airflow, truedy: Truedy
 ) -> None:
     airflow.returned = [
-        Returned("extract", -1, "return_value", MANIFEST, AT),
-        Returned("results", -1, "return_value", RESULTS, AT),
+        Returned("extract", -1, MANIFEST),
+        Returned("results", -1, RESULTS),
     ]
     airflow.origins = [origin()]
     truedy.hold(1, name=tagged("Renewals", airflow.origins[0]))
@@ -315,8 +315,8 @@ async def test_a_run_shows_funnel_outcomes_and_cost(
 
 async def test_a_plan_is_shown_with_its_picture(client: httpx.AsyncClient, airflow: Airflow) -> None:
     airflow.returned = [
-        Returned("extract", -1, "return_value", MANIFEST, AT),
-        Returned("plan a&b", -1, "return_value", plan(name=HOSTILE, split=HOSTILE), AT),
+        Returned("extract", -1, MANIFEST),
+        Returned("plan a&b", -1, plan(name=HOSTILE, split=HOSTILE)),
     ]
     page = (await client.get("/truedy/run?dag_id=renewals&run_id=manual__1")).text
     assert "Wed 2026-06-03 09:30 PDT" in page
@@ -355,9 +355,7 @@ async def test_who_may_read_only_the_dag_is_not_told_about_the_connection(
 ) -> None:
     airflow.origins = [origin()]
     truedy.hold(1, name=tagged("Renewals", airflow.origins[0]))
-    airflow.returned = [
-        Returned("create", -1, "return_value", {"batch_call_id": "batch_00000", "status": "active"}, AT)
-    ]
+    airflow.returned = [Returned("create", -1, {"batch_call_id": "batch_00000", "status": "active"})]
     address = "/truedy/run?dag_id=renewals&run_id=manual__1"
     with time_machine.travel("2026-06-01T12:00:00Z") as traveller:
         await client.get(address)

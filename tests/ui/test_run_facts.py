@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 from airflow_truedy.api.models import BatchCall
@@ -13,7 +12,6 @@ from airflow_truedy.ui.run_facts import RunFacts
 from tests.campaigns.test_plan_pages import plan
 from tests.ui.conftest import batch
 
-AT = datetime(2026, 6, 1, tzinfo=timezone.utc)
 MANIFEST = {
     "kind": "truedy.contacts",
     "sha256": "aa",
@@ -37,7 +35,7 @@ RESULTS = {
 
 
 def facts_of(*values: Any) -> RunFacts:
-    return RunFacts.of(Returned(f"t{at}", -1, "return_value", value, AT) for at, value in enumerate(values))
+    return RunFacts.of(Returned(f"t{at}", -1, value) for at, value in enumerate(values))
 
 
 def campaign(**fields: Any) -> Campaign:
