@@ -68,8 +68,8 @@ def _overview(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     several = f" in {len(parts)} batch calls" if len(parts) > 1 else ""
     yield "People", f"{_number(plan.get('people'))}{several}"
     yield "Agent", ", ".join(sorted({code(part["agent_id"]) for part in parts if part.get("agent_id")}))
-    yield "First call", _plain(duration.get("first_call") or "unknown")
-    yield "Last call", f"about {_plain(duration['last_call'])}" if duration.get("last_call") else "unknown"
+    yield "First call", _moment_of(parts, "first_call", duration)
+    yield "Last call, about", _moment_of(parts, "last_call", duration)
     yield (
         "Expected",
         f"{_number(duration.get('calls'))} calls on {_number(duration.get('days'))} days, if a call takes "
@@ -167,6 +167,15 @@ def _number(value: Any) -> str:
 def _days(days: Any) -> str:
     known = [day for day in days if day in range(1, 8)] if isinstance(days, list) else []
     return days_text(known) if known else "every day"
+
+
+def _moment_of(parts: Sequence[Mapping[str, Any]], name: str, duration: Mapping[str, Any]) -> str:
+    """Write the first or the last call of all, by the clock of the part that places it where the plan tells that."""
+    moments = ((part.get("timezone"), _mapping(part, name)) for part in parts)
+    for zone, moment in moments:
+        if moment.get("utc") == duration.get(name) and moment:
+            return f"{_plain(moment.get('local'))} in {code(zone)} ({_plain(moment.get('utc'))})"
+    return _plain(duration.get(name) or "unknown")
 
 
 def _both(moment: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,7 @@ _DAY_GAP = 12
 _NARROWEST, _NARROWEST_DAY = 640, 100
 _WIDTHS = {1: 34, 2: 34, 3: 26, 4: 22}
 _DAYS_SHOWN = 7
+_WIDEST = 14
 _PARTS_SHOWN = 20
 #: Colours by role, light and dark. What they tell is written beside them too.
 _STYLE = """
@@ -64,7 +66,7 @@ def plan_svg(plan: Mapping[str, Any]) -> str:
         {(day, hour): calls for day, count, first in days_of(part) for hour, calls in _hours(first, count, assumed)}
         for part in parts[:_PARTS_SHOWN]
     ]
-    grid = _grid(rows)
+    grid = _grid(rows, parts[:_PARTS_SHOWN])
     height = _TOP + max(len(rows), 1) * _ROW + _BOTTOM
     title = f"Plan of {shown(plan.get('name'))}: {_people(plan.get('people'))}"
     body = [
@@ -88,12 +90,25 @@ def _hours(first: str, count: int, assumed: Any) -> Iterator[tuple[int, int]]:
         return
 
 
-def _grid(rows: list[dict[tuple[date, int], int]]) -> _Grid:
+def _grid(rows: list[dict[tuple[date, int], int]], parts: list[Mapping[str, Any]]) -> _Grid:
     days = sorted({day for row in rows for day, _ in row})[:_DAYS_SHOWN]
-    hours = [hour for row in rows for day, hour in row if day in days] or [9]
-    first, last = min(hours), max(hours)
-    count = last - first + 1
-    return _Grid(days, first, count, max(_WIDTHS.get(len(days), 18), -(-_NARROWEST_DAY // count)))
+    called = [hour for row in rows for day, hour in row if day in days] or [9]
+    # The whole window, so that its empty hours are seen too, unless that would be very wide.
+    open_hours = [hour for part in parts for hour in _window(part)]
+    hours = [*called, *open_hours]
+    if max(hours) - min(hours) >= _WIDEST:
+        hours = called
+    count = max(hours) - min(hours) + 1
+    return _Grid(days, min(hours), count, max(_WIDTHS.get(len(days), 18), -(-_NARROWEST_DAY // count)))
+
+
+def _window(part: Mapping[str, Any]) -> list[int]:
+    """Return the first and the last hour of a part's calling window; nothing if it tells none."""
+    try:
+        first, last = (time.fromisoformat(str(part.get(name))) for name in ("start_time", "end_time"))
+    except ValueError:
+        return []
+    return [first.hour, last.hour if last.minute else max(first.hour, last.hour - 1)]
 
 
 def _axis(grid: _Grid, height: int) -> Iterator[str]:

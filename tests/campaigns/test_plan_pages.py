@@ -40,6 +40,7 @@ class TestMarkdown:
         text = plan_markdown(plan(previous=[counts_of(1_000)], rate=Rate(Decimal("0.1"), "call")), "truedy/plan.svg")
         assert "| People | 430 in 2 batch calls |" in text
         assert "- ⚠ **The list shrank by 57 %: 1,000 people in the earlier list, 430 in this one.**" in text
+        assert "| First call | Tue 2026-06-02 10:00 EDT in `America/New_York` (2026-06-02T14:00:00Z) |" in text
         assert "| Cost | 43.00 USD expected, at most 129.00; 0.1 USD a call |" in text
         assert "| refused: the cell of the number is empty | 3 |" in text
         assert "| left out: the number is on a do-not-call list | 2 |" in text
@@ -84,6 +85,12 @@ class TestPicture:
         assert shown.count("100") == 1
         assert shown.count("30") == 1
         assert not any("Not shown" in text for text in shown)
+
+    def test_hours_of_the_window_in_which_nobody_is_called_are_there_too(self) -> None:
+        shown = texts(plan_svg(plan()))
+        hours = [text for text in shown if re.fullmatch("[0-9]{2}h", text)]
+        # 09:00-17:30 on three days.
+        assert hours == [f"{hour:02}h" for hour in range(9, 18)] * 3
 
     def test_what_has_no_room_is_told(self) -> None:
         (note,) = [text for text in texts(plan_svg(plan(people=1_500))) if "Not shown" in text]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import time_machine
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.sdk import DAG
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from airflow_truedy.api.errors import InvalidPayloadError
@@ -190,6 +191,25 @@ class TestApproved:
         first, again = (manifest_of(tmp_path / name, hours=None) for name in ("one", "two"))
         summary = run(CreateBatchCallOperator, again, approved_plan=plan(first), approval=yes())
         assert summary["total_contacts"] == 3
+
+    def test_each_part_of_a_mapped_task_is_compared_with_the_plan_of_all(self, ground: Ground, tmp_path: Path) -> None:
+        parts = [manifest_of(tmp_path / name, count, hours=None) for name, count in (("a", 2), ("b", 3))]
+        parts[1]["split"] = {"column": "segment", "value": "b"}
+        given = {"approved_plan": plan(parts), "approval": yes()}
+        with DAG("mapped", start_date=MONDAY):
+            mapped = CreateBatchCallOperator.partial(
+                task_id="create", **CAMPAIGN, on_duplicate="allow", **given
+            ).expand(contacts=[*parts, people(4)])
+        for index, people_of in enumerate([*parts, people(4)]):
+            task = mapped.unmap({"contacts": people_of})
+            context = context_of(task, ds="2026-06-02", map_index=index)
+            task.render_template_fields(context)
+            if index < 2:
+                assert task.execute(context)["total_contacts"] == index + 2
+            else:
+                with pytest.raises(AirflowFailException, match="none of its parts has these people"):
+                    task.execute(context)
+        assert len(ground.batches) == 2
 
     @pytest.mark.parametrize("answer", [{"chosen_options": ["Reject"]}, {"chosen_options": []}, {}])
     def test_another_answer_starts_nothing(self, ground: Ground, answer: dict[str, Any]) -> None:
