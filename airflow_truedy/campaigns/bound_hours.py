@@ -16,7 +16,7 @@ from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.campaigns.schedule import UTC, check_window_is_possible, in_words, zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from airflow_truedy.calling_hours.part_hours import PartHours
@@ -114,23 +114,28 @@ class BoundHours:
         """
         return self.next_opening(self._midnight(day))
 
-    def blocked_day(self, start: datetime, days: int | None) -> date | None:
+    def blocked_days(self, start: datetime, days: int | None) -> Iterator[date]:
         """
-        Return the first day, by the clock of the window, on which the campaign would call and nobody may be called.
+        Yield the days, by the clock of the window, on which the campaign would call and nobody may be called.
+
+        The last one is the first of which nothing is known, if the campaign would call then.
 
         :param start: an instant at which it may call.
         :param days: on how many days it calls; ``None`` where nobody knows.
-        :return: ``None`` if it ends before such a day.
         """
         day, counted = start.astimezone(zone_of(self.window.zone)).date(), 0
         while self.people is not None and (days is None or counted < days):
             opening = max(start, self.window.next_opening(self._midnight(day)))
             day = opening.astimezone(zone_of(self.window.zone)).date()
             if not self.people.allows(opening):
-                return day
+                yield day
+            if self._is_unknown(day):
+                return
             day += _A_DAY
             counted += 1
-        return None
+
+    def _is_unknown(self, day: date) -> bool:
+        return self.people is not None and str(day) > self.people.last_day
 
     def check_start(self, campaign: str, at: datetime, contacts: int | None, per_day: int | None) -> None:
         """
@@ -149,12 +154,18 @@ class BoundHours:
                 f"{begins}, when nobody of its list may be called. Nothing was started. The next moment is "
                 f"'{opening:%Y-%m-%dT%H:%M}'; start_on='{opening:%Y-%m-%d}' starts then."
             )
-        if self.held_on_blocked_days:
-            return
         # Without a limit nobody knows how long it calls. A first day that has begun is one more.
         is_late = self.window.is_open(at - _A_MINUTE)
         days = None if contacts is None or per_day is None else ceil(contacts / per_day) + is_late
-        if blocked := self.blocked_day(at, days):
+        for blocked in self.blocked_days(at, days):
+            if self._is_unknown(blocked) and days is not None:
+                raise TimingError(
+                    f"{begins} and still be calling on {blocked:%a %Y-%m-%d}. The hours of its list are known to "
+                    f"{self.people and self.people.last_day} only. Nothing was started. Raise max_calls_per_day, or "
+                    "days_ahead where the list is made."
+                )
+            if self.held_on_blocked_days:
+                continue
             raise TimingError(
                 f"{begins} and may still be calling on {blocked:%a %Y-%m-%d}, when nobody of its list may be called, "
                 "and Truedy cannot be told so. Nothing was started. State max_calls_per_day so that it ends before, or "

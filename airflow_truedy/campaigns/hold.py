@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from airflow_truedy.api.errors import (
     NotFoundError,
     OutcomeUnknownError,
     TooLateError,
+    TruedyError,
 )
 from airflow_truedy.calling_hours.by_zone import clock_name, zones_on_the_clocks
 from airflow_truedy.campaigns import pausing, steps
@@ -176,11 +179,20 @@ def hold(
     :raises UnsettledError: if a campaign could not be stopped. All others are.
     """
     stopped: dict[str, BatchCall] = {}
-    _stop(client, meant, stopped)
-    for pause in settling.pauses():
-        settling.wait(pause, "before looking for campaigns that still call")
+    report = HoldReport()
+    try:
         _stop(client, meant, stopped)
-    report = HoldReport(stopped=list(stopped))
+        for pause in settling.pauses():
+            settling.wait(pause, "before looking for campaigns that still call")
+            _stop(client, meant, stopped)
+    except Exception:
+        # Without its marker a pause looks like a person's, also to the next try.
+        report.stopped = list(stopped)
+        with suppress(TruedyError):
+            for batch in stopped.values():
+                _mark(client, batch, word, report, settling)
+        raise
+    report.stopped = list(stopped)
     paused = {batch.id: batch for batch in _listed(client, State.PAUSED) if meant(batch)}
     for batch_call_id in [each for each in stopped if each not in paused]:
         # The list lags, or it goes on: only reading it tells.
@@ -215,24 +227,33 @@ def _stop(client: TruedyClient, meant: Callable[[BatchCall], bool], stopped: dic
         if waiting:
             log.info("To stop: %d that are %s: %s.", len(waiting), state.value, _named(waiting))
         for done, batch in enumerate(waiting, 1):
-            if _pause(client, batch) or batch.id in stopped:
+            answer = _pause(client, batch)
+            if answer is not _Answer.REFUSED:
                 stopped[batch.id] = batch
-            word = "stopped" if batch.id in stopped else "NOT stopped by this request"
             left = _named(waiting[done:]) or "none"
-            log.info("%d of %d: batch call %s is %s. Not yet stopped: %s.", done, len(waiting), batch.id, word, left)
+            log.info("%d of %d: %s %s. Not yet: %s.", done, len(waiting), batch.id, answer.value, left)
 
 
-def _pause(client: TruedyClient, batch: BatchCall) -> bool:
-    """Ask for the pause once; return whether it is ours if it took. The lists, read again, tell whether it did."""
+class _Answer(Enum):
+    """What was answered to a pause, in words."""
+
+    STOPPED = "is stopped"
+    LOST = "may be stopped: the answer was lost, it is looked at again"
+    #: Ended or paused by somebody else, or by the request before this one while the list lagged.
+    REFUSED = "was not stopped by this request, it is looked at again"
+
+
+def _pause(client: TruedyClient, batch: BatchCall) -> _Answer:
+    """Ask for the pause once. The lists, read again, tell whether it took."""
     try:
         client.send(endpoints.pause_batch_call(batch.id))
     except OutcomeUnknownError as lost:
-        log.warning("%s It is looked at again.", lost)
+        log.warning("%s", lost)
+        return _Answer.LOST
     except (InvalidRequestError, ConflictError, NotFoundError) as refused:
-        # Ended or paused by somebody else, or by the request before this one while the list lagged.
-        log.warning("Batch call %s was not paused by this request: %s", batch.id, refused)
-        return False
-    return True
+        log.warning("Batch call %s was not paused: %s", batch.id, refused)
+        return _Answer.REFUSED
+    return _Answer.STOPPED
 
 
 def _mark(client: TruedyClient, batch: BatchCall, word: str, report: HoldReport, settling: Settling) -> None:

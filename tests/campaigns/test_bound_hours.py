@@ -190,7 +190,6 @@ class TestBlockedDays:
             (1, 1, "04T17:29", "Fri 2026-06-05"),
             # Behind it nothing is blocked until nothing is known any more.
             (40, 1, "08T09:00", None),
-            (41, 1, "08T09:00", "Mon 2026-08-03"),
             (3, None, "08T09:00", "Mon 2026-08-03"),
         ],
     )
@@ -204,6 +203,13 @@ class TestBlockedDays:
             with pytest.raises(TimingError, match=f"may still be calling on {blocked}.*held_on_blocked_days=True"):
                 plan(count, **changes)
             plan(count, **{**changes, "held_on_blocked_days": True})
+
+    @pytest.mark.parametrize("held", [True, False])
+    def test_one_that_calls_on_days_of_which_nothing_is_known_is_refused_held_or_not(
+        self, plan: Any, held: bool
+    ) -> None:
+        with pytest.raises(TimingError, match=r"calling on Mon 2026-08-03\..* known to 2026-07-31 only.*days_ahead"):
+            plan(41, scheduled_at="2026-06-08T09:00", max_calls_per_day=1, held_on_blocked_days=held)
 
     def test_one_on_which_it_does_not_work_does_not_count(self, plan: Any) -> None:
         plan(7, max_calls_per_day=2, held_on_blocked_days=False, working_days=[1, 2, 3, 4])
@@ -230,7 +236,7 @@ class TestBlockedDays:
                 left -= 1
                 expected = local if str(local) == "2026-06-05" or local > date(2026, 7, 31) else None
             local += timedelta(days=1)
-        assert hours.blocked_day(start, days) == expected
+        assert next(hours.blocked_days(start, days), None) == expected
 
 
 class TestTheAgeOfTheList:

@@ -108,7 +108,7 @@ class TestHold:
         assert paths[:2] == ["/batch-calls", f"/batch-calls/{active.id}/pause"]
         told = [each.getMessage() for each in caplog.records if each.name == "airflow_truedy.campaigns.hold"]
         assert told[0].startswith("To stop: 1 that are active")
-        assert told[1] == f"1 of 1: batch call {active.id} is stopped. Not yet stopped: none."
+        assert told[1] == f"1 of 1: {active.id} is stopped. Not yet: none."
 
     def test_nobody_is_rung_after_it(self, ground: Ground) -> None:
         active = started(ground, "a", **NOW)
@@ -202,11 +202,13 @@ class TestHold:
         assert hold_all(ground).unmarked == [batch.id]
         assert batch.name == name
 
-    def test_an_error_of_the_whole_connection_ends_it(self, ground: Ground) -> None:
-        started(ground, "a", **NOW)
-        ground.alter("POST", ".*/pause", refused(402, "payment_required"))
+    def test_an_error_of_the_whole_connection_ends_it_and_what_was_stopped_is_held(self, ground: Ground) -> None:
+        one, other = started(ground, "a", **NOW), started(ground, "b")
+        ground.alter("POST", f"/batch-calls/{other.id}/pause", refused(402, "payment_required"))
         with pytest.raises(PaymentRequiredError):
             hold_all(ground)
+        assert (one.status, other.status) == ("paused", "scheduled")
+        assert holds_in(one.name) == ("stop",)
 
     def test_a_lagging_server_is_waited_for(self, make_ground: Any) -> None:
         ground: Ground = make_ground(read_lag=8)
