@@ -120,10 +120,10 @@ class RunFacts:
         reached = sum(count for _, count, was in self.outcomes() if was) + sum(each.completed or 0 for each in live)
         if stages and stages[-1].count is not None and stages[-1].count > taken:
             stages[-1].lost.append(("not in a campaign of this run", stages[-1].count - taken))
-        waiting = [("not called", taken - called)] if taken > called else []
+        waiting = [("not called yet" if any(one.is_live for one in live) else "not called", taken - called)]
         return [
             *stages,
-            Stage("in campaigns", taken, waiting),
+            Stage("in campaigns", taken, waiting if taken > called else []),
             Stage("called", called, self._not_reached(live)),
             Stage("reached", reached, []),
         ]

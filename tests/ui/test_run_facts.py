@@ -74,7 +74,7 @@ def test_before_there_are_results_truedys_counts_are_shown() -> None:
     }
     _, contacts, taken, called, _ = facts_of(MANIFEST).funnel([campaign(total_contacts=890, status="active")])
     assert contacts.lost == [("not in a campaign of this run", 10)]
-    assert (taken.lost, called.lost) == ([("not called", 850)], [("not reached", 10)])
+    assert (taken.lost, called.lost) == ([("not called yet", 850)], [("not reached", 10)])
 
 
 def test_results_of_a_campaign_that_lives_are_older_than_its_counts() -> None:
