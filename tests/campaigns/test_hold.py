@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,8 +29,9 @@ from airflow_truedy.campaigns.identity import (
     without_markers,
 )
 from airflow_truedy.campaigns.schedule import CallingWindow
+from airflow_truedy.campaigns.settling import Settling
 from tests.support.ground import Ground, refused
-from tests.support.plans import MONDAY, UTC, plan_of
+from tests.support.plans import MONDAY, UTC, manifest_of, plan_of
 
 LOS_ANGELES, NEW_YORK = "America/Los_Angeles", "America/New_York"
 NOW = {"schedule_type": "immediate", "scheduled_at": None}
@@ -422,6 +424,46 @@ class TestDaysWithoutCalls:
                     assert closed.first_between(part.timezone, noon, noon) == noon.date()
                     blocked += 1
         assert blocked > 5
+
+    def test_with_a_guard_nobody_is_rung_outside_the_hours_of_any_list(self, ground: Ground, tmp_path: Path) -> None:
+        """The week of Independence Day, every two hours, by the sandbox's own record of the calls."""
+        begin = datetime(2026, 6, 29, 6, 30, tzinfo=UTC)
+        ground.clock.change(to=begin.timestamp())
+        placer = Placer(self.POLICY, begin)
+        lists = []
+        for count, code in enumerate(("213", "312", "205", "808", "401"), 30):
+            placed = placer.place_contact({}, f"+1{code}5550104")
+            assert isinstance(placed, Placement)
+            hours = PartHours.gather(placed.window, [placed], placer)
+            manifest = manifest_of(tmp_path, count, hours, begin)
+            changes = {"timezone": None, "start_time": None, "end_time": None, "scheduled_at": None}
+            plan = plan_of(
+                manifest, key=code, start_on=date(2026, 7, 1), max_calls_per_day=9, **changes, held_on_blocked_days=True
+            )
+            ground.run(plan, settle=0)
+            lists.append((ground.batches[-1], hours))
+        closed = ClosedDays(self.POLICY, begin, ["US"])
+        for hour in range(0, 9 * 24, 2):
+            now = begin + timedelta(hours=hour)
+            ground.clock.change(to=now.timestamp())
+            meant = Meant(ALL, closed, now, timedelta(hours=3))
+            hold(ground.client, meant.to_hold, "blackout", Settling(0))
+            found = held(ground.client, ALL.covers, "blackout")
+            release(
+                ground.client,
+                found,
+                "blackout",
+                hours=CallingWindow.of("UTC", "10:00", "16:00", None),
+                why_not=meant.why_not_release,
+                settling=Settling(0),
+            )
+        for batch, hours in lists:
+            rung = [datetime.fromtimestamp(at, UTC) for at in batch.dialer.starts]
+            assert len(rung) == len(batch.roster)
+            assert [at for at in rung if not hours.allows(at)] == []
+            # It did call before the holiday, and went on after it.
+            assert min(rung).date() == date(2026, 7, 1)
+            assert max(rung).date() > date(2026, 7, 4)
 
     def test_a_guard_holds_before_and_lets_go_on_after(self, ground: Ground) -> None:
         batch = started(ground, "a", **NOW, max_calls_per_day=4)

@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +21,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, ServerError
-from airflow_truedy.calling_hours import PartHours
+from airflow_truedy.calling_hours import CallingHours, PartHours
 from airflow_truedy.campaigns.errors import TimingError, UnsettledError
 from airflow_truedy.links.batch_calls import XCOM_KEY
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
@@ -185,12 +184,13 @@ class TestWhileTheDagIsParsed:
                 with pytest.raises(TimingError):
                     CreateBatchCallOperator(**stated)
 
-    @pytest.mark.parametrize("calling_hours", [None, object()])
+    @pytest.mark.parametrize("calling_hours", [None, CallingHours()])
     def test_of_another_task_its_rules_tell_whether_hours_come(self, calling_hours: Any) -> None:
         stated = {"task_id": "t", "name": "n", "agent_id": AGENT, "start_on": "{{ ds }}"}
         with DAG("hours", schedule=None):
-            extract = SqlToContactsOperator(task_id="e", conn_id="c", sql="SELECT 1", region=None, output_path="/x")
-            extract.rules = SimpleNamespace(calling_hours=calling_hours)  # type: ignore[assignment]
+            extract = SqlToContactsOperator(
+                task_id="e", conn_id="c", sql="SELECT 1", region=None, output_path="/x", calling_hours=calling_hours
+            )
             if calling_hours:
                 CreateBatchCallOperator(contacts=extract.output, **stated)
             else:
