@@ -20,10 +20,11 @@ ROOT = Path(__file__).parent
 RESULTS = ROOT / ".cache" / "matrix"
 PAIRS = [("3.0.6", "3.10"), ("3.1.8", "3.12"), ("3.2.2", "3.13"), ("3.3.2", "3.11")]
 OLDEST = PAIRS[0]
-#: Airflow allows newer versions of these than it works with: with PyJWT 2.15 or FastAPI 0.165 some do not start.
+#: Airflow allows newer versions of these than it works with: with PyJWT 2.15 or FastAPI 0.165 some do not start, with
+#: universal-pathlib 0.3 3.0 and 3.1 open no ObjectStoragePath, with SQLAlchemy 2 3.1 is not what its users have.
 CAPS = {
-    "3.0.6": ["PyJWT<2.11", "fastapi<0.118", "cadwyn<5.7"],
-    "3.1.8": ["PyJWT<2.12", "fastapi<0.129", "SQLAlchemy<2"],
+    "3.0.6": ["PyJWT<2.11", "fastapi<0.118", "cadwyn<5.7", "universal-pathlib<0.3"],
+    "3.1.8": ["PyJWT<2.12", "fastapi<0.129", "SQLAlchemy<2", "universal-pathlib<0.3"],
     "3.2.2": ["PyJWT<2.13", "fastapi<0.137"],
 }
 #: The fast tests that Airflow has a part in. The other rooms do not import it (tests/test_house.py).
@@ -104,7 +105,7 @@ def table(session: nox.Session) -> None:
 def pins(session: nox.Session, airflow: str) -> None:
     """Resolve the newest versions that work with an Airflow, and write them down; the newest has constraints.txt."""
     session.install(f"apache-airflow=={airflow}", *CAPS[airflow], ".", "./sandbox", "--group", "test")
-    frozen = str(session.run("python", "-m", "pip", "freeze", "--exclude", "airflow-provider-truedy", silent=True))
+    frozen = str(session.run("python", "-m", "pip", "freeze", silent=True))
     lines = [line for line in frozen.splitlines() if "==" in line]
     head = f"# Exact versions for Airflow {airflow} and Python {session.python}. Made by `nox -s pins`; not edited."
     pins_of(airflow).write_text("\n".join([head, *lines]) + "\n")

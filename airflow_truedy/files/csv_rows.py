@@ -110,7 +110,7 @@ def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
 
 
 def _parsed(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(map(_without_nul, lines), delimiter=delimiter)
     while (cells := _next_row(reader)) is not None:
         yield cells
 
@@ -119,8 +119,12 @@ def _noted(lines: list[str], source: Iterable[str]) -> Iterator[str]:
     """Pass lines on and note them, so that a row of several lines can be looked at again."""
     for line in source:
         lines.append(line)
-        # Before Python 3.11 the csv module cannot read a NUL.
-        yield line.replace("\0", "\\0")
+        yield _without_nul(line)
+
+
+def _without_nul(line: str) -> str:
+    # Before Python 3.11 the csv module cannot read a NUL.
+    return line.replace("\0", "\\0")
 
 
 def _check_quotes(

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook, Connection
 from truedy_sandbox.app import create_app
 from truedy_sandbox.server import SandboxThread
 from truedy_sandbox.settings import Settings
@@ -163,11 +163,12 @@ class TestConnection:
         with pytest.raises(ConnectionFieldError, match="'truedy_default': there is no API key"):
             TruedyHook().get_batch_call("batch_1")
 
+    @pytest.mark.skipif(
+        not hasattr(Connection, "aextra_dejson"), reason="Airflow masks secrets asynchronously from 3.3.2 on"
+    )
     async def test_the_async_hook_resolves_with_the_async_api_only(
         self, define: Define, server: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from airflow.sdk import Connection
-
         asked: list[str] = []
 
         async def aget(cls: type, conn_id: str) -> Connection:

@@ -632,7 +632,7 @@ def test_logs_and_xcom_hold_counts_and_nothing_of_a_person(
 
 def test_parsing_a_dag_loads_neither_phonenumbers_nor_pydantic_for_it() -> None:
     script = (
-        "import sys, airflow.sdk, airflow.providers.common.compat.sdk as c; c.BaseOperator; "
+        "import sys, airflow.sdk, airflow.providers.common.compat.sdk as c; c.BaseOperator(task_id='b'); "
         "before = set(sys.modules)\n"
         "from airflow_truedy.operators.contacts import SqlToContactsOperator, SqlSuppression\n"
         "SqlToContactsOperator(task_id='t', sql='s', conn_id='c', output_path='o', region='US', "

@@ -27,6 +27,7 @@ from airflow_truedy.links.batch_calls import XCOM_KEY
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.contacts import SqlToContactsOperator
 from tests.contacts.prepared import prepared_split
+from tests.support.airflow_versions import needs_airflow
 from tests.support.contexts import context_of
 from tests.support.ground import Ground, refused
 from tests.support.plans import AGENT, manifest_of, people
@@ -226,6 +227,7 @@ class TestWhileTheDagIsParsed:
         with pytest.raises(TypeError, match="shedule_at"):
             operator(shedule_at=START)
 
+    @needs_airflow("3.1", "a method dry_run of operators")
     def test_airflows_own_dry_run_method_is_still_one(self) -> None:
         assert callable(operator(dry_run=True).dry_run)
 
@@ -309,7 +311,7 @@ class TestExecute:
         on = {**timing, "start_on": "{{ params.day }}", "max_calls_per_day": 3, "contacts": manifest}
         result = execute(operator(**on), params={"day": str(day)})
         tuesday = datetime.combine(day + timedelta(days=1), time(9), ZoneInfo("America/New_York"))
-        assert datetime.fromisoformat(result["scheduled_at"]) == tuesday
+        assert datetime.fromisoformat(result["scheduled_at"].replace("Z", "+00:00")) == tuesday
         assert result["timezone"] == "America/New_York"
         with pytest.raises(AirflowFailException, match="is wider than 09:00-17:30 America/New_York"):
             execute(operator(**{**on, "end_time": "18:00"}), params={"day": str(day)})
@@ -578,7 +580,8 @@ if __name__ == "__main__":
         ("scheduled", 4),
         ("scheduled", 7),
     ]
-    told = ended.stdout + ended.stderr
+    # Airflow 3.0 shows, at debug level, what the Dag's own function returns.
+    told = "\n".join(line for line in (ended.stdout + ended.stderr).splitlines() if "msg=SetXCom(" not in line)
     assert "2125550" not in told
     assert "Person" not in told
 

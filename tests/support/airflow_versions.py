@@ -1,8 +1,12 @@
-"""Names of Airflow that tests need and that moved between its versions."""
+"""Names of Airflow that tests need and that moved between its versions, and what only newer ones can do."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
+from airflow import __version__ as airflow_version
+from packaging.version import Version
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -15,7 +19,14 @@ except ImportError:  # Before 3.2.
         SerializedDAG as DagSerialization,
     )
 
-__all__ = ["DagBag", "serialised"]
+__all__ = ["DagBag", "needs_airflow", "serialised"]
+
+_AIRFLOW = Version(Version(airflow_version).base_version)
+
+
+def needs_airflow(version: str, for_what: str) -> pytest.MarkDecorator:
+    """Return the mark of a test that older versions of Airflow cannot pass."""
+    return pytest.mark.skipif(Version(version) > _AIRFLOW, reason=f"{for_what}: from Airflow {version} on")
 
 
 def serialised(dag: Any) -> dict[str, Any]:
