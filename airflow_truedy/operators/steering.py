@@ -308,7 +308,7 @@ class UpdateBatchCallOperator(_OneBatchCall):
         check_window_is_possible(*(self._stated.known[name] for name in ("start_time", "end_time", "working_days")))
 
     def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
-        from airflow_truedy.campaigns.control import update
+        from airflow_truedy.campaigns.update import update
 
         changes = {field.name: given[field.name] for field in _CHANGES}
         done = update(client, given["batch_call_id"], changes, given["timezone"])

@@ -20,6 +20,7 @@ from airflow_truedy.campaigns.errors import (
     UnsettledError,
     WrongStateError,
 )
+from airflow_truedy.campaigns.update import update
 from tests.support.ground import Ground, Rule, refused
 from tests.support.plans import START, STARTS_AT, plan_of
 
@@ -283,7 +284,7 @@ def test_a_state_that_nobody_knows_is_not_taken_for_done(ground: Ground, schedul
         with pytest.raises(WrongStateError, match="does not know"):
             command()
     with pytest.raises(WrongStateError, match="would not hold it"):
-        control.update(ground.client, scheduled, {"scheduled_at": "2026-06-03T10:00"}, NEW_YORK, ground.now())
+        update(ground.client, scheduled, {"scheduled_at": "2026-06-03T10:00"}, NEW_YORK, ground.now())
     assert sent(ground, "schedule", "resume") == 1
 
 
@@ -313,5 +314,5 @@ def test_a_campaign_that_has_begun_is_not_held_by_another_start(ground: Ground, 
     if status != "active":
         ground.do("force_batch", ground.only, status=status)
     with pytest.raises(WrongStateError, match=f"is '{status}': another start would not hold it"):
-        control.update(ground.client, draft, {"scheduled_at": "2026-06-03T10:00"}, NEW_YORK, ground.now())
+        update(ground.client, draft, {"scheduled_at": "2026-06-03T10:00"}, NEW_YORK, ground.now())
     assert not [write for write in ground.writes if write.startswith("PATCH")]
