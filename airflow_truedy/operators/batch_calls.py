@@ -20,7 +20,6 @@ from airflow_truedy.campaigns.plan import (
     plan_campaign,
 )
 from airflow_truedy.campaigns.schedule import check_window_is_possible, in_words, instant_of, zone_of
-from airflow_truedy.campaigns.terms import approved
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
@@ -373,6 +372,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         )
         if given["approved_plan"] is None:
             return plan
+        from airflow_truedy.campaigns.terms import approved
+
         max_age = timedelta(seconds=given["max_approval_age"])
         return approved(plan, given["approved_plan"], given["approval"], max_age)
 
