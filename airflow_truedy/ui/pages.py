@@ -37,6 +37,7 @@ _DIGITS_OF_AN_INDEX = 10
 _DEFAULT_CONNECTION = "truedy_default"
 _LIVE = "live"
 _ORDER = (State.ACTIVE, State.PAUSED, State.SCHEDULED, State.UNKNOWN, State.DRAFT)
+_MOST_ROWS = 1_000
 #: Seconds between two refreshes of a page.
 REFRESH = 15
 # Seconds for which all viewers share what Airflow's database tells of campaigns.
@@ -108,7 +109,7 @@ class Pages:
             reading=reading,
             conn_id=conn_id,
             conn_ids=sorted({*conn_ids, conn_id}),
-            rows=[row for row in rows if _is_wanted(row, **chosen)],
+            rows=[row for row in rows if _is_wanted(row, **chosen)][:_MOST_ROWS],
             known=len(rows),
             states=[_LIVE, *(state.value for state in State)],
             dag_ids=sorted({row.origin.dag_id for row in rows if row.origin}),

@@ -52,6 +52,16 @@ def test_addresses_follow_the_path_of_airflow() -> None:
     assert {view["destination"] for view in plugin.TruedyPlugin.external_views} == {"nav", "dag_run", "task_instance"}
 
 
+def test_airflow_knows_every_field_of_the_views() -> None:
+    models = pytest.importorskip("airflow.api_fastapi.core_api.datamodels.plugins")
+    if not hasattr(models, "ExternalViewResponse"):
+        pytest.skip("There are no views before Airflow 3.1.")
+    for view in plugin.TruedyPlugin.external_views:
+        read = models.ExternalViewResponse.model_validate(view)
+        assert set(view) <= set(models.ExternalViewResponse.model_fields)
+        assert read.destination == view["destination"]
+
+
 async def test_the_app_is_built_at_the_first_request_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import airflow_truedy.ui.app
 
