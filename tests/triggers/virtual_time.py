@@ -31,6 +31,11 @@ class _Jumping(selectors.DefaultSelector):
 
 
 class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        super().__init__(selector)
+        # Seconds since 1970 as a float tell no smaller steps apart: a timer that is due exactly now would never ring.
+        self._clock_resolution = 1e-5
+
     def time(self) -> float:
         return time.time()
 
