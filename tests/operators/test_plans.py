@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import runpy
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,14 +17,16 @@ from airflow.sdk import DAG
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.calling_hours import PartHours
 from airflow_truedy.campaigns.errors import TimingError
+from airflow_truedy.contacts import Columns, ContactRules, RegionColumn
 from airflow_truedy.contacts.prepare import prepare_contacts
-from airflow_truedy.contacts.rules import ContactRules
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.plans import MARKDOWN_KEY, PlanBatchCallsOperator
 from tests.support.contexts import context_of
 from tests.support.ground import Ground
 from tests.support.plans import AGENT, HOURS, MONDAY, manifest_of, people
+from tools.example_world import DAGS, read_csv
 
 CAMPAIGN: dict[str, Any] = {
     "name": "Renewals",
@@ -112,6 +115,28 @@ class TestPlan:
         assert part["start"] == "2026-06-02T13:00:00Z"
         with pytest.raises(AirflowFailException, match="TimingError"):
             plan(manifest_of(tmp_path), **{**own, "end_time": "18:00"}, start_on="2026-06-02")
+
+    def test_the_parts_of_a_list_over_many_zones_are_planned_each_by_its_own_hours(
+        self, ground: Ground, tmp_path: Path
+    ) -> None:
+        hours = runpy.run_path(str(DAGS / "campaign_by_region.py"))["HOURS"]
+        columns = Columns("phone", first_name="first_name")
+        rules = ContactRules(region=RegionColumn("country"), columns=columns, calling_hours=hours, max_splits=12)
+        made = [part.to_dict() for part in prepare_contacts(read_csv("people.csv"), tmp_path / "all.jsonl.gz", rules)]
+        own = dict.fromkeys(("scheduled_at", "timezone", "start_time", "end_time", "max_calls_per_day"), "")
+        limits = {**own, "start_on": "{{ ds }}", "max_calls_per_day": 500}
+        found = plan(made, **limits)
+        assert len(json.dumps(found)) < 8_192
+        assert 5 < len(made) == len(found["parts"]) <= 12
+        assert found["list"]["rows_read"] == len(read_csv("people.csv"))
+        assert found["people"] == sum(part["contacts"] for part in made)
+        for part, manifest in zip(found["parts"], made, strict=True):
+            binding = PartHours.from_dict(manifest["calling_hours"])
+            assert (part["timezone"], part["start_time"], part["end_time"]) == binding.window[:3]
+            assert binding.allows(datetime.fromisoformat(part["first_call"]["utc"].replace("Z", "+00:00")))
+            # The create task of each part starts exactly this.
+            summary = run(CreateBatchCallOperator, manifest, approved_plan=found, approval=yes(), **limits)
+            assert (summary["scheduled_at"], summary["total_contacts"]) == (part["start"], part["people"])
 
     def test_it_refuses_and_skips_as_the_create_task_would(self, ground: Ground) -> None:
         with pytest.raises(AirflowFailException, match="PastStartError"):
