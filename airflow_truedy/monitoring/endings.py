@@ -1,11 +1,11 @@
 """
 Notice which campaigns of an account have ended, each once, whoever made them.
 
-The API tells no history, so two readings of the account are compared. What outlives a restart is a watermark: the
-batch calls that had not ended at the last look, drafts too, and when that was. Whatever ended since then was either
-among them, or was made later. A row that is missing from a list is read by its id: absence is no end.
+The API keeps no history, so two readings of the account are compared. A watermark outlives a restart: the batch calls
+that had not ended at the last look, including drafts, and the time of that look. A campaign that has ended since was
+either among them or made later. A row that is missing from a list is read by its id: absence does not prove an end.
 
-Nothing here knows Airflow. Looks are shared: several watermarks with different wishes cost no more than one.
+Looks are shared: several watermarks cost as many requests as one.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _NOT_ENDED = (State.DRAFT, State.SCHEDULED, State.PAUSED, State.ACTIVE, State.PA
 
 class Look:
     """
-    One look at an account; what one asker has read, the others get for nothing.
+    One look at an account. What it has read for one watermark costs the others no request.
 
     :param client: reads the account.
-    :param reader: reads batch calls by their ids, and remembers from look to look what is the cheapest way.
+    :param reader: reads batch calls by their ids, and learns the cheapest way from look to look.
     """
 
     def __init__(self, client: AsyncTruedyClient, reader: BatchReader) -> None:
@@ -58,7 +58,7 @@ class Look:
         self.has_failed = False
 
     async def wait_until_idle(self) -> None:
-        """Return when nobody reads: a pass through a big account may take longer than the time between two looks."""
+        """Wait for reads in progress: reading a big account may take longer than the time between two looks."""
         async with self._lock:
             return
 
@@ -88,7 +88,9 @@ class Look:
 
     async def read(self, wanted: Mapping[str, str]) -> Mapping[str, BatchCall | TruedyError]:
         """
-        Return what this look has read, by id: the wanted batch calls, or errors that concern one alone, and others.
+        Return everything this look has read, by id: batch calls, and errors that concern a single one.
+
+        Reads the wanted ones first.
 
         :param wanted: id -> status when it was read last.
         :raises TruedyError: if nothing can be read at present.
@@ -119,7 +121,7 @@ class Look:
             raise
 
     def _keep(self, batch: BatchCall) -> None:
-        # An end stays one: a list that is read after it may lag.
+        # An ended campaign stays ended: the list read last may lag.
         if batch.id not in self._rows or not State.of(self._rows[batch.id].status).is_terminal:
             self._rows[batch.id] = batch
 
@@ -156,7 +158,7 @@ class Watermark:
 
     @classmethod
     async def begin(cls, look: Look) -> Watermark:
-        """Return the watermark of an account as it is: what has ended by now is not told."""
+        """Return the watermark to begin with: campaigns that have ended by now are not reported."""
         not_ended = await look.not_ended()
         at = look.at
         made = await look.made_since(at - _OVERLAP)
@@ -165,9 +167,9 @@ class Watermark:
 
     async def advance(self, look: Look) -> tuple[list[Ending], Watermark]:
         """
-        Return what has ended since, and the watermark to go on with.
+        Return the campaigns that have ended since, and the next watermark.
 
-        :raises TruedyError: if the account cannot be read at present. The next look tells what this one would have.
+        :raises TruedyError: if the account cannot be read at present. The next look reports what this one missed.
         """
         made = await look.made_since(self.at - _OVERLAP)
         fresh = {batch.id: batch.status for batch in made if batch.id not in self.ended}
@@ -187,7 +189,7 @@ class Watermark:
         """Take in what was read of one batch call, and return its ending if it has ended."""
         if isinstance(reading, NotFoundError):
             if self.at - missing_since >= _GONE_AFTER:
-                # A draft that is thrown away was no campaign yet.
+                # A deleted draft never was a campaign.
                 return Ending(id_, "deleted") if State.of(status).may_have_called else None
             self.missing[id_] = missing_since
         if reading is None or isinstance(reading, TruedyError):
@@ -203,7 +205,7 @@ class Watermark:
 
     def tell_later(self, ending: Ending, before: Watermark) -> None:
         """
-        Let the next look tell an ending.
+        Leave an ending to the next look.
 
         :param before: the watermark that this one came from.
         """
@@ -217,9 +219,9 @@ class Watermark:
         return moment >= self.at - _OVERLAP
 
     def knows_the_same_as(self, other: Watermark) -> bool:
-        """Whether another watermark, from which time has gone on, would tell the same endings next."""
+        """Whether an earlier watermark would report the same endings next."""
         is_close = abs(self.at - other.at) < _OVERLAP / 4
-        # What the other one still has among the ended has grown old here, and is looked for no more.
+        # Old endings are dropped over time; that is no reason to write.
         has_no_more = self.ended.keys() <= other.ended.keys()
         return is_close and has_no_more and (self.open, self.missing) == (other.open, other.missing)
 
@@ -241,7 +243,7 @@ class Watermark:
         """
         Read it back.
 
-        :raises ValueError: if it is none, or one that this version does not understand.
+        :raises ValueError: if this is not a watermark, or of another version.
         """
         try:
             if values["version"] != WATERMARK_VERSION:

@@ -1,8 +1,8 @@
 """
 Wait for the end of a campaign: readings and times go in, an outcome or the instant of the next poll comes out.
 
-The same monitor decides in the trigger, in the worker and in the sensor, so they cannot disagree. It sends nothing and
-logs nothing; what belongs into the task's log comes out as notes. Instants are seconds since 1970.
+The same monitor decides in the trigger, in the worker and in the sensor, so they cannot disagree. It neither
+sends nor logs: it returns notes for the task's log. Instants are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class CampaignMonitor:
     def take(self, batch: BatchCall, now: float) -> Poll:
         """Take in a reading."""
         if batch.id != self.settings.batch_call_id:
-            # Both ids are opaque, and one may be anybody's: the answer is not believed and not quoted.
+            # Both ids are opaque, and one may hold anything: the answer is neither believed nor quoted.
             return self.trouble(UnreadableAnswerError("The server answered about another batch call."), now)
         notes = self._notes_before(batch)
         moved = self._remember(batch, now)

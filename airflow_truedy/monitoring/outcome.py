@@ -21,9 +21,9 @@ _TINY = 1e-9
 
 class Verdict(str, Enum):
     """
-    How the task is to end.
+    How the task ends.
 
-    After ``RESUME`` the task goes on: our own kill handler paused the campaign while this attempt waits for it, so the
+    After ``RESUME`` the task continues: our own kill handler paused the campaign while this attempt waits for it. The
     attempt reconciles the campaign again, which resumes it, and waits on.
     """
 
@@ -64,7 +64,7 @@ class StoppedEarlyError(CampaignError):
 
 
 class WaitInterruptedError(CampaignError):
-    """Nobody knows yet how the campaign ends: it could not be read, or the task was killed. A retry waits on."""
+    """It is unknown how the campaign ends: it could not be read, or the task was killed. A retry waits on."""
 
     retryable: ClassVar[bool] = True
 
@@ -142,7 +142,7 @@ class SuccessRules:
         """Return each broken rule in words. A rule that the counts cannot prove is broken."""
         broken = []
         if self.min_called is not None:
-            # A share of no contacts proves nothing: a server that has lost the list would meet any.
+            # A share of zero contacts proves nothing: a server that lost the list would satisfy every rule.
             least = _limit(self.min_called, counts.total_contacts or None)
             if least is None or counts.called is None or counts.called < least - _TINY:
                 broken.append(f"min_called={self.min_called} is not met")
@@ -188,7 +188,7 @@ class Outcome:
 
     @property
     def retryable(self) -> bool:
-        """Whether the next try of the task can end differently without anybody changing anything."""
+        """Whether the next try of the task can end differently by itself."""
         return self.reason in _WORTH_A_RETRY
 
     def error(self, *, may_launch_anew: bool = False) -> CampaignError:
@@ -202,7 +202,7 @@ class Outcome:
         return (WaitInterruptedError if self.retryable else UnsuccessfulError)(self.message)
 
     def summary(self) -> dict[str, Any]:
-        """Return what downstream tasks need: plain JSON, no person."""
+        """Return what downstream tasks need: plain JSON without personal data."""
         return {
             "batch_call_id": self.batch_call_id,
             "status": self.status,
@@ -227,10 +227,10 @@ class Outcome:
     @classmethod
     def from_event(cls, event: object, expected: str | None = None) -> Outcome:
         """
-        Read an event of this or an older version. Unknown keys are ignored, missing ones are not known.
+        Read an event of this or an older version. Unknown keys are ignored; missing counts are ``None``.
 
-        What cannot be read becomes a failure that a retry may heal: it waits for the same campaign again. So does an
-        event about another batch call.
+        An event that cannot be read, or is about another batch call, becomes a failure that a retry may heal: it waits
+        for the same campaign again.
 
         :param expected: the batch call that was waited for, where that is known.
         """

@@ -10,7 +10,7 @@ from airflow_truedy.campaigns.schedule import UTC, in_words, zone_of
 if TYPE_CHECKING:
     from airflow_truedy.campaigns.schedule import CallingWindow
 
-# Even where nothing can happen somebody may cancel, pause or delete the campaign.
+# Also outside the window a person may cancel, pause or delete the campaign.
 LONGEST_STRETCH = 10
 _LONGEST_FORECAST_DAYS = 60
 

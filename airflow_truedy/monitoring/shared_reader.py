@@ -1,12 +1,12 @@
 """
-Read the batch calls of all who wait, in few requests.
+Read the batch calls that triggers wait for, in as few requests as possible.
 
 One request reads one batch call by its id, or up to 100 from a list. Which is cheaper depends on how many are wanted
 and how long each list is (the whole one, or one state's); the answers themselves tell the lengths.
 
-All triggers of a connection in one triggerer share one poll. Airflow's own shared streams (3.3) are for event triggers
-only, know none of the subscribers' ids and end all subscribers at the first error of the stream; a deferred task needs
-none of that and has to work on Airflow 3.0. So the triggers share a poller of their own, which lives as long as one of
+All triggers of a connection in one triggerer share one poll. Airflow's own shared streams (3.3) serve event
+triggers only, do not know which ids the subscribers want, and end all subscribers at the first error of the stream.
+Deferred tasks also have to work on Airflow 3.0. So these triggers share their own poller, which lives as long as one of
 them waits.
 """
 
@@ -48,7 +48,7 @@ _LISTED = (State.ACTIVE, State.SCHEDULED, State.PAUSED, State.DRAFT)
 # Errors that may concern one batch call, or one list, and not the connection.
 _OF_ONE = (NotFoundError, ServerError, UnreadableAnswerError, InvalidRequestError)
 _ERRORS_IN_A_ROW = 3
-#: Times that a list is read which moves meanwhile, before the rest is read one by one.
+#: How often a list that changes while it is read is tried, before the rest is read one by one.
 _LISTINGS = 2
 _PAGE = 100
 
@@ -57,7 +57,7 @@ class BatchReader:
     """
     Reads batch calls by id and remembers how long each list was.
 
-    :param client: whose pace all reading keeps.
+    :param client: sends the requests, at its own pace.
     """
 
     def __init__(self, client: AsyncTruedyClient) -> None:
@@ -67,10 +67,10 @@ class BatchReader:
 
     async def read(self, wanted: Mapping[str, str]) -> AsyncIterator[Reading]:
         """
-        Read the wanted batch calls in as few requests as are known to do.
+        Read the wanted batch calls in as few requests as possible.
 
-        Yields more than was wanted where a list shows it for nothing. One that is in no list is read by its id before
-        it counts as gone.
+        Also yields others that a list shows anyway. A batch call that is missing from the lists is read by its id
+        before it counts as gone.
 
         :param wanted: id -> status when it was read last, empty if never.
         :raises TruedyError: if nothing can be read at present; the rest stays unread.
@@ -103,7 +103,7 @@ class BatchReader:
         return by_state + whole
 
     def _pages(self, filter_: State | None) -> int:
-        """Return how many requests a list takes; 1, to find out, where that is not known."""
+        """Return how many requests a list takes; 1 while its length is unknown."""
         return max(1, math.ceil(self._lengths.get(filter_, 0) / _PAGE))
 
     async def _listed(self, filter_: State | None, left: Mapping[str, str]) -> AsyncIterator[BatchCall]:
@@ -147,7 +147,7 @@ class BatchReader:
             yield batch_call_id, reading
 
     def _check_filter(self, expected: State | None, batch: BatchCall) -> None:
-        """Give up a filter that hid a batch call in its very state: servers differ in the words they know."""
+        """Stop using a filter that hid a batch call in that state: servers know different words for states."""
         if expected is not None and State.of(batch.status) is expected and not self._lengths.get(expected):
             self._useless.add(expected)
 
@@ -188,9 +188,9 @@ class Waiter:
 
     async def next(self, due: float) -> BatchCall | BaseException:
         """
-        Return the next reading of the batch call, or the error that stood in its way.
+        Return the next reading of the batch call, or the error that prevented it.
 
-        :param due: instant (seconds since 1970) by which it is wanted. It may come earlier, when others are read.
+        :param due: instant (seconds since 1970) by which to read. The reading may come earlier, along with others.
         """
         now = time.time()
         self.due = due
@@ -208,11 +208,11 @@ class Waiter:
 
     @property
     def is_asking(self) -> bool:
-        """Whether a reading is waited for and was not handed over yet."""
+        """Whether this trigger still waits for a reading."""
         return self.answer is not None and not self.answer.done()
 
     def hand_over(self, reading: BatchCall | BaseException) -> None:
-        """Hand a reading over, if one is waited for."""
+        """Hand over a reading, if this trigger waits for one."""
         if self.answer is not None and not self.answer.done():
             self.answer.set_result(reading)
 
@@ -234,7 +234,7 @@ class Poller:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody is left to read for."""
+        """Whether no trigger waits any more."""
         return not self._waiters
 
     def join(self, waiter: Waiter) -> None:
@@ -249,7 +249,7 @@ class Poller:
             del self._waiters[waiter.batch_call_id]
 
     def wake(self) -> None:
-        """Look at the waiters again: one of them wants a reading."""
+        """Check again which waiters want a reading."""
         self._changed.set()
 
     async def stop(self) -> None:
