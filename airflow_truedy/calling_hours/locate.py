@@ -72,6 +72,11 @@ class Clue(NamedTuple):
     by: str
 
 
+_AREA_CODE_END = len("+1212")
+#: More than there are ZIP codes; of a list with more of them the rest is read each time.
+_MOST_ADDRESSES = 50_000
+
+
 class Locator:
     """
     Finds out where people are.
@@ -81,6 +86,8 @@ class Locator:
 
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
+        self._read_before: dict[tuple[Address, str], tuple[Clue, ...] | None] = {}
+        self._clues_of_numbers: dict[str, tuple[Clue, ...]] = {}
 
     def place_of(self, address: Address, number: str) -> Place | None:
         """
@@ -102,13 +109,30 @@ class Locator:
 
     def clues(self, address: Address, number: str) -> tuple[Clue, ...]:
         """Return what says where a person is, the most exact first; none if cells are filled and none can be read."""
-        by_number = self.region_of_number(number)
-        clues = self._read(address, by_number) if any(address) else []
-        if clues is None:
-            return ()
-        if by_number:
-            clues.append(Clue(by_number, "area code" if by_number.states else "country of the number"))
-        return tuple(clues)
+        by_number = self._clues_of_number(number)
+        if not any(address):
+            return by_number
+        country = by_number[0].region.country if by_number else ""
+        known = (address, country)
+        if known in self._read_before:
+            found = self._read_before[known]
+        else:
+            found = self._read(address, country)
+            if len(self._read_before) < _MOST_ADDRESSES:
+                self._read_before[known] = found
+        return found + by_number if found is not None else ()
+
+    def _clues_of_number(self, number: str) -> tuple[Clue, ...]:
+        # Of a North American number the area code says it all.
+        known = number[:_AREA_CODE_END] if number.startswith("+1") else ""
+        found = self._clues_of_numbers.get(known) if known else None
+        if found is None:
+            region = self.region_of_number(number)
+            by = "area code" if region and region.states else "country of the number"
+            found = (Clue(region, by),) if region else ()
+            if known:
+                self._clues_of_numbers[known] = found
+        return found
 
     def region_of_number(self, number: str) -> Region | None:
         """Return where a number is from; ``None`` if it is from no country."""
@@ -118,29 +142,30 @@ class Locator:
         # A number of the US or Canada whose area code nobody knows may be anywhere.
         return self._atlas.of_country(country) if country and country not in NORTH_AMERICA else None
 
-    def _read(self, address: Address, by_number: Region | None) -> list[Clue] | None:
+    def _read(self, address: Address, country_of_number: str) -> tuple[Clue, ...] | None:
         """Read the cells, the most exact one first; ``None`` if they are filled and nothing can be read in them."""
         zone, code, state, country = address
         atlas, found = self._atlas, []
         by_country = atlas.of_country(country.upper()) if country else None
         if country and by_country is None:
             return None
-        countries = (by_country.country,) if by_country else _countries_of(by_number)
-        if not {*NORTH_AMERICA}.intersection(countries):
-            code = ""  # that of another country
+        countries = (by_country.country,) if by_country else _countries_of(country_of_number)
         if zone and (region := atlas.of_zone(zone)):
             found.append(Clue(region, "zone column"))
-        if "CA" in countries and code and (region := atlas.of_postal_code(code)):
+        if "US" not in countries and "CA" not in countries:
+            code = ""  # that of another country
+        elif code[:1].isdecimal():
+            if "US" in countries and (region := atlas.of_zip(code)):
+                found.append(Clue(region, "ZIP code"))
+        elif "CA" in countries and (region := atlas.of_postal_code(code)):
             found.append(Clue(region, "postal code"))
-        elif "US" in countries and code and (region := atlas.of_zip(code)):
-            found.append(Clue(region, "ZIP code"))
         if state and (region := atlas.of_state(state, countries)):
             found.append(Clue(region, "state column"))
         if (zone or code or state) and not found:
             return None
         if by_country:
             found.append(Clue(by_country, "country column"))
-        return found
+        return tuple(found)
 
     def _jurisdictions(self, clues: tuple[Clue, ...]) -> frozenset[str]:
         """Every country and state that a clue names; all states on the clock of a clue that names none."""
@@ -161,9 +186,9 @@ class Locator:
         )
 
 
-def _countries_of(by_number: Region | None) -> tuple[str, ...]:
+def _countries_of(country: str) -> tuple[str, ...]:
     """Return in which countries a state is looked for if no cell says it: US and Canada share their numbers."""
-    return NORTH_AMERICA if by_number is None or by_number.country in NORTH_AMERICA else (by_number.country,)
+    return NORTH_AMERICA if not country or country in NORTH_AMERICA else (country,)
 
 
 def _all_that_count(regions: list[Region]) -> frozenset[str] | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _FARTHEST_WEST = timedelta(hours=12)
 #: Zones count as one only if they show the same time for so many days: one that changes its rules stays by itself.
 _ONE_CLOCK_FOR = 400
+_ZIP_END = 5
 
 
 class PlaceRefusal(str, Enum):
@@ -80,6 +81,7 @@ class Placer:
         self._locator = Locator(Atlas(Span(today, today + timedelta(days=max(policy.days_ahead, _ONE_CLOCK_FOR)))))
         self._remembered: dict[tuple[Clue, ...], Placed] = {}
         self._hours: dict[tuple[object, ...], PlaceHours] = {}
+        self._hours_of_places: dict[tuple[frozenset[str], frozenset[str]], PlaceHours] = {}
         self._read = _reader(policy)
 
     def place_contact(self, row: Mapping[str, Any], number: str) -> Placed:
@@ -107,25 +109,42 @@ class Placer:
 
     def hours_of(self, place: Place) -> PlaceHours:
         """Return the hours of a place; those of all places with the same zones and rules are one object."""
-        rules = tuple(rule.id for rule in self.rules.applying_to(place.jurisdictions, self.policy.kind))
-        blackouts = tuple(each.concerns(place.jurisdictions) for each in self.policy.blackout)
-        countries = frozenset(each.partition("-")[0] for each in place.jurisdictions)
-        key = (place.zones, countries, rules, blackouts)
-        found = self._hours.get(key)
+        where = (place.zones, place.jurisdictions)
+        found = self._hours_of_places.get(where)
         if found is None:
-            found = PlaceHours(place.zones, place.jurisdictions, self.policy, self.rules, self.span)
-            self._hours[key] = found
+            rules = tuple(rule.id for rule in self.rules.applying_to(place.jurisdictions, self.policy.kind))
+            blackouts = tuple(each.concerns(place.jurisdictions) for each in self.policy.blackout)
+            countries = frozenset(each.partition("-")[0] for each in place.jurisdictions)
+            key = (place.zones, countries, rules, blackouts)
+            if key not in self._hours:
+                self._hours[key] = PlaceHours(place.zones, place.jurisdictions, self.policy, self.rules, self.span)
+            found = self._hours_of_places[where] = self._hours[key]
         return found
 
 
 def _reader(policy: CallingHours) -> Callable[[Mapping[str, Any]], Address]:
     """Return the function that reads the cells of an address from a row."""
     columns = policy.columns
-    names = (columns.zone, columns.zip, columns.state, columns.country)
-    if not any(names):
+    zone, code, state, country = columns.zone, columns.zip, columns.state, columns.country
+    if not columns.named():
         nothing = Address()
         return lambda row: nothing
-    return lambda row: Address(*[_text_of(row.get(name)) if name else "" for name in names])
+
+    def read(row: Mapping[str, Any]) -> Address:
+        return Address(
+            _text_of(row.get(zone)) if zone else "",
+            _short_zip(_text_of(row.get(code))) if code else "",
+            _text_of(row.get(state)) if state else "",
+            _text_of(row.get(country)) if country else "",
+        )
+
+    return read
+
+
+def _short_zip(text: str) -> str:
+    """Return a ZIP code without its four more digits, which nobody knows a zone of; any other text as it is."""
+    is_long = len(text) == _ZIP_END + 5 and text[_ZIP_END] == "-" and text.replace("-", "", 1).isdecimal()
+    return text[:_ZIP_END] if is_long else text
 
 
 def _text_of(value: Any) -> str:

@@ -240,9 +240,18 @@ class RuleSet:
     def applying_to(self, jurisdictions: Iterable[str], kind: str) -> list[Rule]:
         """Return the rules of jurisdictions and of their countries for one kind of call, whenever they are valid."""
         places = {part for each in jurisdictions for part in (each, each.partition("-")[0])}
-        return [rule for rule in self.rules if rule.jurisdiction in places and kind in rule.kinds]
+        found = sorted(at for place in places for at in self._places_of_rules.get(place, ()))
+        return [rule for rule in map(self.rules.__getitem__, found) if kind in rule.kinds]
 
-    @property
+    @cached_property
+    def _places_of_rules(self) -> dict[str, list[int]]:
+        """Where in ``rules`` those of each jurisdiction are."""
+        places: dict[str, list[int]] = {}
+        for at, rule in enumerate(self.rules):
+            places.setdefault(rule.jurisdiction, []).append(at)
+        return places
+
+    @cached_property
     def version(self) -> str:
         """Name and digest: rules that differ in anything have another version."""
         held = [rule.to_dict() for rule in self.rules] + [asdict(each) for each in self.holiday_sets]

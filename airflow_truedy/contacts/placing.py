@@ -17,6 +17,7 @@ from airflow_truedy.calling_hours.part_hours import PartHours
 from airflow_truedy.calling_hours.parts import fewest_parts
 from airflow_truedy.calling_hours.placement import Placement
 from airflow_truedy.contacts.contacts_file import ContactsFile
+from airflow_truedy.contacts.convert import RowOutcome
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.suppression import suppressed_numbers
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from airflow_truedy.calling_hours.hours import Window
     from airflow_truedy.calling_hours.placement import Placer
-    from airflow_truedy.contacts.convert import RowOutcome
 
 _LINES_AT_ONCE = 1_000
 
@@ -40,7 +40,7 @@ def place(outcomes: Iterable[RowOutcome], placer: Placer) -> Iterator[RowOutcome
             continue
         placed = place_contact(outcome.row, f"+{outcome.number}")
         if isinstance(placed, Placement):
-            yield outcome._replace(placed=placed)
+            yield RowOutcome(*outcome[:-1], placed)
         else:
             yield outcome._replace(reason=Reason(placed.value))
 
