@@ -20,7 +20,7 @@ _MOST_NAMED = 20
 
 def called_outside(calls: Iterable[tuple[str, str | None, datetime]], hours: PartHours) -> int:
     """
-    Return how many calls were placed when nobody of the list might be called, and warn of each.
+    Return how many calls were placed when calling anyone on the list was forbidden, and warn about each.
 
     :param calls: the contact's id, the call's id and when it was called.
     :param hours: of the people, as the manifest of their list carries them. After their last day nothing is known, so

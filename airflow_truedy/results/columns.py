@@ -56,7 +56,7 @@ class Details(str, Enum):
 
 
 class ResultsError(CampaignError):
-    """Results cannot be read or written as asked; the message shows nobody's number."""
+    """Results cannot be read or written as asked. The message shows no phone number."""
 
 
 class IncompleteResultsError(ResultsError):
@@ -126,7 +126,7 @@ def known_instant(value: Any) -> datetime | None:
 @dataclass(frozen=True)
 class Contacted:
     """
-    A contact of a batch call as the server lists it. Its repr shows nobody.
+    A contact of a batch call as the server lists it. Its repr shows no personal data.
 
     :param cleaned: names of the columns whose text had to be changed to be writable.
     """
@@ -175,10 +175,10 @@ def with_digest(text: str, of: str) -> str:
 
 def details_of(call: Call, now: datetime, settle_seconds: float) -> Details:
     """
-    Return how much is known of a call: wanted while it is worth waiting for the rest in this reading.
+    Return how much is known about a call: wanted while it is worth waiting for the rest in this reading.
 
-    Length, cost and summary appear some time after the end. Not every agent writes summaries and not every server tells
-    a cost, so what is missing is waited for only shortly, and asked for again in later readings for some days.
+    Length, cost and summary appear some time after the end. Not every agent writes summaries and not every server
+    reports a cost, so this reading waits only briefly, and later readings ask again for some days.
     """
     status = call_status(call.status)
     if not has_ended(status) or call.duration_seconds is None:

@@ -3,8 +3,8 @@ Read the results of a batch call with as few requests as the API permits.
 
     contacts, page by page, until all are there -> what is known already -> details of the other calls
 
-``GET /calls/{id}`` costs a request a call; ``GET /calls`` shows a hundred whole calls in one. There is no filter by
-batch call, so the agent's list is walked for as long as it pays, and only the rest is read singly.
+``GET /calls/{id}`` costs one request for each call; ``GET /calls`` shows a hundred complete calls in one. It cannot be
+filtered by batch call, so the agent's list is read as long as that saves requests, and the rest one by one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Reading:
 
     :param details: length, cost and summary of each call.
     :param transcripts: also what was spoken, one more request for each answered call.
-    :param settle_seconds: how long to wait, in all, for details that the server has not got yet.
+    :param settle_seconds: how long to wait, in all, for details that the server does not have yet.
     :param threads: requests under way at once; the client paces them.
     :param may_be_incomplete: whether a list that stays shorter than the batch call's own count is a warning only.
     """
@@ -93,7 +93,7 @@ class ResultsReader:
 
     def read(self, batch_call_id: str, staging: Staging) -> BatchCall:
         """
-        Fill the staging; what it remembers of an earlier reading is not read again.
+        Fill the staging. What it knows from an earlier reading is not read again.
 
         :return: the batch call, as it was when the reading began.
         :raises IncompleteResultsError: if the server lists fewer contacts than the batch call has, also after pauses.
@@ -216,7 +216,7 @@ class ResultsReader:
                     staging.miss_transcript(call_id, fresh_since)
 
     def _from_list(self, staging: Staging, agent_id: str | None, wanted: int) -> None:
-        """Walk the agent's calls while a page brings more than it costs."""
+        """Read the agent's list of calls while each page saves more requests than it costs."""
         found = 0
         try:
             # As long as a page finds a call or more, this never costs more than a request a call would.

@@ -43,11 +43,11 @@ Row = Mapping[str, Any]
 @dataclass(frozen=True)
 class FollowUpRules:
     """
-    Who of a campaign is called again. Checked when it is made.
+    Which people of a campaign are called again. Checked when it is made.
 
-    :param max_attempts: a person who was called so often is not called again.
-    :param outcomes: which ``call_status`` words are called again, one or several; every other one is not. A person who
-        was reached, is being called, or refused for ever cannot be among them.
+    :param max_attempts: a person who was called this often is not called again.
+    :param outcomes: the ``call_status`` words to call again, one or several. Words for people who were reached, are
+        being called or refused for ever are not allowed.
     :param since: calls before this instant do not count, see :class:`~airflow_truedy.results.history.History`.
     :raises ResultsError: naming the rule that makes no sense.
     """
@@ -88,9 +88,9 @@ def follow_up(
     created_at: datetime | None = None,
 ) -> Manifest:
     """
-    Write the contacts of the next campaign, and a rejects file that tells why each of the others is not among them.
+    Write the contacts of the next campaign, and a rejects file with the reason for everybody else.
 
-    People who were reached are in the rejects file (``reached``) and in no count of the manifest: they need no other
+    People who were reached are in the rejects file (``reached``) but not in the manifest's counts: they need no further
     call. Reasons: ``outcome`` (the call ended in another way, e.g. opted out, invalid number, or was not placed),
     ``refused`` (in another row or campaign), ``reached_before``, ``open_elsewhere`` (may still be called by another
     campaign), ``max_attempts``, ``called_later`` (by another campaign, whose follow-up has this person), ``taken``,

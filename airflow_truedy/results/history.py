@@ -1,4 +1,4 @@
-"""What earlier and other campaigns tell of the people that a follow-up may call: on disk, in any order."""
+"""What earlier and other campaigns know about the people that a follow-up may call, kept on disk."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CREATE INDEX by_person ON row (person);
 
 class Person(NamedTuple):
     """
-    What is known of one person.
+    What is known about one person.
 
     :param attempts: how often the person was called.
     :param reached: whether the person was spoken to.
@@ -52,13 +52,13 @@ class History:
     """
     The rows of several campaigns, looked up by person. A context manager.
 
-    One row counts once, however often and in whatever order the results of its campaign are given; of two readings of
-    it the one that knows more counts. A row is one attempt, unless it is pending or cancelled and has neither
-    ``called_at`` nor a call: how often the server itself tried again inside a campaign is not told by the API.
+    Each row counts once, even if the results of its campaign are added several times; of two readings the one that
+    knows more counts. A row is one attempt, unless it is pending or cancelled and has neither ``called_at`` nor a call.
+    Retries that the server makes inside a campaign cannot be counted: the API does not report them.
 
     :param batch_call_id: the campaign that is followed up.
-    :param since: calls before this instant are neither attempts nor conversations. One without ``called_at`` is after
-        it. A refusal counts for ever.
+    :param since: calls before this instant are neither attempts nor conversations. A call without ``called_at`` counts
+        as later. A refusal always counts.
     :param is_over: whether the campaign has ended, so that none of its own rows will be called any more.
     :param people: numbers of the people who may be asked for; rows of all others are not kept. Default: all are.
     """
@@ -134,10 +134,10 @@ class History:
 
     def of(self, numbers: Sequence[str]) -> dict[str, Person]:
         """
-        Return what is known of these people.
+        Return what is known about these people.
 
-        :param numbers: E.164 numbers. Two numbers that tell their country are compared whole; one that does not may be
-            anybody's who has these digits at the end, and counts for each of them.
+        :param numbers: E.164 numbers. Two numbers with a country code are compared whole. One without may belong to
+            every person whose number ends with these digits, and counts for each of them.
         """
         return {number: self._person(number) for number in numbers}
 
@@ -164,9 +164,9 @@ class History:
 
     def _was_called_later(self, rows: Sequence[tuple[Any, ...]]) -> bool:
         """
-        Whether another campaign was the last to call: then its follow-up has the person, and not both.
+        Whether another campaign called last. Then the person belongs to that campaign's follow-up alone.
 
-        Where a server does not tell when it called, nobody knows which was the last.
+        If the server does not report when it called, the last campaign is unknown.
         """
         here = max(((row[5], row[0]) for row in rows if row[0] == self._batch and row[5]), default=None)
         others = [(row[5], row[0]) for row in rows if row[0] != self._batch and row[1] and row[5]]

@@ -1,7 +1,7 @@
 """
-What goes into XCom about results: where they are and what they add up to. Under 2 KB, nobody's number in it.
+What goes into XCom about results: where they are and what they add up to. Under 2 KB, without phone numbers.
 
-And the way back: the rows of results that a manifest, a path or an address names.
+And the way back: the rows of results behind a manifest, a path or an address.
 """
 
 from __future__ import annotations

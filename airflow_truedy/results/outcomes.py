@@ -1,8 +1,8 @@
 """
 What a call's status means for calling that person again: one word each, and one order among them.
 
-A status never goes back: a reading that lags, or that began earlier, does not make a call that ended pending again, nor
-a person who was reached, or refused for ever, one who was not.
+A status never goes back: a lagging or earlier reading does not turn an ended call into a pending one, nor undo that a
+person was reached or refused for ever.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def rank(status: str) -> int:
 
 
 def has_ended(status: str) -> bool:
-    """Whether a normalised status tells that the call is over; unknown words do."""
+    """Whether a normalised status means that the call is over; an unknown word does."""
     return rank(status) >= _NOT_REACHED
 
 
@@ -70,7 +70,7 @@ def was_reached(status: str) -> bool:
 
 
 def is_attempt(status: str, *, has_call: bool) -> bool:
-    """Whether a row counts as an attempt: too few calls are better than too many, so all but the uncalled do."""
+    """Whether a row counts as an attempt. In doubt it does: too few calls are better than too many."""
     return has_call or status not in UNCALLED
 
 

@@ -1,9 +1,9 @@
 """
-The results of one batch call while they are put together: a temporary SQLite file.
+Collect the results of one batch call in a temporary SQLite file.
 
-Contacts are listed in one order and calls in another; joining them in memory would grow with the campaign. Beside what
-is read now is what an earlier reading knew (from a table or a file), so that calls that are known whole are not read
-again, rows that did not change are not written again, and no status goes back.
+Contacts are listed in one order and calls in another; joining them in memory would grow with the campaign. The results
+of an earlier reading (from a table or a file) are loaded too, so that complete calls are not read again, unchanged rows
+are not written again, and no status goes back.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Staging:
     # What is listed
 
     def add(self, contacts: Iterable[Contacted]) -> None:
-        """Add contacts as listed; one that comes twice, because the list shifted, counts once, as it was last."""
+        """Add contacts as listed. If one comes twice because the list shifted, the last one counts."""
         self._db.executemany(
             "INSERT INTO result (listed_id, contact_id, person, phone_number, first_name, call_status, call_id, "
             "called_at, cleaned, details) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'none') "
@@ -130,7 +130,7 @@ class Staging:
         return self._count("1")
 
     def tell_apart(self) -> None:
-        """Give people who are listed under one contact id ids of their own, the same in every reading."""
+        """Give people who share one contact id separate ids, the same in every reading."""
         shared = self._db.execute(
             "SELECT position, listed_id, person FROM result WHERE listed_id IN "
             "(SELECT listed_id FROM result GROUP BY listed_id HAVING count(*) > 1)"
@@ -198,7 +198,7 @@ class Staging:
         )
 
     def gone(self) -> list[str]:
-        """Return the ids of contacts that an earlier reading knew and the server does not list any more."""
+        """Return the ids of contacts from an earlier reading that the server no longer lists."""
         query = (
             "SELECT contact_id FROM known WHERE details IS NOT 'gone' "
             "AND contact_id NOT IN (SELECT contact_id FROM result) ORDER BY contact_id"
@@ -211,7 +211,7 @@ class Staging:
         """
         Mark every call whose details are to be read.
 
-        :param of_unended: also calls that are going on, because the campaign is over and they must end soon.
+        :param of_unended: also calls in progress: the campaign is over, so they end soon.
         """
         unended = "" if of_unended else f"AND call_status NOT IN ('{PENDING}', '{IN_PROGRESS}')"
         self._db.execute(f"UPDATE result SET details = 'wanted' WHERE call_id IS NOT NULL {unended}")  # noqa: S608
@@ -240,12 +240,12 @@ class Staging:
         return found.rowcount > 0
 
     def unseen_calls(self) -> Iterator[list[str]]:
-        """Yield calls that want their details and were not read in this round, in pieces."""
+        """Yield, in pieces, calls without details that were not read in this round."""
         for rows in self._pieces("call_id", "details = 'wanted' AND seen = 0"):
             yield list(dict.fromkeys(row[1] for row in rows))
 
     def calls_without_transcript(self) -> Iterator[list[str]]:
-        """Yield calls whose details are there and whose transcript is wanted, in pieces."""
+        """Yield, in pieces, calls with details whose transcript is still to be read."""
         for rows in self._pieces("call_id", "transcript_wanted = 1 AND details IN ('complete', 'partial')"):
             yield list(dict.fromkeys(row[1] for row in rows))
 
@@ -284,14 +284,14 @@ class Staging:
         )
 
     def miss_transcript(self, call_id: str, fresh_since: datetime) -> None:
-        """Ask no more for the transcript of this call, unless it ended after ``fresh_since``."""
+        """Stop asking for the transcript of this call, unless it ended after ``fresh_since``."""
         self._db.execute(
             "UPDATE result SET transcript_wanted = 0 WHERE call_id = ? AND coalesce(ended_at, '') < ?",
             (call_id, instant_text(fresh_since)),
         )
 
     def give_up(self) -> None:
-        """Mark what is still wanted as missing; what an earlier reading found out in part stays."""
+        """Mark details that were not found as missing; parts that an earlier reading found stay."""
         partial = f"{_SAME_CALL} AND known.details = 'partial'"
         self._take_over(("details", *_DETAILS), partial, "result.details IN ('wanted', 'missing')")
         self._db.execute("UPDATE result SET details = 'missing' WHERE details = 'wanted'")

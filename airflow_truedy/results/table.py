@@ -1,9 +1,9 @@
 """
-The table of results, through SQLAlchemy Core: PostgreSQL, MariaDB and MySQL, SQLite, and what else has a dialect.
+The table of results, through SQLAlchemy Core: PostgreSQL, MariaDB, MySQL, SQLite and others with a dialect.
 
-A row is written with the database's own upsert, which knows the columns of a result only, so columns of the user's own
-survive. Whatever is written, a status never goes back (see :mod:`airflow_truedy.results.outcomes`) and details that are
-known stay; that also holds for two tasks that write at once.
+Rows are written with the database's own upsert, which touches only the columns of a result: the user's own columns
+survive. A status never goes back (see :mod:`airflow_truedy.results.outcomes`) and known details stay, even if two tasks
+write at once.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ResultsTableError(ResultsError):
 
 
 class WrongTableError(ResultsError):
-    """The table is missing, or is not one of results; trying again does not help."""
+    """The table is missing or is not a results table; trying again does not help."""
 
 
 class _Instant(_Decorator):
@@ -228,10 +228,10 @@ class ResultsTable:
 
     def called_often(self, calls: int, since: datetime) -> Iterator[str]:
         """
-        Yield the numbers that all batch calls together called so often.
+        Yield the numbers that all batch calls together called this often.
 
-        :param calls: at least so often. A person who may still be called counts as called, as does one of whom the
-            server does not tell when the call was.
+        :param calls: the least number of calls. A person who may still be called counts as called, and so does one
+            whose time of call the server does not report.
         :param since: calls before this instant do not count.
         """
         self.check()
@@ -260,7 +260,7 @@ class ResultsTable:
         return written
 
     def mark_gone(self, batch_call_id: str, contact_ids: Sequence[str]) -> None:
-        """Mark rows of contacts that the server no longer lists; what became of them stays."""
+        """Mark rows of contacts that the server no longer lists; their results stay."""
         columns = self._table.c
         statement = (
             sa.update(self._table)
@@ -310,7 +310,7 @@ class ResultsTable:
             connection.execute(sa.insert(self._table), new)
 
     def _do(self, doing: str, what: Callable[[Connection], Any]) -> Any:
-        """Do it in one transaction, again where two tasks stood in each other's way."""
+        """Do it in one transaction, and again if it was in conflict with another task's."""
         for attempt in range(_TRIES):
             try:
                 with self._engine.begin() as connection:
@@ -410,7 +410,7 @@ def _named(table: str, dialect: str) -> tuple[Any, str | None]:
 
 
 def _is_conflict(error: Exception) -> bool:
-    """Whether two transactions stood in each other's way, and one of them was rolled back."""
+    """Whether two transactions were in conflict and one of them was rolled back."""
     driver: Any = getattr(error, "orig", None)
     code = getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None)
     first = next(iter(getattr(driver, "args", ())), None)
