@@ -1,4 +1,4 @@
-"""What is in a cell around a phone number: damage by spreadsheets, several numbers, labels and notes."""
+"""Recognise what surrounds a phone number in a cell: spreadsheet damage, several numbers, labels and notes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def cleaned(text: str) -> str | Reason:
 
 
 def damage(text: str) -> Reason | None:
-    """Return what is wrong with a cell whatever the region, ``None`` if nothing is."""
+    """Return what is wrong with a cell in every region, ``None`` if nothing is."""
     for reason, pattern in _DAMAGE:
         if pattern.fullmatch(text):
             return reason

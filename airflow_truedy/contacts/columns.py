@@ -75,7 +75,7 @@ class Columns:
         return {*self.personal(), *self.required, *custom}
 
     def renamed(self, names: Mapping[str, Any]) -> Columns:
-        """Return the same mapping for rows whose columns are named otherwise, by old and new name."""
+        """Return the same mapping for rows with other column names, by old and new name."""
 
         def new(name: Any) -> Any:
             return names.get(name, name)
@@ -111,7 +111,7 @@ class Columns:
         return lambda row: _read_or_refuse(read, row)
 
     def personal(self) -> set[str]:
-        """Return the columns that say who somebody is; each becomes a field of its own."""
+        """Return the columns that identify a person; each becomes a field of its own."""
         return {column for field in _SINGLE if (column := getattr(self, field))}
 
     def _pairs(self) -> tuple[tuple[str, str], ...]:

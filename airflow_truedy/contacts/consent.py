@@ -1,4 +1,4 @@
-"""What a row says of a person's consent: whether it may be relied on, and what is kept of it."""
+"""Read a person's consent from a row: whether it is valid, and what is recorded about it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Consent:
         return {self.column} | ({self.scope_column} if self.scope_column is not None else set())
 
     def renamed(self, names: Mapping[str, str]) -> Consent:
-        """Return the same for rows whose columns are named otherwise, by old and new name."""
+        """Return the same rule for rows with other column names, by old and new name."""
         scope = None if self.scope_column is None else names.get(self.scope_column, self.scope_column)
         return replace(self, column=names.get(self.column, self.column), scope_column=scope)
 

@@ -1,8 +1,8 @@
 """
 The contacts file: one contact on each line, gzip, and the manifest that describes it.
 
-A line is the contact as the API takes it, JSON in UTF-8. At its end come the customer's own key and the consent that is
-relied on, where there are any; neither is ever sent. The same contacts give the same bytes.
+A line is the contact as the API takes it, JSON in UTF-8, followed by the customer's own key and the recorded consent,
+if any; neither is ever sent. The same contacts give the same bytes.
 """
 
 from __future__ import annotations

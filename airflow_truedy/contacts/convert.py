@@ -1,4 +1,4 @@
-"""Rows -> what became of each, in the order of the rows. Each row by itself: no other row matters here."""
+"""Turn each row into a contact or a reason, in order. Each row is judged by itself, whatever the others hold."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _BLOCK = 1_000
 
 def drop_duplicates(outcomes: Iterable[RowOutcome], keep: Duplicates) -> Iterator[RowOutcome]:
     """
-    Mark every contact whose number another row has as a duplicate, but for the one that is kept.
+    Mark contacts with the same number as duplicates, except the one that is kept.
 
     :param outcomes: in the order of the rows; they come out in the same order.
     :param keep: which of the rows with one number stays.

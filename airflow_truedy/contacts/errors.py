@@ -37,11 +37,11 @@ class MissingColumnError(ContactsError, ValueError):
 
 
 class TooManyRejectedError(ContactsError):
-    """More rows were refused than ``max_rejected`` allows. The files were written before this was raised."""
+    """More rows were refused than ``max_rejected`` allows. The files have been written."""
 
 
 class EmptyListError(ContactsError):
-    """No row became a contact. The files were written before this was raised."""
+    """No row became a contact. The files have been written."""
 
 
 class DuplicateContactError(ContactsError, ValueError):
@@ -49,13 +49,13 @@ class DuplicateContactError(ContactsError, ValueError):
 
 
 class SharedContactsError(ContactsError):
-    """Somebody is in the campaign of another part of the same split list; nothing was sent."""
+    """A person is already in the campaign of another part of the same split list; nothing was sent."""
 
     retryable: ClassVar[bool] = True
 
 
 class StaleSuppressionError(ContactsError):
-    """A do-not-call list is older than its stated greatest age, or its age is not known."""
+    """A do-not-call list is older than its ``max_age``, or its age is unknown."""
 
     retryable: ClassVar[bool] = True
 
@@ -65,7 +65,7 @@ class UnreadableSuppressionError(ContactsError):
 
 
 class EmptySuppressionError(ContactsError):
-    """A do-not-call list gave no entry that can be used, so everybody on it would be called."""
+    """A do-not-call list has no usable entry, so everybody on it would be called."""
 
     retryable: ClassVar[bool] = True
 
@@ -79,4 +79,4 @@ class ManifestError(ContactsError, ValueError):
 
 
 class ContactsFileError(ContactsError):
-    """A contacts file is not what its manifest says (changed, cut short), or holds something else than contacts."""
+    """A contacts file differs from its manifest (changed, cut short), or holds something other than contacts."""

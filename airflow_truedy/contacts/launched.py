@@ -1,9 +1,9 @@
 """
-Who is in the campaigns of a list in parts: beside its contacts files, a file for each part whose campaign is made.
+Remember who is in the campaigns of a split list: a file beside the contacts files for each part that has a campaign.
 
-A run that is cleared reads its rows again, and a person may be in another part by then. Whoever is in a campaign stays
-there, and is left out of the campaigns of all other parts. Each writes its file before its campaign is made and reads
-the others then, so of two that do so at once one at least sees the other. This needs neither a store nor the server.
+A cleared run reads its rows again, and a person may then be in another part. Whoever is in a campaign stays there
+and is left out of the campaigns of all other parts. Each part writes its file before its campaign is made and then reads the
+others, so of two that do so at once at least one sees the other. This needs neither a store nor the server.
 """
 
 from __future__ import annotations

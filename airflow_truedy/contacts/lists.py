@@ -1,4 +1,4 @@
-"""A list of contacts that can be gone through again and again, whatever it comes from."""
+"""A list of contacts that can be read again and again, whatever it comes from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAME_MAX_LENGTH = 100
 
 class Entry(NamedTuple):
     """
-    A contact and what is known of it here only. Its repr shows nobody.
+    A contact, and what only this side knows about it. Its repr shows no personal data.
 
     :ivar contact: as the API takes it.
     :ivar contact_key: the customer's own key; empty if there is none.
@@ -44,8 +44,8 @@ class ContactList:
     """
     Contacts in a fixed order. Made by :meth:`of`, :meth:`from_manifest` or :meth:`from_file`.
 
-    Each number is E.164 and occurs once. Only as much is in memory as is being looked at (but for
-    :meth:`of`, which was given a list). Each complete pass checks that the contacts are still the same.
+    Each number is E.164 and occurs once. Only a part is in memory at a time (except for
+    :meth:`of`, which is given a whole list). Each complete pass checks that the contacts are still the same.
 
     :ivar count: how many contacts there are.
     :ivar fingerprint: sha256 in hex of the contacts in their order; the same contacts have the same one,
@@ -197,7 +197,7 @@ def _position_of(number: str, lines: Iterator[bytes]) -> int:
 
 
 def _nested(row: Row, position: int) -> dict[str, Any]:
-    """Return a flat row as a contact: what is not a field of the API is a custom field."""
+    """Return a flat row as a contact; columns that are not fields of the API become custom fields."""
     if isinstance(row, BrokenRow):
         raise ContactsFileError(f"Row {position} has more or fewer cells than the header, or is not a JSON object")
     others = {name: value for name, value in row.items() if name not in _FIELDS}

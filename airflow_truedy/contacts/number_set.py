@@ -1,4 +1,4 @@
-"""Sets of phone numbers and of their digests that stay small: what millions cost is stated here."""
+"""Compact sets of phone numbers and of their digests; the memory that millions take is stated at each."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """
-The straight road through libphonenumber's numbering plans, for digits that need no interpretation.
+A fast path through libphonenumber's numbering plans, for digits that need no interpretation.
 
 libphonenumber compiles and tries some thirty patterns for a number, most of them twice. Where nothing has to
 be interpreted (a country code or the national prefix in front, digits behind), this module asks the same
 metadata in the same order, compiled once, several times as fast. It answers only for ordinary numbers; for
-everything else it says nothing, and libphonenumber decides.
+everything else libphonenumber decides.
 
 It stays only while ``make bench`` shows what it buys (``benchmarks/contacts_million.py`` prints the time without it),
 and while ``tests/contacts/test_numbers.py`` holds it against libphonenumber in every region.

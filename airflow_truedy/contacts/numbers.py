@@ -1,8 +1,8 @@
 """
 One phone number in a cell -> E.164, or the reason why not.
 
-libphonenumber decides what a number is. Around it is what it lets pass: digits that can be read as two people's
-numbers, damage by spreadsheets, letters read as keypad digits, and kinds of numbers that nobody wants to ring.
+libphonenumber decides what a number is. This module refuses what it lets pass: digits that can be read as two people's
+numbers, damage by spreadsheets, letters read as keypad digits, and unwanted kinds of numbers.
 """
 
 from __future__ import annotations

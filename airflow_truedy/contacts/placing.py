@@ -87,7 +87,7 @@ class PlacedContacts:
         self._waiting = (folder / "waiting").open("w+b")
         self._lines: list[bytes] = []
         self._groups_of_lines = array("H")
-        #: The placer returns one object for all people of whom it knows the same.
+        #: The placer returns one object for all people with the same place and hours.
         self._group_of: dict[int, int] = {}
         self._groups: dict[Window, _Group] = {}
         self._people: Counter[int] = Counter()

@@ -123,7 +123,7 @@ def _consenting(outcomes: Iterable[RowOutcome], consent: Consent, now: datetime)
 
 
 def _log(manifests: list[Manifest]) -> None:
-    """Tell what became of the rows, and loudly when many were refused: a campaign must not shrink unnoticed."""
+    """Log what became of the rows, as a warning if many were refused: a campaign must not shrink unnoticed."""
     for one in manifests:
         log.info(
             "%d rows read: %d contacts, %d duplicates, %d suppressed, %d refused %s. Contacts: %s Rejects: %s",

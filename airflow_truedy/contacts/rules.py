@@ -1,4 +1,4 @@
-"""What a list of contacts is made by: one object, which the operators build and everything else is given."""
+"""The rules by which a list of contacts is made: one object, built by the operators."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _DUPLICATES: tuple[Duplicates, ...] = ("first", "last", "fail")
 @dataclass(frozen=True, kw_only=True)
 class ContactRules:
     """
-    All that decides which rows become contacts, and how.
+    The rules that decide which rows become contacts, and how.
 
     :param region: in which region numbers without ``+`` are read: an ISO 3166 code such as ``"US"``, a
         ``RegionColumn("country")``, or ``None``: only numbers with ``+`` are taken. There is no default.

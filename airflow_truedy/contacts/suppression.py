@@ -1,6 +1,5 @@
 """
-Do-not-call lists: plain or hashed numbers that must not be called, from anything that can be gone through
-once.
+Do-not-call lists: plain or hashed numbers that must not be called, from any iterable.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ class Suppression:
 
     def check_age(self, now: datetime) -> None:
         """
-        :raises StaleSuppressionError: the list is older than ``max_age``, or nobody knows how old it is: ``as_of`` is
+        :raises StaleSuppressionError: the list is older than ``max_age``, or its age is unknown: ``as_of`` is
             not stated, or more than five minutes in the future.
         """
         if self.max_age is None:
@@ -120,7 +119,7 @@ class Suppressed:
         self._met: set[str] = set()
 
     def drop(self, outcomes: Iterable[RowOutcome]) -> Iterator[RowOutcome]:
-        """Mark every contact that is on a list; warn of a list that looks as if it held nobody of their kind."""
+        """Mark every contact that is on a list; warn about a list that seems to hold none of their kind of numbers."""
         beginnings: Counter[str] = Counter()
         for outcome in outcomes:
             if outcome.reason is None:
