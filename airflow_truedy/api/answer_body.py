@@ -1,4 +1,4 @@
-"""The body of an answer while it arrives: neither larger nor slower than it may be."""
+"""Receive the body of an answer within limits of size and time."""
 
 from __future__ import annotations
 

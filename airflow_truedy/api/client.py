@@ -81,7 +81,7 @@ class _KeyAuth(httpx.Auth):
 
 
 class _QuietUrl(httpx.URL):
-    """An address that shows no query: the library logs every address, and a query may hold a name (``search``)."""
+    """An address that hides its query: the library logs every address, and a query may hold a name (``search``)."""
 
     def __str__(self) -> str:
         return super().__str__().partition("?")[0]
@@ -90,7 +90,7 @@ class _QuietUrl(httpx.URL):
 
 
 class _Exchange(threading.local):
-    """When the request that this thread is exchanging must be over, in seconds of the monotonic clock."""
+    """When the current request of this thread must be over, in seconds of the monotonic clock."""
 
     ends = math.inf
 
@@ -100,9 +100,10 @@ _exchange = _Exchange()
 
 def _limit_reads(event: str, info: Mapping[str, Any]) -> None:
     """
-    Let no read of a new connection last beyond the whole time of a request; called by the library while it connects.
+    End every read of a new connection when the time of the whole request is over; the library calls it at connect.
 
-    Its own timeout starts anew with every byte, among the headers too, where nothing else could end a blocking client.
+    The library's own timeout starts anew with every byte, and during the headers nothing else could stop a blocking
+    client.
     """
     if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
         return
@@ -199,7 +200,7 @@ class _Client(ABC, Generic[H]):
         return f"{type(self).__name__}(base_url={self.base_url!r})"
 
     def now(self) -> datetime:
-        """Return the server's time in UTC, as its answers tell it; our own until one did."""
+        """Return the server's time in UTC, learned from its answers; before the first one, our own time."""
         return self._server_clock.now()
 
     @abstractmethod

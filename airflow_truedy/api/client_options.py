@@ -1,4 +1,4 @@
-"""What a client is made with: checked before the HTTP library sees it, whose own errors would repeat a secret."""
+"""Check the options of a client before the HTTP library sees them: its own errors would repeat a secret."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
 Read an HTTP answer: the envelope of a success, the error of a failure.
 
-Both come in all the shapes that the API's pages, its framework and a proxy before it can produce. What the server
-writes about a request loses the people that the request named.
+Both are read in every shape that the API's pages, its framework and a proxy before it can produce. People named in a
+request are removed from what the server writes about it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def envelope_of(request: Request[Any], answer: HttpAnswer, now: float) -> Envelo
     :param request: what was sent.
     :param answer: what came back.
     :param now: our clock, seconds since 1970, to tell when a rate limit ends.
-    :raises TruedyError: the error that the answer stands for.
+    :raises TruedyError: the error in the answer.
     """
     if not 200 <= answer.status < 300:
         raise _error(request, answer, now)

@@ -61,7 +61,7 @@ def list_batch_calls(status: str | None = None, agent_id: str | None = None) -> 
     """
     ``GET /batch-calls``.
 
-    :param status: only those in this state; ``running`` is asked for as ``active``, the only name the filter
+    :param status: only those in this state; ``running`` is sent as ``active``, the only name that the filter
         knows.
     :param agent_id: only those of this agent.
     """
@@ -262,7 +262,7 @@ def list_calls(
     agent_id: str | None = None, status: str | None = None, direction: str | None = None
 ) -> ListRequest[models.Call]:
     """
-    ``GET /calls``. There is no filter by batch call: go through :func:`list_batch_call_contacts`.
+    ``GET /calls``. To find the calls of a batch call, go through :func:`list_batch_call_contacts`.
 
     :param agent_id: only those of this agent.
     :param status: only those in this state.

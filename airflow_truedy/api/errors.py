@@ -235,10 +235,10 @@ class InconsistentListError(TruedyError):
 
 class OutcomeUnknownError(TruedyError):
     """
-    A request that changes something was sent and it is not known whether it was carried out.
+    A request that changes something was sent, and it is unknown whether it was carried out.
 
-    Retryable only in the sense that a later attempt may go on from what it reads: sending the same again
-    without reading may do the same twice.
+    Retryable only in this sense: a later attempt reads the state first and continues from there. Sending the same
+    request again without reading may do the same twice.
 
     :param cause: what happened to the last attempt.
     """
@@ -299,7 +299,7 @@ class InvalidPayloadError(TruedyError, ValueError):
 
 class TooLateError(TruedyError):
     """
-    The last moment at which the request may be sent had passed, by the server's clock where it is known.
+    The deadline for sending the request (``not_after``) had passed, by the server's clock if known.
 
     Earlier attempts of the same request, if there were any, did not reach the server either.
     """
@@ -308,6 +308,6 @@ class TooLateError(TruedyError):
 
 
 class ForbiddenByConnectionError(TruedyError):
-    """The connection is one that may not dial: ``dry_run`` is set, or the number is not among ``only_numbers``."""
+    """The connection forbids the request: ``dry_run`` is set, or the number is not among ``only_numbers``."""
 
     advice = "Nothing was sent. Use a connection without this restriction if people shall really be called."

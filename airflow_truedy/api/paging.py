@@ -89,7 +89,7 @@ class Paging(ABC):
 
     def _looks_capped(self, rows: int, stated: Mapping[str, Any]) -> bool:
         """
-        Tell whether a list that states its end may go on all the same.
+        Tell whether a list that states its end may still continue.
 
         Some servers count the rows of the page instead of the list's. Then the count equals the page, and the page is
         full or has the round size of a cap.
@@ -136,7 +136,7 @@ class PageNumberPaging(Paging):
         self.position = 1
 
     def advance(self, rows: int, stated: Mapping[str, Any]) -> None:
-        """Go by what was asked: a server that ignores ``page`` keeps answering 1."""
+        """Count the pages asked for: a server that ignores ``page`` keeps answering 1."""
         self.position += 1
         self.read += rows
 
@@ -242,7 +242,7 @@ class Pager(Generic[T]):
             raise self._contradiction("it promises more objects than it shows")
 
     def _check_completeness(self) -> None:
-        """Refuse an end that brought fewer objects than the list counted, at its shortest."""
+        """Refuse the end of a list that brought fewer objects than its lowest stated total."""
         found = len(self._seen) + self._nameless
         if self._fewest is not None and found < self._fewest:
             raise self._contradiction(f"it counts {self._fewest} objects and {found} different ones came")
@@ -255,5 +255,5 @@ class Pager(Generic[T]):
 
 
 def _identities(page: Page[T], keys: list[str | None]) -> list[Hashable]:
-    """Return what a page is recognised by: its keys, or the objects themselves where they have none."""
+    """Return what identifies a page: its objects' keys, or the objects themselves where they have none."""
     return [repr(vars(item)) if key is None else key for item, key in zip(page.items, keys, strict=True)]

@@ -23,7 +23,7 @@ LONGEST_QUOTA_WAIT = 3600.0
 
 class RateLimiter:
     """
-    Gives every request its moment: a few at once after a pause, then evenly spaced.
+    Spaces requests evenly, after a small burst.
 
     Never more than the rate in any minute. Thread-safe; continues with a fresh lock in a forked process.
 
@@ -64,7 +64,7 @@ def quota_reset(retry_after: str | None, details: Any, now: float) -> float:
     Return when a used-up quota is free again, in seconds since 1970: from one second to an hour from now.
 
     ``Retry-After`` (seconds or a date) comes first, then ``error.details.reset_at``, else the next full minute, since
-    the quota is counted by fixed minutes. What lies more than an hour ahead is not believed.
+    the quota is counted by fixed minutes. A time more than an hour ahead is ignored.
 
     :param retry_after: the header, if there is one.
     :param details: the error's details.

@@ -1,9 +1,9 @@
 """
 Remember who is in the campaigns of a split list: a file beside the contacts files for each part that has a campaign.
 
-A cleared run reads its rows again, and a person may then be in another part. Whoever is in a campaign stays there
-and is left out of the campaigns of all other parts. Each part writes its file before its campaign is made and then reads the
-others, so of two that do so at once at least one sees the other. This needs neither a store nor the server.
+A cleared run reads its rows again, and a person may then be in another part. Whoever is in a campaign stays there and
+is left out of the campaigns of all other parts. Each part writes its file before its campaign is made and then reads
+the others, so of two that do so at once at least one sees the other. This needs neither a store nor the server.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class BatchCallUpdate(Payload):
     it.
 
     Which fields a server really takes differs by its version: read the batch call back. The parameters mean
-    what they mean for :class:`BatchCallRequest`; there is no ``timezone``.
+    what they mean for :class:`BatchCallRequest`; ``timezone`` cannot be changed.
 
     :param retry_failed: whether failed calls are tried again; only in the older page.
     """
@@ -278,7 +278,7 @@ class BatchCallContact(Answer):
 
 
 class AddedContacts(Answer):
-    """What adding contacts to a batch call did, in counts; the server names no contact and no reason."""
+    """How many contacts were added to a batch call; the server names neither contacts nor reasons."""
 
     other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "added_count": ("contacts_added",),
