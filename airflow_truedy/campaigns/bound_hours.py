@@ -118,7 +118,7 @@ class BoundHours:
         """
         Yield the days, by the clock of the window, on which the campaign would call and nobody may be called.
 
-        The last one is the first of which nothing is known, if the campaign would call then.
+        On them something holds it, so it calls for a day more. The last one is the first of which nothing is known.
 
         :param start: an instant at which it may call.
         :param days: on how many days it calls; ``None`` where nobody knows.
@@ -127,12 +127,13 @@ class BoundHours:
         while self.people is not None and (days is None or counted < days):
             opening = max(start, self.window.next_opening(self._midnight(day)))
             day = opening.astimezone(zone_of(self.window.zone)).date()
-            if not self.people.allows(opening):
+            if self.people.allows(opening):
+                counted += 1
+            else:
                 yield day
             if self._is_unknown(day):
                 return
             day += _A_DAY
-            counted += 1
 
     def _is_unknown(self, day: date) -> bool:
         return self.people is not None and str(day) > self.people.last_day

@@ -195,8 +195,11 @@ def hold(
     report.stopped = list(stopped)
     paused = {batch.id: batch for batch in _listed(client, State.PAUSED) if meant(batch)}
     for batch_call_id in [each for each in stopped if each not in paused]:
-        # The list lags, or it goes on: only reading it tells.
-        paused[batch_call_id] = settling.read(client, batch_call_id, lambda seen: State.of(seen.status) not in _LIVE)
+        # The list lags, or it goes on, or is deleted: only reading it tells.
+        with suppress(NotFoundError):
+            paused[batch_call_id] = settling.read(
+                client, batch_call_id, lambda seen: State.of(seen.status) not in _LIVE
+            )
     calling = []
     for batch in paused.values():
         state = State.of(batch.status)

@@ -204,6 +204,16 @@ class TestBlockedDays:
                 plan(count, **changes)
             plan(count, **{**changes, "held_on_blocked_days": True})
 
+    @pytest.mark.parametrize(("count", "known"), [(43, True), (44, False)])
+    def test_one_on_which_it_is_held_is_a_day_more(self, plan: Any, count: int, known: bool) -> None:
+        """From the 2nd of June to the 31st of July are 44 weekdays, one of them blocked."""
+        changes = {"scheduled_at": "2026-06-02T09:00", "max_calls_per_day": 1}
+        if known:
+            plan(count, **changes)
+        else:
+            with pytest.raises(TimingError, match="known to 2026-07-31 only"):
+                plan(count, **changes)
+
     @pytest.mark.parametrize("held", [True, False])
     def test_one_that_calls_on_days_of_which_nothing_is_known_is_refused_held_or_not(
         self, plan: Any, held: bool

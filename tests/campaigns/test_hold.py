@@ -190,6 +190,17 @@ class TestHold:
         assert len(hold_all(ground).held) == 2
         assert later[0].status == "paused"
 
+    def test_one_that_is_deleted_meanwhile_does_not_matter(self, ground: Ground) -> None:
+        gone, other = started(ground, "a", **NOW), started(ground, "b")
+
+        def delete_after(request: Any, send: Any) -> Any:
+            answer = send()
+            ground.force(gone, "deleted")
+            return answer
+
+        ground.alter("POST", f"/batch-calls/{gone.id}/pause", delete_after)
+        assert hold_all(ground).held == [other.id]
+
     def test_a_name_that_cannot_be_changed_is_told(self, ground: Ground) -> None:
         batch = started(ground, "a")
         ground.alter("PATCH", ".*", refused())
