@@ -6,6 +6,7 @@ Which hours go together is known only when the last row is placed, so contacts w
 
 from __future__ import annotations
 
+import logging
 import pickle
 from array import array
 from collections import Counter
@@ -14,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.calling_hours.part_hours import PartHours
-from airflow_truedy.calling_hours.parts import fewest_parts
+from airflow_truedy.calling_hours.parts import fewest_parts, minutes
 from airflow_truedy.calling_hours.placement import Placement
 from airflow_truedy.contacts.contacts_file import ContactsFile
 from airflow_truedy.contacts.convert import RowOutcome
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from airflow_truedy.calling_hours.hours import Window
     from airflow_truedy.calling_hours.placement import Placer
+
+log = logging.getLogger(__name__)
 
 _LINES_AT_ONCE = 1_000
 
@@ -112,6 +115,14 @@ class PlacedContacts:
         self._write()
         people_of = {window: self._people[group.number] for window, group in self._groups.items()}
         windows = fewest_parts(people_of, self._placer.span, most)
+        squeezed = sum(people for window, people in people_of.items() if 2 * minutes(windows[window]) < minutes(window))
+        if squeezed:
+            log.warning(
+                "%d people are called in less than half of the hours in which they may be called, because there are no "
+                "more than %d parts. Raise max_splits to give them their own hours.",
+                squeezed,
+                most,
+            )
         parts = {}
         for at, window in enumerate(sorted(set(windows.values()))):
             groups = [group for each, group in self._groups.items() if windows[each] == window]

@@ -10,7 +10,9 @@ from airflow_truedy.retry_policy import failing_fast
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from airflow_truedy.operators.suppression import FileSuppression, SqlSuppression
+    from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression
+
+    _List = SqlSuppression | FileSuppression | RecentlyCalled
 
 
 def failed_contacts(
@@ -22,7 +24,7 @@ def failed_contacts(
     since: datetime | None = None,
     contacts: Any = None,
     outcomes: Collection[str] | str | None = None,
-    suppression: Sequence[SqlSuppression | FileSuppression] | SqlSuppression | FileSuppression = (),
+    suppression: Sequence[_List] | _List = (),
     taken: Sequence[Any] = (),
     allow_unfinished: bool = False,
     to_conn_id: str | None = None,

@@ -173,6 +173,16 @@ def test_max_splits_merges_and_fails_where_no_hour_is_left_in_common(to: Path) -
     assert not to.exists()
 
 
+def test_people_who_lose_most_of_their_hours_by_merging_are_told_of(to: Path, caplog: pytest.LogCaptureFixture) -> None:
+    people = [("+12125550100", "NY", ""), ("+18085550101", "HI", ""), ("+18085550102", "HI", "")]
+    made(rows_of(people), to)
+    assert caplog.text.count("less than half") == 0
+    narrow = CallingHours(STATES, earliest="09:00", latest="17:00")
+    (part,) = made(rows_of(people), to, max_splits=1, calling_hours=narrow)
+    assert hours_of(part).window.daily().end - hours_of(part).window.daily().start == 3 * 60
+    assert "3 people are called in less than half of the hours" in caplog.text
+
+
 def test_blackout_dates_of_all_people_of_a_part_are_in_its_manifest(to: Path) -> None:
     policy = CallingHours(STATES, blackout=[Blackout("2026-12-10", jurisdictions=["US-NY"])])
     (part,) = made(rows_of([("+12125550100", "NY", ""), ("+14045550101", "GA", "")]), to, calling_hours=policy)
