@@ -110,3 +110,14 @@ def test_an_unreadable_cell_leaves_the_word_to_the_next_one() -> None:
 def test_the_answer_says_what_it_was_found_by() -> None:
     assert found(PENSACOLA).because == "Florida by area code"
     assert found(NEW_YORK, zip="60601").because == "Illinois by ZIP code; New York by area code"
+
+
+def test_what_was_read_once_is_the_same_again_and_beyond_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_truedy.calling_hours.locate._MOST_ADDRESSES", 3)
+    cells = [{"zip": "32501"}, {"state": "WA"}, {"zip": "K1A 0B1"}, {"state": "NY"}, {"zip": "2138"}, {}]
+    numbers = [NEW_YORK, PENSACOLA, SYDNEY, TOLL_FREE, "+18765550104", "+19995550104"]
+    asked = [(Address(**each), number) for each in cells for number in numbers]
+    locator = Locator(Atlas(LOCATOR._atlas.span))
+    for _ in range(2):
+        for address, number in asked:
+            assert locator.place_of(address, number) == Locator(LOCATOR._atlas).place_of(address, number)
