@@ -6,9 +6,10 @@ import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -95,14 +96,15 @@ class Pages:
         """Show the campaigns of the chosen connection."""
         user = await access.user_of(request)
         conn_ids = await access.connections_of(user)
-        conn_id = request.query_params.get("conn_id") or _first_of(conn_ids)
+        given = _query(request)
+        conn_id = given.get("conn_id") or _first_of(conn_ids)
         if conn_id is None:
             raise HTTPException(403, "There is no Truedy connection that you may read.")
         await access.check_connection(user, conn_id)
         account = self._accounts.of(conn_id)
         reading = await account.reading()
         rows = await self._rows(user, account.settings, reading.campaigns.values())
-        chosen = {name: request.query_params.get(name, "") for name in ("state", "dag_id")}
+        chosen = {name: given.get(name, "") for name in ("state", "dag_id")}
         return self._page(
             request,
             "campaigns.html",
@@ -130,7 +132,7 @@ class Pages:
     async def _asked_run(self, request: Request) -> dict[str, Any]:
         """Return which run is asked for; its Dag may be read."""
         user = await access.user_of(request)
-        given = request.query_params
+        given = _query(request)
         dag_id, run_id = given.get("dag_id"), given.get("run_id")
         if not dag_id or not run_id or "\0" in f"{dag_id}{run_id}{given.get('task_id')}":
             raise HTTPException(404, "The address of this page names a dag_id and a run_id.")
@@ -191,12 +193,18 @@ class Pages:
                 self._origins_read_at = time.monotonic()
 
     def _page(self, request: Request, template: str, **more: Any) -> Response:
-        stopped = request.query_params.get("refresh") == "off"
-        others = [(name, value) for name, value in request.query_params.multi_items() if name != "refresh"]
-        switched = urlencode(others if stopped else [*others, ("refresh", "off")])
+        given = _query(request)
+        stopped = given.get("refresh") == "off"
+        others = [(name, value) for name, value in given.multi_items() if name != "refresh"]
+        switched = urlencode(others if stopped else [*others, ("refresh", "off")], quote_via=quote)
         airflow = request.scope.get("app_root_path", "")
         pace = {"refresh": 0 if stopped else REFRESH, "switch_to": f"?{switched}", "now": time.time()}
         return HTMLResponse(render(template, airflow=airflow, **pace, **more))
+
+
+def _query(request: Request) -> QueryParams:
+    """Return the parameters of an address. A plus is a plus: before 3.2 Airflow writes run ids into it as they are."""
+    return QueryParams(request.url.query.replace("+", "%2B"))
 
 
 def _first_of(conn_ids: list[str]) -> str | None:

@@ -35,6 +35,7 @@ class Airflow:
         self.dags = {"renewals", "welcome"}
         self.origins: list[Origin] = []
         self.returned: list[Returned] = []
+        self.run_id: str | None = None
 
 
 class Tags(HTMLParser):
@@ -92,7 +93,9 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
         airflow_records,
         "read_returned",
         lambda dag_id, run_id, task_id=None, map_index=None: [
-            each for each in airflow.returned if task_id in (None, each.task_id)
+            each
+            for each in airflow.returned
+            if task_id in (None, each.task_id) and airflow.run_id in (None, run_id) and map_index in (None, -1)
         ],
     )
     return airflow
@@ -316,7 +319,7 @@ async def test_a_run_shows_funnel_outcomes_and_cost(
 async def test_a_plan_is_shown_with_its_picture(client: httpx.AsyncClient, airflow: Airflow) -> None:
     airflow.returned = [
         Returned("extract", -1, MANIFEST),
-        Returned("plan a&b", -1, plan(name=HOSTILE, split=HOSTILE)),
+        Returned("plan a&b+c", -1, plan(name=HOSTILE, split=HOSTILE)),
     ]
     page = (await client.get("/truedy/run?dag_id=renewals&run_id=manual__1")).text
     assert "Wed 2026-06-03 09:30 PDT" in page
@@ -330,6 +333,21 @@ async def test_a_plan_is_shown_with_its_picture(client: httpx.AsyncClient, airfl
     assert (await client.get("/truedy/plan.svg?dag_id=secret&run_id=manual__1")).status_code == 403
     airflow.user = None
     assert (await client.get(f"/truedy/{picture['src']}")).status_code == 401
+
+
+@pytest.mark.parametrize("written", ["2026-06-01T00:00:00+00:00", "2026-06-01T00%3A00%3A00%2B00%3A00"])
+async def test_a_run_is_found_however_airflow_writes_its_id(
+    client: httpx.AsyncClient, airflow: Airflow, written: str
+) -> None:
+    """Airflow 3.1 does not encode what it puts into an address, and leaves the map index of a plain task unfilled."""
+    run_id = "manual__2026-06-01T00:00:00+00:00"
+    airflow.run_id = run_id
+    airflow.returned = [Returned("extract", -1, MANIFEST)]
+    query = f"dag_id=renewals&run_id=manual__{written}&task_id=extract&map_index={{MAP_INDEX}}"
+    page = (await client.get(f"http://airflow/truedy/run?{query}")).text
+    assert "rows read" in page
+    (switch,) = [link["href"] for link in Tags(page).all("a") if link["href"].startswith("?")]
+    assert "rows read" in (await client.get(f"http://airflow/truedy/run{switch}")).text
 
 
 async def test_a_running_task_shows_its_campaign_before_it_returns_anything(
