@@ -16,12 +16,12 @@ _BAR = 40
 _PARTS_SHOWN = 50
 
 
-def plan_markdown(plan: Mapping[str, Any], picture: str | None = None) -> str:
+def plan_markdown(plan: Mapping[str, Any], picture: str = "", page: str = "") -> str:
     """
     Return a plan as Markdown: tables, warnings, and bars of text. Whatever is in it cannot become markup.
 
     :param plan: what ``PlanBatchCallsOperator`` or a dry run returned.
-    :param picture: address of its picture. Default: none.
+    :param picture: address of its picture; ``page``, that of the page that shows it in full. Default: none.
     :raises ValueError: it is no plan.
     """
     if not is_plan(plan):
@@ -30,8 +30,9 @@ def plan_markdown(plan: Mapping[str, Any], picture: str | None = None) -> str:
         f"**Plan of {code(plan.get('name'))}**",
         _warnings(plan),
         "\n".join(_table(("", ""), _overview(plan))),
-        # Airflow shows pictures 300 pixels wide; the link opens it in full.
-        f"[![calls per day and hour]({picture})]({picture})" if picture else "",
+        f"![calls per day and hour]({picture})" if picture else "",
+        # Airflow shows pictures 300 pixels wide.
+        f"[The plan and the campaigns of this run, in full]({page})" if page else "",
         "\n".join(_table(_PART_COLUMNS, _part_rows(plan))),
         _bars(plan),
         _rows_read(plan),

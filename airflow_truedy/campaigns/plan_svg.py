@@ -21,14 +21,18 @@ _WIDTHS = {1: 34, 2: 34, 3: 26, 4: 22}
 _DAYS_SHOWN = 7
 _WIDEST = 14
 _PARTS_SHOWN = 20
-#: Colours by role, light and dark. What they tell is written beside them too.
-_STYLE = """
-.paper{fill:#ffffff}.ink{fill:#1f2328}.faint{fill:#59636e}.bar{fill:#0969da;stroke:#0a3069;stroke-width:1}
-.line{stroke:#8c959f;stroke-width:1}
-@media (prefers-color-scheme:dark){.paper{fill:#0d1117}.ink{fill:#f0f6fc}.faint{fill:#9198a1}
-.bar{fill:#4493f8;stroke:#cae8ff}.line{stroke:#656c76}}
-text{font-family:system-ui,sans-serif;font-size:12px}.small{font-size:10px}.title{font-size:14px;font-weight:600}
-"""
+#: Colours and sizes by role, as attributes: a page's policy may forbid styles. What they tell is written out too.
+_ROLES = {
+    "paper": 'fill="#ffffff"',
+    "bar": 'fill="#0969da" stroke="#0a3069"',
+    "line": 'stroke="#8c959f"',
+    "ink": 'fill="#1f2328"',
+    "faint": 'fill="#59636e"',
+    "small": 'font-size="10"',
+    "title": 'font-size="14" font-weight="600"',
+}
+_DARK = """@media (prefers-color-scheme:dark){.paper{fill:#0d1117}.ink{fill:#f0f6fc}.faint{fill:#9198a1}
+.bar{fill:#4493f8;stroke:#cae8ff}.line{stroke:#656c76}}"""
 
 
 class _Grid(NamedTuple):
@@ -70,17 +74,25 @@ def plan_svg(plan: Mapping[str, Any]) -> str:
     height = _TOP + max(len(rows), 1) * _ROW + _BOTTOM
     title = f"Plan of {shown(plan.get('name'))}: {_people(plan.get('people'))}"
     body = [
-        f'<rect class="paper" width="{grid.width}" height="{height}"/>',
+        f'<rect {_role("paper")} width="{grid.width}" height="{height}"/>',
         _text(12, 22, title, "ink title"),
         *_axis(grid, height),
         *(line for at, (part, row) in enumerate(zip(parts, rows, strict=False)) for line in _row(grid, at, part, row)),
         _text(12, height - 10, _not_shown(plan, parts, rows, grid), "faint small"),
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {grid.width} {height}" width="{grid.width}" '
-        f'height="{height}" role="img" aria-labelledby="title desc"><title id="title">{escape(title)}</title>'
-        f'<desc id="desc">{escape(_in_words(parts))}</desc><style>{_STYLE}</style>{"".join(body)}</svg>'
-    )
+    root = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "viewBox": f"0 0 {grid.width} {height}",
+        "width": grid.width,
+        "height": height,
+        "font-family": "system-ui,sans-serif",
+        "font-size": 12,
+        "role": "img",
+        "aria-labelledby": "title desc",
+    }
+    attributes = " ".join(f'{name}="{value}"' for name, value in root.items())
+    words = f'<title id="title">{escape(title)}</title><desc id="desc">{escape(_in_words(parts))}</desc>'
+    return f"<svg {attributes}>{words}<style>{_DARK}</style>{''.join(body)}</svg>"
 
 
 def _hours(first: str, count: int, assumed: Any) -> Iterator[tuple[int, int]]:
@@ -115,7 +127,7 @@ def _axis(grid: _Grid, height: int) -> Iterator[str]:
     for day in grid.days:
         left = grid.x(day, grid.first_hour)
         yield _text(left, 42, f"{day:%a} {day}", "ink")
-        yield f'<line class="line" x1="{left}" y1="{_TOP - 4}" x2="{left}" y2="{height - _BOTTOM}"/>'
+        yield f'<line {_role("line")} x1="{left}" y1="{_TOP - 4}" x2="{left}" y2="{height - _BOTTOM}"/>'
         step = max(1, 40 // grid.column)
         for hour in range(grid.first_hour, grid.first_hour + grid.hours, step):
             yield _text(grid.x(day, hour) + 2, 56, f"{hour:02}h", "faint small")
@@ -126,12 +138,12 @@ def _row(grid: _Grid, at: int, part: Mapping[str, Any], row: Mapping[tuple[date,
     most = max(*row.values(), 1)
     yield _text(12, foot - 26, shown(part.get("part"), 26), "ink")
     yield _text(12, foot - 12, f"{_people(part.get('people'))}, {shown(part.get('timezone'), 24)}", "faint small")
-    yield f'<line class="line" x1="{_LEFT}" y1="{foot}" x2="{grid.width - _RIGHT}" y2="{foot}"/>'
+    yield f'<line {_role("line")} x1="{_LEFT}" y1="{foot}" x2="{grid.width - _RIGHT}" y2="{foot}"/>'
     for (day, hour), calls in row.items():
         if day not in grid.days:
             continue
         left, tall = grid.x(day, hour) + 1, max(2, round(_BAR * calls / most))
-        yield f'<rect class="bar" x="{left}" y="{foot - tall}" width="{grid.column - 2}" height="{tall}"/>'
+        yield f'<rect {_role("bar")} x="{left}" y="{foot - tall}" width="{grid.column - 2}" height="{tall}"/>'
         middle = left + grid.column // 2 - 1
         yield _text(middle, foot - tall - 3, _short(calls), "ink small", ' text-anchor="middle"')
 
@@ -160,4 +172,8 @@ def _short(calls: int) -> str:
 
 
 def _text(x: int, y: int, text: str, kind: str, more: str = "") -> str:
-    return f'<text class="{kind}" x="{x}" y="{y}"{more}>{escape(text)}</text>'
+    return f'<text {_role(kind)} x="{x}" y="{y}"{more}>{escape(text)}</text>'
+
+
+def _role(names: str) -> str:
+    return f'class="{names}" {" ".join(_ROLES[name] for name in names.split())}'

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.links.plans import picture_of
+from airflow_truedy.links.plans import page_of, picture_of
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.parameters import (
     NotOfKindError,
@@ -159,7 +159,7 @@ class PlanBatchCallsOperator(CreateBatchCallOperator):
 
         with failing_fast():
             plan = self._made(context)
-        markdown = plan_markdown(plan, picture_of(context["ti"]))
+        markdown = plan_markdown(plan, picture_of(context["ti"]), page_of(context["ti"]))
         context["ti"].xcom_push(key=MARKDOWN_KEY, value=markdown)
         self.log.info("%s", markdown)
         return plan

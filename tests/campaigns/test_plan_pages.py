@@ -37,7 +37,9 @@ def texts(svg: str) -> list[str]:
 
 class TestMarkdown:
     def test_it_tells_everything(self) -> None:
-        text = plan_markdown(plan(previous=[counts_of(1_000)], rate=Rate(Decimal("0.1"), "call")), "truedy/plan.svg")
+        text = plan_markdown(
+            plan(previous=[counts_of(1_000)], rate=Rate(Decimal("0.1"), "call")), "truedy/plan.svg", "truedy/run"
+        )
         assert "| People | 430 in 2 batch calls |" in text
         assert "- ⚠ **The list shrank by 57 %: 1,000 people in the earlier list, 430 in this one.**" in text
         assert "| First call | Tue 2026-06-02 10:00 EDT in `America/New_York` (2026-06-02T14:00:00Z) |" in text
@@ -45,6 +47,7 @@ class TestMarkdown:
         assert "| refused: the cell of the number is empty | 3 |" in text
         assert "| left out: the number is on a do-not-call list | 2 |" in text
         assert "![calls per day and hour](truedy/plan.svg)" in text
+        assert "in full](truedy/run)" in text
         (row,) = [line for line in text.splitlines() if line.startswith("| `west`")]
         assert "Wed 2026-06-03 09:30 PDT (2026-06-03T16:30:00Z)" in row
         bars = text.split("```text\n")[1].split("\n```")[0].splitlines()
@@ -104,6 +107,9 @@ class TestPicture:
         tags = {each.tag.removeprefix(SVG) for each in ElementTree.fromstring(svg).iter()}
         assert tags == {"svg", "title", "desc", "style", "rect", "line", "text"}
         assert "href" not in svg
+        # A page's policy may forbid styles: what is light is told by attributes, too.
+        boxes = ElementTree.fromstring(svg).findall(f"{SVG}rect")
+        assert all(each.get("fill") for each in boxes)
 
     def test_a_hostile_name_stays_text(self) -> None:
         svg = plan_svg(plan(name=HOSTILE, split='" onload="x'))

@@ -84,6 +84,7 @@ class TestPlan:
         markdown = run.pushed[MARKDOWN_KEY]  # type: ignore[attr-defined]
         assert "| People | 3 |" in markdown
         assert "(truedy/plan.svg?dag_id=dag&run_id=run&task_id=task&map_index=-1)" in markdown
+        assert "(truedy/run?dag_id=dag&run_id=run)" in markdown
         told = json.dumps(found) + markdown + caplog.text + capfd.readouterr().out
         assert "Calls per day" in told
         assert "Person" not in told
