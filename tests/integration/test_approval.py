@@ -87,9 +87,14 @@ def test_what_is_approved_in_the_ui_is_started(world: World) -> None:
     plan = world.airflow.rest.xcom(DAG, run_id, "plan_campaign")
     assert world.on_server() == []
     text = world.answer(run_id, "Approve")
-    # The picture is there; Airflow shows no more than its width of 300 pixels.
+    # The picture is there, which Airflow shows 300 pixels wide, and on the page to which the link leads.
     pictures = "[...document.querySelectorAll('img[src*=\"plan.svg\"]')].map(each => each.naturalWidth)"
-    assert [width > 300 for width in world.page.run(pictures)] == [True]
+    link = str(world.page.run("document.querySelector('a[href*=\"truedy/run\"]').href"))
+    for address in (None, link):
+        if address:
+            world.page.open(address)
+        widths = world.page.wait(lambda: world.page.run(pictures), "the picture of the plan")
+        assert [width > 300 for width in widths] == [True]
     # The table, the bars, and the price of the plan are what the person saw.
     assert f"{plan['people']}" in text
     assert f"{plan['cost']['expected']} USD expected" in text
