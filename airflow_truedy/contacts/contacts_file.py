@@ -138,11 +138,11 @@ class Manifest:
         """
         Return which part of which list of a run this is, the same whenever the list is made again in that run.
 
-        ``None`` if the list is whole.
+        ``None`` if the list is whole. A follow-up is, although it has the hours of a part: no task made it by them.
         """
-        if self.split is None and self.calling_hours is None:
+        hours = (self.calling_hours if self.made_by.get("run_id") else None) or {}
+        if self.split is None and not hours:
             return None
-        hours = self.calling_hours or {}
         named = [hours.get(name) for name in ("timezone", "start_time", "end_time", "working_days")]
         return [*map(self.made_by.get, ("task_id", "map_index")), self.split and self.split["value"], *named]
 

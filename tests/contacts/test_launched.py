@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,17 @@ def test_a_list_that_changed_since_it_was_opened_is_not_taken_for_what_is_left(t
     parts(to, MOVED)
     with pytest.raises(ContactsFileError, match="changed since"):
         west.without(lambda number: number == 1)
+
+
+def test_what_tells_a_part_from_the_others(to: Path) -> None:
+    east = parts(to, ROWS)["east"]
+    hours = {"timezone": "America/New_York", "start_time": "09:00", "end_time": "17:00", "working_days": [1, 2]}
+    whole = replace(east, split=None)
+    by_hours = replace(whole, calling_hours={**hours, "last_day": "2026-06-01"})
+    assert whole.part is None
+    assert by_hours.part == replace(by_hours, calling_hours={**hours, "last_day": "2026-06-02"}).part
+    assert by_hours.part != replace(by_hours, calling_hours={**hours, "end_time": "18:00"}).part
+    assert by_hours.part != replace(by_hours, split=east.split).part
+    # A follow-up carries hours, and no task made it by them.
+    assert replace(by_hours, made_by={}).part is None
+    assert replace(east, made_by={}).part is not None
