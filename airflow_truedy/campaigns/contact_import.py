@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.errors import InvalidRequestError, UnreadableAnswerError
 from airflow_truedy.api.scrub import scrub
 from airflow_truedy.contacts.truedy_csv import MAX_BYTES, csv_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from airflow_truedy.api.models import Folder, ImportResult
     from airflow_truedy.contacts.lists import ContactList
@@ -25,25 +25,13 @@ _COUNTS = ("imported", "updated", "skipped", "errors")
 _PHONE_COLUMNS = ("phone", "phone_number")
 
 
-class FolderApi(Protocol):
-    """What is asked of Truedy; the hook has it."""
-
-    def list_folders(self) -> Iterable[Folder]:
-        """Yield all folders."""
-
-    def create_folder(self, name: str) -> Folder:
-        """Make a folder."""
-
-    def import_contacts(self, content: bytes, name: str, folder_id: str, overwrite: bool, /) -> ImportResult:
-        """Import a CSV file into a folder."""
-
-
-def folder_named(api: FolderApi, name: str) -> Folder:
+def folder_named(api: Any, name: str) -> Folder:
     """
     Return the folder with this name; it is made if there is none, and holds 0 contacts then.
 
     After making one the folders are read again, so that two tasks that did so at once agree on the older one.
 
+    :param api: what is asked of Truedy: the hook.
     :param name: the folder's name, letter for letter.
     """
     found = _find(api, name)
@@ -53,13 +41,13 @@ def folder_named(api: FolderApi, name: str) -> Folder:
     return found
 
 
-def _find(api: FolderApi, name: str) -> Folder | None:
-    folders = [folder for folder in api.list_folders() if folder.name == name]
+def _find(api: Any, name: str) -> Folder | None:
+    folders: list[Folder] = [folder for folder in api.list_folders() if folder.name == name]
     return min(folders, key=lambda folder: (str(folder.created_at or ""), folder.id), default=None)
 
 
 def import_contacts(
-    api: FolderApi,
+    api: Any,
     contacts: ContactList,
     folder: Folder,
     *,
@@ -94,7 +82,7 @@ def import_contacts(
 
 
 def _results(
-    api: FolderApi, contacts: ContactList, folder_id: str, overwrite: bool, max_bytes: int
+    api: Any, contacts: ContactList, folder_id: str, overwrite: bool, max_bytes: int
 ) -> Iterator[tuple[CsvFile, ImportResult]]:
     """Send file after file; if the first is refused for its column, in the spelling of an older server."""
 
@@ -116,13 +104,13 @@ def _results(
         yield file, send(file)
 
 
-def _absent(api: FolderApi, folder: Folder, sums: Counter[str]) -> int:
+def _absent(api: Any, folder: Folder, sums: Counter[str]) -> int:
     """
     Return how many contacts are not in the folder, although the server skipped or updated them as known already.
 
     They may be known from another folder, and a campaign by folder would not call them.
     """
-    count = next((each.contact_count for each in api.list_folders() if each.id == folder.id), None)
+    count: int | None = next((each.contact_count for each in api.list_folders() if each.id == folder.id), None)
     if count is None:
         return sums["skipped"] + sums["updated"] if folder.contact_count == 0 else 0
     return max(0, sums["contacts"] - sums["errors"] - sums["missing"] - count)
