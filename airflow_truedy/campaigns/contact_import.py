@@ -87,7 +87,9 @@ def _results(
     """Send file after file; if the first is refused for its column, in the spelling of an older server."""
 
     def send(file: CsvFile) -> ImportResult:
-        return api.import_contacts(file.content, f"contacts-{file.start + 1}.csv", folder_id, overwrite)
+        name = f"contacts-{file.start + 1}.csv"
+        result: ImportResult = api.import_contacts(file.content, name, folder_id, overwrite)
+        return result
 
     for file in csv_files(contacts, phone_column=_PHONE_COLUMNS[0], max_bytes=max_bytes):
         try:
