@@ -143,7 +143,7 @@ class RecentlyCalled:
     days: float | None
     region: str | None
     max_unreadable: int | float
-    hook_params: Mapping[str, Any] | None
+    hook_params: Mapping[str, Any] | None = field(repr=False)
 
     template_fields: ClassVar[Sequence[str]] = ("conn_id", "table")
 
