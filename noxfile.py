@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import xml.etree.ElementTree as ElementTree
 from datetime import date
 from pathlib import Path
@@ -37,12 +35,10 @@ nox.options.reuse_venv = "yes"
 
 
 def find_pythons() -> None:
-    """Let pyenv, where there is one, offer every Python of the pairs as ``python3.10`` and the like."""
-    if pyenv := shutil.which("pyenv"):
-        listed = subprocess.run([pyenv, "versions", "--bare"], capture_output=True, text=True, check=True).stdout
-        wanted = tuple(f"{python}." for _, python in PAIRS)
-        found = [version for version in listed.split() if version.startswith(wanted)]
-        os.environ["PYENV_VERSION"] = ":".join([*found, "system"])
+    """Put the Pythons that pyenv has before its shims, which offer the selected one only."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    folders = [str(folder) for _, python in PAIRS for folder in versions.glob(f"{python}.*/bin")]
+    os.environ["PATH"] = os.pathsep.join([*folders, os.environ["PATH"]])
 
 
 find_pythons()

@@ -227,7 +227,15 @@ class _NotAContactError(Exception):
 def _as_wire(contact: Mapping[str, Any]) -> Contact:
     number = contact.get("phone_number")
     if not isinstance(number, str) or not is_e164(number):
-        raise _NotAContactError("phone_number is not an E.164 number (+ and digits); prepare_contacts makes them")
+        what = (
+            "there is no phone_number"
+            if "phone_number" not in contact
+            else "phone_number is not an E.164 number (+ and digits)"
+        )
+        raise _NotAContactError(
+            f"{what}. Make contacts of such rows first: SqlToContactsOperator, FileToContactsOperator and "
+            "contacts_from_rows take the region and the names of your columns"
+        )
     # After the number: in a mapping from number to name the keys are people, not names of fields.
     unknown = sorted(set(contact) - _FIELDS)
     if unknown:

@@ -139,3 +139,16 @@ def test_a_mapping_from_number_to_name_is_refused_without_showing_either() -> No
         ContactList.of([{"+12125550100": "Ann Example"}])
     assert "5550100" not in str(caught.value)
     assert "Ann" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("contact", "what"),
+    [
+        ({"phone": "+12125550100"}, "there is no phone_number"),
+        ({"phone_number": "212 555 0100"}, "is not an E.164 number"),
+    ],
+)
+def test_rows_that_are_no_contacts_yet_are_told_what_makes_them(contact: dict[str, str], what: str) -> None:
+    with pytest.raises(ContactsFileError, match=f"^Contact 1: .*{what}.*FileToContactsOperator") as told:
+        ContactList.of([contact])
+    assert "555" not in str(told.value)

@@ -590,7 +590,8 @@ def test_files_may_lie_on_an_object_store(memory_store: None) -> None:
     task = FileToContactsOperator(task_id="people", path=str(source), output_path="memory://lists", region=None)
     manifest = task.execute(context_of())
     assert isinstance(manifest, dict)
-    assert manifest["uri"] == "memory://lists/d/r1/people.jsonl.gz"
+    # Airflow 3.0 and 3.1 write three slashes.
+    assert manifest["uri"].replace("///", "//") == "memory://lists/d/r1/people.jsonl.gz"
     assert contacts_in(manifest) == [{"phone_number": "+12125550100"}]
     assert "nobody" not in ObjectStoragePath(manifest["rejects_uri"]).read_text()
 
