@@ -29,18 +29,16 @@ from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
     CampaignEndedError,
     CampaignError,
-    DuplicateCampaignError,
     LaunchInterruptedError,
     TagLostError,
     UnsettledError,
 )
 from airflow_truedy.campaigns.identity import cut_at
-from airflow_truedy.campaigns.lookup import age
-from airflow_truedy.campaigns.pausing import verify_start
 from airflow_truedy.campaigns.preflight import check_agent
 from airflow_truedy.campaigns.progress import NoStore, Progress, Store
-from airflow_truedy.campaigns.reconcile import Reconciler
+from airflow_truedy.campaigns.reconcile import ReconcileAgain, Reconciler
 from airflow_truedy.campaigns.settling import DEFAULT_SETTLE, Settling
+from airflow_truedy.campaigns.started import StartedCampaign
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.upload import ContactUpload, check_count
 
@@ -70,10 +68,6 @@ class Launched:
 
     batch: BatchCall
     attached: bool
-
-
-class _ReconcileAgain(Exception):  # noqa: N818 - a turn taken, not an error
-    """What was true a moment ago is not any more; look again from the beginning."""
 
 
 class Launch:
@@ -107,14 +101,15 @@ class Launch:
     ) -> None:
         self._client = client
         self._plan = plan
-        self._store = store or NoStore()
         self._now = now or client.now
         self._settling = Settling(settle, self._sleep_unless_interrupted)
         self._sleep = sleep
         self._before_create = before_create
         self._interrupted = False
-        self._marked_name: str | None = None
-        self._reconciler = Reconciler(client, plan, self._store, self._settling, self._now, alone=alone, since=since)
+        self._reconciler = Reconciler(
+            client, plan, store or NoStore(), self._settling, self._now, alone=alone, since=since
+        )
+        self._started = StartedCampaign(self._reconciler, self._checkpoint)
 
     @property
     def _progress(self) -> Progress:
@@ -159,7 +154,7 @@ class Launch:
         for pause in (*_PAUSES, None):
             try:
                 return self._round()
-            except _ReconcileAgain as change:
+            except ReconcileAgain as change:
                 if pause is None:
                     raise UnsettledError(
                         f"The launch of campaign {self._plan.name!r} did not settle in {len(_PAUSES) + 1} rounds: the "
@@ -179,13 +174,13 @@ class Launch:
         elif self._reconciler.is_launched(batch):
             return self._attach(batch)
         if State.of(batch.status).may_have_called:
-            return self._complete_started(batch)
+            return self._close(self._started.complete(batch))
         self._upload(batch)
         batch = self._verified_draft(batch)
         if not self._plan.start:
             return self._close(batch)
         batch = self._schedule(batch)
-        self._pause_younger_twins(batch)
+        self._started.check_twins(batch)
         return self._close(batch)
 
     # The steps
@@ -204,7 +199,7 @@ class Launch:
             check_count(self._client, self._plan, batch, self._settling)
         if is_live and self._plan.start and not self._progress.launched:
             # The attempt that scheduled it may have died before it read back.
-            self._verify_start(batch, self._moment_ahead())
+            self._started.verify_stored_start(batch)
         # Twin drafts of a started campaign dial nobody, but a person could start them by mistake.
         steps.delete(self._client, self._reconciler.strays)
         return self._close(batch, attached=True)
@@ -228,16 +223,16 @@ class Launch:
         try:
             batch = self._client.send(request)
         except TooLateError as late:
-            raise _ReconcileAgain(str(late)) from late
+            raise ReconcileAgain(str(late)) from late
         except OutcomeUnknownError as lost:
             self._reconciler.doubt_absence()
-            raise _ReconcileAgain(f"{lost} It may have been created all the same.") from lost
+            raise ReconcileAgain(f"{lost} It may have been created all the same.") from lost
         self._reconciler.adopt(batch)
         progress.sent = len(create.contacts or ())
         others = len(plan.fields.get("contact_ids") or ())
         progress.accepted = progress.sent if batch.total_contacts is None else batch.total_contacts - others
         progress.may_have_called |= State.of(batch.status).may_have_called
-        progress.save(self._store)
+        self._reconciler.save()
         log.info("Created batch call %s (%s) with %s contacts.", batch.id, batch.status, batch.total_contacts)
         self._verify_tag(batch, create.name)
         return batch
@@ -268,9 +263,9 @@ class Launch:
             self._lose_draft(f"Batch call {batch.id} is gone.")
         except (InvalidRequestError, ConflictError) as refused:
             state = State.of(self._settling.read(self._client, batch.id).status)
-            if State.of(batch.status) is State.DRAFT and state.may_have_called:
+            if state.may_have_called:
                 # Another worker filled and started it meanwhile.
-                raise _ReconcileAgain(f"Batch call {batch.id} is {state.value!r} meanwhile.") from refused
+                raise ReconcileAgain(f"Batch call {batch.id} is {state.value!r} meanwhile.") from refused
             raise
 
     def _verified_draft(self, draft: BatchCall) -> BatchCall:
@@ -280,7 +275,7 @@ class Launch:
         if matches.started:
             steps.delete(self._client, {batch.id for batch in matches.drafts})
             self._reconciler.forget()
-            raise _ReconcileAgain(f"Batch call {matches.started[0].id} of this campaign is started already.")
+            raise ReconcileAgain(f"Batch call {matches.started[0].id} of this campaign is started already.")
         self._reconciler.check_may_call_again(matches.ended)
         drafts = [batch.id for batch in matches.drafts]
         if draft.id in drafts and drafts[0] != draft.id:
@@ -288,7 +283,7 @@ class Launch:
             self._delete_our_draft(draft.id, f"Draft {drafts[0]} of this campaign is older.")
             self._lose_draft(f"Draft {draft.id} is deleted, because {drafts[0]} of this campaign is older.")
         if steps.delete(self._client, set(drafts) - {draft.id}):
-            raise _ReconcileAgain("A second draft of this campaign could not be deleted.")
+            raise ReconcileAgain("A second draft of this campaign could not be deleted.")
         self._reconciler.check_duplicates(matches, draft)
         batch = next((each for each in matches.drafts if each.id == draft.id), None) or self._still_draft(draft.id)
         check_count(self._client, self._plan, batch, self._settling)
@@ -309,7 +304,7 @@ class Launch:
         except NotFoundError:
             self._lose_draft(f"Draft {batch_call_id} is gone.")
         if State.of(batch.status).may_have_called:
-            raise _ReconcileAgain(f"Batch call {batch_call_id} is {batch.status!r} already.")
+            raise ReconcileAgain(f"Batch call {batch_call_id} is {batch.status!r} already.")
         if self._plan.key.tag_in(batch.name) is None:
             raise TagLostError(
                 f"Draft {batch.id} is named {batch.name!r} now, without the tag by which it is found again. It was not "
@@ -335,7 +330,7 @@ class Launch:
                 settling=self._settling,
             )
         except TooLateError as late:
-            raise _ReconcileAgain(str(late)) from late
+            raise ReconcileAgain(str(late)) from late
         except NotFoundError:
             # The step itself was answered with a 404, so it started nothing.
             progress.may_have_called = had_called
@@ -343,119 +338,12 @@ class Launch:
         except (InvalidRequestError, ConflictError):
             # Refused, and patient reads showed that it is still a draft.
             progress.may_have_called = had_called
-            progress.save(self._store)
+            self._reconciler.save()
             raise
-        self._verify_start(batch, at)
+        self._started.verify_start(batch, at)
         return batch
 
-    def _complete_started(self, batch: BatchCall) -> Launched:
-        """Complete a campaign that the server started at the create; it is paused while contacts are missing."""
-        plan, progress = self._plan, self._progress
-        progress.save(self._store)
-        batch = self._read_started(batch)
-        if (self._reconciler.is_incomplete(batch) or not plan.start) and not State.of(batch.status).is_terminal:
-            batch = self._pause_for_now(batch)
-        if self._reconciler.is_incomplete(batch):
-            self._upload(batch)
-        self._pause_younger_twins(batch)
-        if State.of(batch.status) is State.PAUSED and self._marked_name is None:
-            # Somebody else's reading: the marker may be gone since, and a person may have paused it after that.
-            self._settling.wait(self._settling.seconds, "so that a person's pause would be seen")
-        batch = self._read_started(batch)
-        check_count(self._client, plan, batch, self._settling)
-        if not plan.start:
-            log.warning("The server started batch call %s although start=False; it is paused.", batch.id)
-            return self._close(pausing.remove_marker(self._client, batch, self._settling))
-        if self._reconciler.is_paused_by_us(batch) or pausing.is_paused_by_us(plan.key, batch):
-            batch = self._resume(batch)
-        elif State.of(batch.status) is State.PAUSED:
-            log.warning(
-                "Batch call %s was paused by somebody else. It stays paused until a person resumes it.", batch.id
-            )
-        self._verify_start(batch, self._moment_ahead())
-        return self._close(batch)
-
-    def _pause_for_now(self, batch: BatchCall) -> BatchCall:
-        if State.of(batch.status) is State.PAUSED:
-            return batch
-        taken = pausing.pause_with_marker(
-            self._client, self._plan.key, batch, self._settling, keep=lambda: self._keep_whose_pause(ours=True)
-        )
-        if not taken.by_us:
-            self._keep_whose_pause(ours=False)
-        self._marked_name = taken.batch.name if taken.by_us else None
-        return taken.batch
-
-    def _keep_whose_pause(self, *, ours: bool) -> None:
-        # Kept only once it is paused: a pause that we did not send is a person's.
-        self._progress.paused_by_us = ours
-        self._progress.save(self._store)
-
-    def _resume(self, batch: BatchCall) -> BatchCall:
-        """Take back our own pause, at an hour at which the campaign may call."""
-        plan, progress = self._plan, self._progress
-        now = self._now()
-        if State.of(batch.status) is State.PAUSED:
-            has_called = bool(batch.called or batch.completed or batch.failed)
-            plan.check_resume_at(now, batch.scheduled_at, has_called=has_called)
-        self._verify_start(batch, self._moment_ahead())
-        # Not kept as ours from here on: a pause that is seen after the resume may be a person's.
-        progress.launched, progress.paused_by_us = False, False
-        self._checkpoint()
-        if self._marked_name is not None:
-            # A reading may be too old to show the marker that is to be taken away.
-            batch = batch.model_copy(update={"name": self._marked_name})
-        starts_at = batch.scheduled_at or plan.moment
-        not_after = plan.not_after(starts_at if starts_at and starts_at > now else None, now)
-        try:
-            return pausing.resume_our_pause(self._client, batch, not_after=not_after, settling=self._settling)
-        except TooLateError as late:
-            progress.paused_by_us = True
-            progress.save(self._store)
-            raise _ReconcileAgain(str(late)) from late
-
-    def _pause_younger_twins(self, ours: BatchCall) -> None:
-        """Of several started campaigns of one key, all workers let the eldest live."""
-        matches = self._reconciler.look_again(ours)
-        started = sorted({each.id: each for each in (*matches.started, ours)}.values(), key=age)
-        eldest = started[0]
-        for twin in started[1:]:
-            if not State.of(twin.status).is_terminal:
-                log.error("Batch call %s doubles %s of the same campaign; pausing it.", twin.id, eldest.id)
-                pausing.pause_like_a_person(self._client, twin, self._settling)
-        if steps.delete(self._client, {draft.id for draft in matches.drafts if draft.id != ours.id}):
-            log.warning("A second draft of campaign %r could not be deleted. It dials nobody.", self._plan.name)
-        if eldest.id != ours.id:
-            self._reconciler.forget()
-            raise _ReconcileAgain(f"Batch call {eldest.id} of this campaign is older.")
-        try:
-            self._reconciler.check_duplicates(matches, ours)
-        except DuplicateCampaignError as duplicate:
-            self._close(ours)
-            pausing.pause_and_raise(self._client, ours, duplicate, self._settling)
-
     # What is compared and kept
-
-    def _moment_ahead(self) -> datetime | None:
-        moment = self._plan.moment
-        return moment if moment is not None and moment > self._now() else None
-
-    def _verify_start(self, batch: BatchCall, at: datetime | None) -> None:
-        try:
-            verify_start(self._client, self._plan, batch, at, self._now(), self._settling)
-        except CampaignError:
-            # Paused for a person to look at: no later attempt may take it for an interrupted launch.
-            self._close(batch)
-            raise
-
-    def _read_started(self, batch: BatchCall) -> BatchCall:
-        try:
-            return self._settling.read(self._client, batch.id)
-        except NotFoundError as gone:
-            raise CampaignEndedError(
-                f"Batch call {batch.id} of campaign {self._plan.name!r} may have called and is gone: somebody may have "
-                "deleted it. No other one was made, so nobody is called twice."
-            ) from gone
 
     def _discard(self, draft: BatchCall) -> NoReturn:
         self._delete_our_draft(draft.id, "It was to be built again.")
@@ -465,7 +353,7 @@ class Launch:
         # A read showed that it is a draft, and a server deletes no other: what is deleted has not called. Kept before,
         # so that who dies behind the delete does not leave word that it may have.
         self._progress.may_have_called = False
-        self._progress.save(self._store)
+        self._reconciler.save()
         if steps.delete(self._client, {batch_call_id}):
             raise UnsettledError(f"Draft {batch_call_id} could not be deleted. It dials nobody. {why}")
 
@@ -478,16 +366,15 @@ class Launch:
             )
         self._reconciler.forget()
         self._progress.generation += 1
-        raise _ReconcileAgain(why)
+        raise ReconcileAgain(why)
 
     def _close(self, batch: BatchCall, *, attached: bool = False) -> Launched:
-        self._progress.launched, self._progress.paused_by_us = True, False
-        self._progress.save(self._store)
+        self._reconciler.close()
         return Launched(batch, attached)
 
     def _checkpoint(self) -> None:
         """Keep the progress; stop here if the task was killed."""
-        self._progress.save(self._store)
+        self._reconciler.save()
         self._stop_if_interrupted()
 
     def _sleep_unless_interrupted(self, seconds: float) -> None:

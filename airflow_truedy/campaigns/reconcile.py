@@ -33,6 +33,10 @@ _ENDED_COUNTS_FOR = timedelta(hours=20)
 _SKEW = timedelta(minutes=10)
 
 
+class ReconcileAgain(Exception):  # noqa: N818 - a turn taken, not an error
+    """What was true a moment ago is not any more; look again from the beginning."""
+
+
 class Reconciler:
     """
     Finds the batch call of a planned campaign. Changes nothing on the server.
@@ -59,11 +63,11 @@ class Reconciler:
         alone: bool,
         since: datetime | None,
     ) -> None:
-        self._client = client
-        self._plan = plan
-        self._store = store
-        self._settling = settling
-        self._now = now
+        self.client = client
+        self.plan = plan
+        self.store = store
+        self.settling = settling
+        self.now = now
         self.alone = alone
         self._since = since
         self._made_from: str | None = None
@@ -75,7 +79,7 @@ class Reconciler:
 
     def recall(self) -> None:
         """Take over what earlier attempts kept in the store."""
-        self.progress = Progress.load(self._store, self._plan.key.short, self._plan.fingerprint)
+        self.progress = Progress.load(self.store, self.plan.key.short, self.plan.fingerprint)
         self._made_from = self.progress.fingerprint
         # Only what was stored can tell that an attempt died while the campaign was paused by it.
         self._paused_before = self.progress.batch_call_id if self.progress.paused_by_us else None
@@ -83,15 +87,15 @@ class Reconciler:
         self.alone &= not self.progress.begun
         if not self.alone:
             self.doubt_absence()
-        if self._made_from != self._plan.fingerprint:
+        if self._made_from != self.plan.fingerprint:
             # How far another payload had got tells nothing about this one.
-            self.progress.fingerprint = self._plan.fingerprint
+            self.progress.fingerprint = self.plan.fingerprint
             self.progress.sent = self.progress.accepted = self.progress.in_flight = 0
             self.progress.guessed = False
 
     def doubt_absence(self) -> None:
         """Believe only after the settle time, from now on, that there is no batch call of this campaign."""
-        self._absence_counts_from = self._now() + timedelta(seconds=self._settling.seconds)
+        self._absence_counts_from = self.now() + timedelta(seconds=self.settling.seconds)
 
     # Which one it is
 
@@ -122,8 +126,8 @@ class Reconciler:
     def _marked_in_time(self, batch: BatchCall) -> BatchCall:
         """Read until the pause marker shows: a pause without it counts as a person's only after the settle time."""
         try:
-            return self._settling.read(
-                self._client,
+            return self.settling.read(
+                self.client,
                 batch.id,
                 lambda seen: State.of(seen.status) is not State.PAUSED or self.is_paused_by_us(seen),
             )
@@ -137,8 +141,8 @@ class Reconciler:
         # Where the schedule step was about to be taken, a draft may be an old reading.
         was_sent = self.progress.may_have_called
         try:
-            return self._settling.read(
-                self._client,
+            return self.settling.read(
+                self.client,
                 self.progress.batch_call_id,
                 lambda seen: State.of(seen.status).may_have_called or not was_sent,
             )
@@ -148,22 +152,22 @@ class Reconciler:
 
     def _look(self) -> Matches:
         """Look for the tag; if there is none, as often as it takes until absence counts."""
-        began, matches = self._now(), self._find(self._since and min(self._since, self._now() - _TWINS_SINCE) - _SKEW)
-        for pause in self._settling.pauses():
+        began, matches = self.now(), self._find(self._since and min(self._since, self.now() - _TWINS_SINCE) - _SKEW)
+        for pause in self.settling.pauses():
             # A look shows what was there when it began: reading a long list takes longer than the settle time.
             if matches.chosen is not None or self._absence_counts_from is None or began >= self._absence_counts_from:
                 break
             why = "so that a create that an earlier attempt or another worker sent would be seen"
-            self._settling.wait(min(pause, (self._absence_counts_from - self._now()).total_seconds()), why)
+            self.settling.wait(min(pause, (self._absence_counts_from - self.now()).total_seconds()), why)
             # What is older was seen by the look before.
-            since, began = began - _SKEW, self._now()
+            since, began = began - _SKEW, self.now()
             matches = self._find(since).beside(matches)
         self._first_look = (began, matches)
         return matches
 
     def _find(self, since: datetime | None) -> Matches:
-        fingerprint = None if self._plan.on_duplicate == "allow" else self._plan.fingerprint
-        return find(self._client, self._plan.key, since=since, fingerprint=fingerprint)
+        fingerprint = None if self.plan.on_duplicate == "allow" else self.plan.fingerprint
+        return find(self.client, self.plan.key, since=since, fingerprint=fingerprint)
 
     def look_again(self, ours: BatchCall) -> Matches:
         """Look for twins once more, only as far back as the look before, or as our own batch call's creation."""
@@ -181,7 +185,7 @@ class Reconciler:
             return True
         # A twin that somebody paused beside a campaign that ended is not to call either.
         is_paused = State.of(chosen.status) is State.PAUSED
-        return pausing.is_paused_by_us(self._plan.key, chosen) or (is_paused and bool(matches.ended))
+        return pausing.is_paused_by_us(self.plan.key, chosen) or (is_paused and bool(matches.ended))
 
     def check_may_call_again(self, ended: Sequence[BatchCall], *, is_gone: bool = False) -> None:
         """
@@ -191,7 +195,7 @@ class Reconciler:
         :param is_gone: whether the batch call that the store knows is gone from the server. Absence does not prove that
             it ended, so no wish of the author makes another one then.
         """
-        progress, plan = self.progress, self._plan
+        progress, plan = self.progress, self.plan
         if is_gone and progress.may_have_called:
             which = f"Batch call {progress.batch_call_id}" if progress.batch_call_id else "A batch call"
             raise CampaignEndedError(
@@ -223,14 +227,14 @@ class Reconciler:
         if matches is None:
             matches = self._first_look[1] if self._first_look else Matches((), (), ())
         twin = next((each for each in reversed(matches.duplicates) if self._is_duplicate(each, ours)), None)
-        if twin is None or self._plan.on_duplicate == "allow":
+        if twin is None or self.plan.on_duplicate == "allow":
             return
         made = f", made {twin.created_at:%Y-%m-%d %H:%M} UTC" if twin.created_at else ""
         what = (
             f"Batch call {twin.id} ({twin.name!r}, {twin.status!r}{made}) has the same contacts, agent, start and "
-            f"other fields as campaign {self._plan.name!r}, under another campaign key: maybe another Dag run made it"
+            f"other fields as campaign {self.plan.name!r}, under another campaign key: maybe another Dag run made it"
         )
-        if self._plan.on_duplicate == "warn":
+        if self.plan.on_duplicate == "warn":
             log.warning("%s. Going on (on_duplicate='warn').", what)
             return
         left = "Not started, so that nobody is called twice. Nothing was sent."
@@ -249,7 +253,7 @@ class Reconciler:
             return True
         if state.ended_badly and other.called == 0:
             return False
-        return other.created_at is None or self._now() - other.created_at < _ENDED_COUNTS_FOR
+        return other.created_at is None or self.now() - other.created_at < _ENDED_COUNTS_FOR
 
     # What it lacks
 
@@ -259,18 +263,18 @@ class Reconciler:
 
         :raises PayloadChangedError: if not, unless it is a draft that may be built again.
         """
-        tag = self._plan.key.tag_in(batch.name)
+        tag = self.plan.key.tag_in(batch.name)
         made_from = tag.payload if tag else (self._made_from or "")
-        if self._plan.fingerprint.startswith(made_from):
+        if self.plan.fingerprint.startswith(made_from):
             return True
         is_draft = not State.of(batch.status).may_have_called
-        if is_draft and self._plan.on_change == "rebuild":
-            log.warning("The payload of campaign %r changed; its draft is built again.", self._plan.name)
+        if is_draft and self.plan.on_change == "rebuild":
+            log.warning("The payload of campaign %r changed; its draft is built again.", self.plan.name)
             return False
         left = "It is a draft and dials nobody" if is_draft else f"It is {batch.status!r} and was not touched"
         way = "on_change='rebuild' builds the draft again" if is_draft else "a started campaign never changes"
         raise PayloadChangedError(
-            f"Batch call {batch.id} of campaign {self._plan.name!r} was made from another payload than this attempt "
+            f"Batch call {batch.id} of campaign {self.plan.name!r} was made from another payload than this attempt "
             f"has: {self._difference_to(batch)}. {left}. Restore the payload ({way}), "
             "or give another campaign_key to make another campaign."
         )
@@ -278,8 +282,8 @@ class Reconciler:
     def _difference_to(self, batch: BatchCall) -> str:
         """Tell what differs as far as the server shows its side."""
         sides = {
-            "agent_id": (batch.agent_id, self._plan.fields.get("agent_id")),
-            "timezone": (batch.timezone, self._plan.timezone),
+            "agent_id": (batch.agent_id, self.plan.fields.get("agent_id")),
+            "timezone": (batch.timezone, self.plan.timezone),
         }
         told = [
             f"{name} ({there} there, {here} here)" for name, (there, here) in sides.items() if there not in (None, here)
@@ -291,11 +295,11 @@ class Reconciler:
         state = State.of(batch.status)
         if not state.may_have_called or state.is_terminal:
             return state.is_terminal
-        if pausing.is_paused_by_us(self._plan.key, batch):
+        if pausing.is_paused_by_us(self.plan.key, batch):
             return False
         if self.is_paused_by_us(batch):
             return False
-        if not self._plan.start and self.progress.begun and not self.progress.launched:
+        if not self.plan.start and self.progress.begun and not self.progress.launched:
             # Started by the server at our create, which died before the campaign was paused; else by a person.
             return False
         return self.progress.launched or not self.is_incomplete(batch)
@@ -304,7 +308,7 @@ class Reconciler:
         """Whether a pause is ours: by the marker in the name, or by what this attempt or an earlier one kept."""
         if State.of(batch.status) is not State.PAUSED or holds_in(batch.name):
             return False
-        if pausing.is_paused_by_us(self._plan.key, batch):
+        if pausing.is_paused_by_us(self.plan.key, batch):
             return True
         return batch.id == self._paused_before or (
             self.progress.paused_by_us and batch.id == self.progress.batch_call_id
@@ -312,14 +316,14 @@ class Reconciler:
 
     def is_overfull_draft(self, batch: BatchCall) -> bool:
         """Whether two workers filled one draft: somebody may be in it twice, so it is built again."""
-        expected = self._plan.expected_contacts
+        expected = self.plan.expected_contacts
         is_draft = not State.of(batch.status).may_have_called
-        return is_draft and expected is not None and count_of(self._client, batch) > expected
+        return is_draft and expected is not None and count_of(self.client, batch) > expected
 
     def is_incomplete(self, batch: BatchCall) -> bool:
         """Whether a server that starts campaigns at the create was left with a part of the list."""
-        expected, count = self._plan.expected_contacts, batch.total_contacts
-        return expected is not None and count is not None and count < expected - self._plan.may_refuse
+        expected, count = self.plan.expected_contacts, batch.total_contacts
+        return expected is not None and count is not None and count < expected - self.plan.may_refuse
 
     # What is kept
 
@@ -335,3 +339,12 @@ class Reconciler:
         progress.batch_call_id, progress.sent, progress.accepted, progress.in_flight = None, 0, 0, 0
         progress.in_order, progress.guessed = True, False
         progress.launched, progress.paused_by_us = False, False
+
+    def close(self) -> None:
+        """Keep that the launch was seen to its end: what happens from now on is the business of people."""
+        self.progress.launched, self.progress.paused_by_us = True, False
+        self.save()
+
+    def save(self) -> None:
+        """Keep the progress in the store."""
+        self.progress.save(self.store)
