@@ -9,59 +9,31 @@ headers along.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import math
 import os
-import platform
 import threading
 import time
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from airflow_truedy import __version__
-from airflow_truedy.api import decoding
-from airflow_truedy.api.answer_body import TOO_SLOW, WHOLE_REQUEST_FACTOR, AnswerBody
-from airflow_truedy.api.client_options import certificates, check_options, unusable_certificates, unusable_proxy
-from airflow_truedy.api.errors import (
-    RateLimitedError,
-    RequestTimeoutError,
-    TooLateError,
-    TruedyError,
-    UnreachableError,
-    UnreadableAnswerError,
-)
+from airflow_truedy.api.answer_body import TOO_SLOW, AnswerBody
+from airflow_truedy.api.client_base import ClientBase
+from airflow_truedy.api.client_options import unusable_certificates, unusable_proxy
+from airflow_truedy.api.errors import RequestTimeoutError, TruedyError, UnreachableError, UnreadableAnswerError
 from airflow_truedy.api.paging import Pager
-from airflow_truedy.api.rate_limit import RateLimiter
 from airflow_truedy.api.request import Page
-from airflow_truedy.api.restrictions import refuse_if_forbidden
-from airflow_truedy.api.retries import MAX_ATTEMPTS, Attempts
-from airflow_truedy.api.server_clock import ServerClock
-from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
     from airflow_truedy.api.request import ListRequest, Request
 
-log = logging.getLogger(__name__)
-
-DEFAULT_BASE_URL = "https://api.truedy.ai/api/public/v1"
-DEFAULT_TIMEOUT = 30.0
-DEFAULT_REQUESTS_PER_MINUTE = 60
-DEFAULT_MAX_WAIT = 120.0
 _LONGEST_CONNECT = 10.0
-_SLOW_READ = 60.0
 _SHORTEST_READ = 0.001
-# What looks like the key is taken out of answers; a shorter one (of a sandbox) could occur there by chance.
-_SHORTEST_SECRET = 8
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 T = TypeVar("T")
@@ -118,137 +90,18 @@ def _limit_reads(event: str, info: Mapping[str, Any]) -> None:
     stream.read = limited
 
 
-class _Client(ABC, Generic[H]):
-    """
-    What both clients share.
+class _HttpxClient(ClientBase[H]):
+    """A client over the HTTP library."""
 
-    :param api_key: the key; sent as a bearer token and shown nowhere.
-    :param base_url: the API's address up to and with ``/v1``.
-    :param timeout: seconds to wait for an answer; the whole of it may take three times as long. Default: 30; creates,
-        adds and imports get at least 60.
-    :param requests_per_minute: how many requests this client sends a minute at most. Default: 60; None or 0
-        for no limit.
-    :param proxy: a proxy's URL. Default: what the environment says.
-    :param verify: whether to check the server's certificate, or a file or directory of certificates to check
-        with. Default: yes.
-    :param headers: sent with every request; neither the key's nor the idempotency header.
-    :param user_agent: added to the User-Agent, e.g. ``apache-airflow/3.3.2``.
-    :param dry_run: refuse every request that would change something. Default: no.
-    :param only_numbers: the only numbers that may be called, E.164. Default: all.
-    :param transport: a transport of the HTTP library, for tests.
-    :param sleep: how to wait, for pacing and between attempts; a coroutine function for the async client.
-    :param clock: our clock, seconds since 1970.
-    :param max_wait: the most seconds that one send spends waiting between attempts. Default: 120.
-    :param rate_limiter: shared with other clients of the same key; it then sets the pace.
-    :param name: what errors call this client, e.g. an Airflow connection's id. Default: nothing.
-    :raises InvalidPayloadError: for a key, address, header or proxy that cannot be used.
-    """
-
-    def __init__(
-        self,
-        api_key: str,
-        base_url: str = DEFAULT_BASE_URL,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        requests_per_minute: float | None = DEFAULT_REQUESTS_PER_MINUTE,
-        proxy: str | None = None,
-        verify: bool | str | ssl.SSLContext = True,
-        headers: Mapping[str, str] | None = None,
-        user_agent: str | None = None,
-        dry_run: bool = False,
-        only_numbers: Collection[str] = (),
-        transport: Any = None,
-        sleep: Callable[[float], Any] | None = None,
-        clock: Callable[[], float] = time.time,
-        max_wait: float = DEFAULT_MAX_WAIT,
-        rate_limiter: RateLimiter | None = None,
-        name: str | None = None,
-    ) -> None:
-        agent = f"airflow-provider-truedy/{__version__} python/{platform.python_version()}"
-        own_headers = {
-            **(headers or {}),
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": f"{agent} {user_agent}" if user_agent else agent,
-        }
-        self._name: str | None = name
-        with self._named_errors():
-            check_options(api_key, base_url, own_headers)
-            verified_by = certificates(verify)
-        self.base_url = base_url.rstrip("/")
-        self.dry_run = dry_run
-        self.only_numbers = frozenset(only_numbers)
-        self._key = api_key
-        self._timeout = timeout
-        self._sleep: Callable[[float], Any] = sleep or self._default_sleep()
-        self._clock = clock
-        self._server_clock = ServerClock(clock)
-        self._max_wait = max_wait
-        self._rate_limiter = rate_limiter or RateLimiter(requests_per_minute, clock)
-        self._options: dict[str, Any] = {
-            "auth": _KeyAuth(api_key),
-            "headers": own_headers,
-            "proxy": proxy,
-            "verify": verified_by,
-            "transport": transport,
-        }
-        with self._named_errors():
-            self._http: H = self._opened()
-        self._pid = os.getpid()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
-
-    def now(self) -> datetime:
-        """Return the server's time in UTC, learned from its answers; before the first one, our own time."""
-        return self._server_clock.now()
-
-    @abstractmethod
-    def _open(self) -> H: ...
-
-    @staticmethod
-    @abstractmethod
-    def _default_sleep() -> Callable[[float], Any]: ...
-
-    def _connections(self) -> H:
-        if self._pid != os.getpid():
-            # Forked: the sockets belong to the parent. Leave them alone, do not even close them.
-            self._http, self._pid = self._opened(), os.getpid()
-        return self._http
-
-    def _opened(self) -> H:
+    def _opened(self, kind: type[H]) -> H:
         try:
-            return self._open()
+            return kind(auth=_KeyAuth(self._key), **self._options)
         except (httpx.InvalidURL, ValueError, ImportError):
             problem = unusable_proxy(self._options["proxy"], _can_be_proxy)
         except OSError:
             problem = unusable_certificates("SSL_CERT_FILE", os.environ.get("SSL_CERT_FILE", ""))
         # Raised out here, so that the library's own words, with the proxy's password, are not this one's context.
         raise problem
-
-    @contextlib.contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        """Let errors of ours tell whose client raised them."""
-        try:
-            yield
-        except TruedyError as error:
-            error.connection = self._name
-            raise
-
-    def _begin(self, request: Request[Any]) -> Attempts:
-        with self._named_errors():
-            refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
-        return Attempts(request, self._max_wait)
-
-    def _outcome(self, attempts: Attempts, failure: TruedyError) -> TruedyError:
-        outcome = attempts.outcome(failure)
-        outcome.connection = self._name
-        return outcome
-
-    def _refuse_if_too_late(self, request: Request[Any]) -> None:
-        if request.not_after is not None and self.now() > request.not_after:
-            late = f"it is {utc_text(self.now())} on the server, too late for {utc_text(request.not_after)}"
-            raise TooLateError(late, operation=request.operation)
 
     def _prepared(self, http: H, request: Request[Any]) -> httpx.Request:
         """Return the request in the library's form; the same bytes whenever it is called."""
@@ -275,21 +128,6 @@ class _Client(ABC, Generic[H]):
         prepared.url = _QuietUrl(prepared.url)
         return prepared
 
-    def _longest_silence(self, request: Request[Any]) -> float:
-        return max(_SLOW_READ, self._timeout) if request.slow else self._timeout
-
-    def _longest_time(self, request: Request[Any]) -> float:
-        return WHOLE_REQUEST_FACTOR * self._longest_silence(request)
-
-    def _result(self, request: Request[T], response: httpx.Response, body: bytes, sent_at: float) -> T:
-        if len(self._key) >= _SHORTEST_SECRET:
-            # A server may echo the key that it refuses.
-            body = body.replace(self._key.encode(), b"***")
-        answer = decoding.HttpAnswer(response.status_code, dict(response.headers), body)
-        envelope = decoding.envelope_of(request, answer, self._clock())
-        self._server_clock.learn(envelope.server_time, answer.headers.get("date"), sent_at)
-        return decoding.result_of(request, envelope, answer.status)
-
     def _failure(self, request: Request[Any], problem: Exception) -> TruedyError:
         text = str(problem).replace(self._key, "***")
         if isinstance(problem, asyncio.TimeoutError):
@@ -303,11 +141,11 @@ class _Client(ABC, Generic[H]):
         return UnreadableAnswerError(message, operation=request.operation)
 
 
-class TruedyClient(_Client[httpx.Client]):
+class TruedyClient(_HttpxClient[httpx.Client]):
     """
     The blocking client. Thread-safe; opens its own connections again in a forked process.
 
-    For the parameters see :class:`_Client`.
+    For the parameters see :class:`~airflow_truedy.api.client_base.ClientBase`.
     """
 
     def send(self, request: Request[T]) -> T:
@@ -327,7 +165,6 @@ class TruedyClient(_Client[httpx.Client]):
             pause = attempts.pause_after(failure)
             if pause is None:
                 break
-            _tell_waiting(failure, attempts.count, pause)
             self._sleep(pause)
         # Raised out here, so that no other error is this one's context.
         raise self._outcome(attempts, failure)
@@ -367,7 +204,7 @@ class TruedyClient(_Client[httpx.Client]):
         self.close()
 
     def _open(self) -> httpx.Client:
-        return httpx.Client(**self._options)
+        return self._opened(httpx.Client)
 
     @staticmethod
     def _default_sleep() -> Callable[[float], None]:
@@ -383,7 +220,7 @@ class TruedyClient(_Client[httpx.Client]):
         except httpx.RequestError as problem:
             failure = self._failure(request, problem)
         else:
-            return self._result(request, response, body, sent_at)
+            return self._result(request, response.status_code, dict(response.headers), body, sent_at)
         # Raised out here, so that the library's error and its request are not even this one's context.
         raise failure
 
@@ -405,21 +242,15 @@ class TruedyClient(_Client[httpx.Client]):
         return response, body.whole()
 
 
-class AsyncTruedyClient(_Client[httpx.AsyncClient]):
+class AsyncTruedyClient(_HttpxClient[httpx.AsyncClient]):
     """
     The client for asyncio, for one event loop.
 
-    For the parameters see :class:`_Client`.
+    For the parameters see :class:`~airflow_truedy.api.client_base.ClientBase`.
     """
 
     async def send(self, request: Request[T]) -> T:
-        """
-        Send one request, again where that is safe and can help.
-
-        :param request: from :mod:`airflow_truedy.api.endpoints`.
-        :raises TruedyError: by cause; :class:`~airflow_truedy.api.errors.OutcomeUnknownError` for a request
-            that changes something and may have been carried out.
-        """
+        """Send one request; as :meth:`TruedyClient.send`."""
         attempts = self._begin(request)
         while True:
             try:
@@ -429,28 +260,17 @@ class AsyncTruedyClient(_Client[httpx.AsyncClient]):
             pause = attempts.pause_after(failure)
             if pause is None:
                 break
-            _tell_waiting(failure, attempts.count, pause)
             await self._sleep(pause)
         raise self._outcome(attempts, failure)
 
     async def pages(self, list_request: ListRequest[T]) -> AsyncIterator[T]:
-        """
-        Yield every object of a list, page by page as they are taken.
-
-        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
-        :raises InconsistentListError: if the list contradicts its own paging.
-        """
+        """Yield every object of a list; as :meth:`TruedyClient.pages`."""
         async for page in self.iter_pages(list_request):
             for item in page.items:
                 yield item
 
     async def iter_pages(self, list_request: ListRequest[T]) -> AsyncIterator[Page[T]]:
-        """
-        Yield a list in pages, each with the objects that no page before it held. Stop early by asking for no more.
-
-        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
-        :raises InconsistentListError: if the list contradicts its own paging.
-        """
+        """Yield a list in pages; as :meth:`TruedyClient.iter_pages`."""
         pager = Pager(list_request)
         while (request := pager.next_request()) is not None:
             page = await self.send(request)
@@ -469,7 +289,7 @@ class AsyncTruedyClient(_Client[httpx.AsyncClient]):
         await self.close()
 
     def _open(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**self._options)
+        return self._opened(httpx.AsyncClient)
 
     @staticmethod
     def _default_sleep() -> Callable[[float], Awaitable[None]]:
@@ -485,7 +305,7 @@ class AsyncTruedyClient(_Client[httpx.AsyncClient]):
         except (httpx.RequestError, asyncio.TimeoutError) as problem:
             failure = self._failure(request, problem)
         else:
-            return self._result(request, response, body, sent_at)
+            return self._result(request, response.status_code, dict(response.headers), body, sent_at)
         raise failure
 
     async def _exchange(self, request: Request[Any]) -> tuple[httpx.Response, bytes]:
@@ -499,11 +319,6 @@ class AsyncTruedyClient(_Client[httpx.AsyncClient]):
         finally:
             await response.aclose()
         return response, body.whole()
-
-
-def _tell_waiting(failure: TruedyError, attempt: int, pause: float) -> None:
-    what = "rate limited" if isinstance(failure, RateLimitedError) else type(failure).__name__
-    log.info("%s: %s, next try in %.0f s (%d of %d made).", failure.operation, what, pause, attempt, MAX_ATTEMPTS)
 
 
 def _can_be_proxy(address: str) -> bool:

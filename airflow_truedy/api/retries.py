@@ -16,6 +16,7 @@ unknown, even if a later attempt fails in a harmless way.
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ from airflow_truedy.api.errors import (
 
 if TYPE_CHECKING:
     from airflow_truedy.api.request import Request
+
+log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
 _FIRST_BACKOFF = 1.0
@@ -75,7 +78,8 @@ class Attempts:
 
     def pause_after(self, error: TruedyError) -> float | None:
         """
-        Return the seconds to wait before the next attempt, or None if there is none. Call it once per failed attempt.
+        Return the seconds to wait before the next attempt, or None if there is none; and log it. Call it once per
+        failed attempt.
 
         :param error: what the attempt ended in.
         """
@@ -85,7 +89,11 @@ class Attempts:
             return None
         pause = self._pause(error)
         self._waited += pause
-        return pause if self._waited <= self._max_wait else None
+        if self._waited > self._max_wait:
+            return None
+        what = "rate limited" if isinstance(error, RateLimitedError) else type(error).__name__
+        log.info("%s: %s, next try in %.0f s (%d of %d made).", error.operation, what, pause, self.count, MAX_ATTEMPTS)
+        return pause
 
     def outcome(self, error: TruedyError) -> TruedyError:
         """Return what to tell the caller when the last attempt ended in ``error``."""
