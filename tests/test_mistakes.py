@@ -23,7 +23,7 @@ NAMES = {"DAG": DAG, "CreateBatchCallOperator": CreateBatchCallOperator, "SqlToC
 
 PARSE = """
 import json, os, sys
-from airflow.dag_processing.dagbag import DagBag
+from tests.support.airflow_versions import DagBag
 errors = DagBag(sys.argv[1]).import_errors
 print(json.dumps({os.path.basename(path): text for path, text in errors.items()}))
 """
