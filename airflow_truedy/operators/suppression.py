@@ -143,9 +143,10 @@ class RecentlyCalled:
     days: float | None
     region: str | None
     max_unreadable: int | float
+    launched: str | None
     hook_params: Mapping[str, Any] | None = field(repr=False)
 
-    template_fields: ClassVar[Sequence[str]] = ("conn_id", "table")
+    template_fields: ClassVar[Sequence[str]] = ("conn_id", "table", "launched")
 
     def __post_init__(self) -> None:
         if (self.calls is None) != (self.days is None):
@@ -180,7 +181,7 @@ class RecentlyCalled:
 
         table = ResultsTable(engine_of(self.conn_id, self.hook_params), self.table)
         return Suppression(
-            table.called_often(calls, datetime.now(timezone.utc) - period),
+            table.called_often(calls, datetime.now(timezone.utc) - period, self.launched),
             name=f"people called {calls} times in {period / timedelta(days=1):.3g} days, by table {self.table}",
             region=self.region,
             max_unreadable=self.max_unreadable,
@@ -196,13 +197,15 @@ def recently_called(
     days: float | None = None,
     region: str | None = None,
     max_unreadable: int | float = 0,
+    launched: str | None = None,
     hook_params: Mapping[str, Any] | None = None,
 ) -> RecentlyCalled:
     """
     Return a list for ``suppression=`` that holds back people who were called often enough, whichever campaigns called.
 
     Counted are the rows of a results table: each call, one that tells no time, and each person whom a campaign in the
-    table may still call. A campaign whose results were never read, and a single call, are not in it.
+    table may still call. A campaign whose results were never read is not in it unless ``launched`` has it, and a single
+    call is not.
 
     :param conn_id: connection of the database with the table of ``BatchCallResultsOperator``. (templated)
     :param table: its name. Default ``results``. (templated)
@@ -211,10 +214,13 @@ def recently_called(
         where the person is; people in places without a cap are not held back.
     :param region: in which region numbers without ``+`` are read. Default: such a number fails the task.
     :param max_unreadable: see :class:`~airflow_truedy.contacts.suppression.Suppression`.
+    :param launched: a table of your own beside it, with a row (``batch_call_id``, ``phone_number``, ``starts_at``) for
+        everybody in a campaign that you scheduled. They count as calls at that time until the results of their campaign
+        are read. Default: there is none. (templated)
     :param hook_params: keyword arguments of the hook.
     :raises ContactsError: only one of ``calls`` and ``days`` is stated, or they hold nobody back.
     """
-    return RecentlyCalled(conn_id, table, calls, days, region, max_unreadable, hook_params)
+    return RecentlyCalled(conn_id, table, calls, days, region, max_unreadable, launched, hook_params)
 
 
 def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> Iterator[Any]:

@@ -226,21 +226,49 @@ class ResultsTable:
         self.check()
         return self._select(sa.select(*(self._table.c[name] for name in _HISTORY)))
 
-    def called_often(self, calls: int, since: datetime) -> Iterator[str]:
+    def called_often(self, calls: int, since: datetime, launched: str | None = None) -> Iterator[str]:
         """
-        Yield the numbers that all batch calls together called this often.
+        Yield the numbers that all batch calls together called so often.
 
-        :param calls: the least number of calls. A person who may still be called counts as called, and so does one
-            whose time of call the server does not report.
+        :param calls: at least so often. A person who may still be called counts as called, as does one of whom the
+            server does not tell when the call was.
         :param since: calls before this instant do not count.
+        :param launched: a table with ``batch_call_id``, ``phone_number`` and ``starts_at``; its rows count as calls at
+            that time as long as this table knows nothing of their batch call.
         """
         self.check()
         row = self._table.c
         was_called = sa.or_(row.call_id.is_not(None), row.called_at.is_not(None), row.call_status.not_in(UNCALLED))
         may_be_called = sa.and_(row.call_status == PENDING, row.details != Details.GONE.value)
         counts = sa.and_(sa.or_(row.called_at.is_(None), row.called_at >= since), sa.or_(was_called, may_be_called))
-        often = sa.select(row.phone_number).where(counts, row.phone_number.is_not(None)).group_by(row.phone_number)
-        return (each["phone_number"] for each in self._select(often.having(sa.func.count() >= calls)))
+        called: Any = sa.select(row.phone_number).where(counts, row.phone_number.is_not(None))
+        if launched is not None:
+            other = self._launched(launched).c
+            is_known = sa.exists().where(row.batch_call_id == other.batch_call_id)
+            waiting = sa.select(other.phone_number).where(other.starts_at >= since, ~is_known)
+            called = sa.union_all(called, waiting.where(other.phone_number.is_not(None)))
+        number = called.subquery().c.phone_number
+        often = sa.select(number).group_by(number).having(sa.func.count() >= calls)
+        return (each["phone_number"] for each in self._select(often))
+
+    def _launched(self, shown: str) -> sa.Table:
+        if not _NAME.fullmatch(shown):
+            raise WrongTableError(f"launched={shown!r} is not a name of a table.")
+        name, schema = _named(shown, self._engine.dialect.name)
+
+        def columns(connection: Connection) -> dict[str, Any]:
+            inspector = sa.inspect(connection)
+            there = inspector.get_columns(name, schema) if inspector.has_table(name, schema) else ()
+            return {column["name"].lower(): column["type"] for column in there}
+
+        found = self._do("read", columns)
+        needed = ("batch_call_id", "phone_number", "starts_at")
+        if lacking := [each for each in needed if each not in found]:
+            raise WrongTableError(f"The table {shown} is not there, or lacks the columns {', '.join(lacking)}.")
+        if not isinstance(found["starts_at"], sa.DateTime):
+            raise WrongTableError(f"The column starts_at of the table {shown} is not one of date and time.")
+        kinds = (_key_text(), sa.String(), _Instant(_kept_as(found["starts_at"])))
+        return sa.Table(name, sa.MetaData(), *map(sa.Column, needed, kinds), schema=schema)
 
     def write(self, staging: Staging, batch_call_id: str) -> int:
         """

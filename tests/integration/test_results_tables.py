@@ -148,6 +148,41 @@ def test_people_who_were_called_often_are_counted_over_all_batch_calls(engine: s
         assert found == list(range(often, 5))
 
 
+def launch(engine: sa.Engine, kind: str, *rows: tuple[str, str | None, str | None]) -> None:
+    """Make a table of launched people, as a user keeps it."""
+    columns = f"batch_call_id VARCHAR(99), phone_number VARCHAR(32), starts_at {kind} NULL"
+    execute(engine, f"CREATE TABLE launched ({columns})")
+    with engine.begin() as connection:
+        for row in rows:
+            insert = sa.text("INSERT INTO launched VALUES (:batch, :number, :at)")
+            connection.execute(insert, dict(zip(("batch", "number", "at"), row, strict=True)))
+
+
+def test_people_of_campaigns_without_results_count_from_a_table_of_the_users_own(
+    engine: sa.Engine, table: ResultsTable
+) -> None:
+    write(table, contact(1), contact(2))
+    soon, before = "2026-06-05 09:00:00", "2026-05-30 09:00:00"
+    one, two, three = ("+12125550001", "+12125550002", "+12125550003")
+    of_known_results = (BATCH, two, soon)
+    unusable = [("new", None, soon), ("new", two, None), ("old", two, before)]
+    launch(engine, "TIMESTAMP", ("a", one, soon), ("a", three, soon), ("b", three, soon), of_known_results, *unusable)
+    since = NOON - timedelta(days=1)
+    assert sorted(table.called_often(2, since, "launched")) == [one, three]
+    assert sorted(table.called_often(1, since, "launched")) == [one, two, three]
+    assert sorted(table.called_often(1, since)) == [one, two]
+
+
+def test_a_table_of_launched_people_must_have_its_columns(engine: sa.Engine, table: ResultsTable) -> None:
+    with pytest.raises(WrongTableError, match="launched is not there, or lacks the columns batch_call_id"):
+        table.called_often(1, NOON, "launched")
+    with pytest.raises(WrongTableError, match="not a name of a table"):
+        table.called_often(1, NOON, "launched; DROP TABLE results")
+    launch(engine, "VARCHAR(40)")
+    with pytest.raises(WrongTableError, match="starts_at of the table launched is not one of date and time"):
+        table.called_often(1, NOON, "launched")
+
+
 def test_columns_of_the_users_own_survive(engine: sa.Engine, table: ResultsTable) -> None:
     write(table, contact(1), contact(2))
     execute(engine, "ALTER TABLE results ADD COLUMN note VARCHAR(50)", "UPDATE results SET note = 'by hand'")

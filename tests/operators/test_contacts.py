@@ -356,9 +356,9 @@ def test_caps_need_rules_and_a_table(sqlite: str, tmp_path: Path, monkeypatch: p
 
 
 def test_the_table_of_recent_calls_is_templated(tmp_path: Path) -> None:
-    calls = recently_called("{{ 'ware' }}house", "results_{{ 1 + 1 }}")
+    calls = recently_called("{{ 'ware' }}house", "results_{{ 1 + 1 }}", launched="l{{ 1 }}")
     operator(tmp_path, suppression=[calls]).render_template_fields({})
-    assert (calls.conn_id, calls.table) == ("warehouse", "results_2")
+    assert (calls.conn_id, calls.table, calls.launched) == ("warehouse", "results_2", "l1")
 
 
 def test_the_region_must_be_said_when_the_dag_is_parsed(tmp_path: Path) -> None:
