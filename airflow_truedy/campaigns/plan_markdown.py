@@ -86,7 +86,7 @@ def _overview(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 f"{_plain(cost.get('at_most') or 'unknown')}; {_plain(price)}"
             ),
         )
-    most = f"{_number(ceilings.get('calls'))} calls, if Truedy tries everybody {assumed.retry_attempts} times again"
+    most = f"{_number(ceilings.get('calls'))} calls, if Truedy tries everybody again {assumed.retry_attempts} times"
     a_day = ceilings.get("calls_per_day")
     yield "At most", f"{most}; {f'{_number(a_day)} calls a day' if a_day else 'no limit of calls a day'}"
 

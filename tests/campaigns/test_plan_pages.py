@@ -43,7 +43,7 @@ class TestMarkdown:
         assert "| People | 430 in 2 batch calls |" in text
         assert "- ⚠ **The list shrank by 57 %: 1,000 people in the earlier list, 430 in this one.**" in text
         assert "| First call | Tue 2026-06-02 10:00 EDT in `America/New_York` (2026-06-02T14:00:00Z) |" in text
-        assert "| Cost | 43.00 USD expected, at most 129.00; 0.1 USD a call |" in text
+        assert "| Cost | 43.00 USD expected, 129.00 with all tries; 0.1 USD a call |" in text
         assert "| refused: the cell of the number is empty | 3 |" in text
         assert "| left out: the number is on a do-not-call list | 2 |" in text
         assert "![calls per day and hour](truedy/plan.svg)" in text
