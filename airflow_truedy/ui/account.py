@@ -43,6 +43,7 @@ _LIVE = (State.ACTIVE, State.PAUSED, State.SCHEDULED)
 _SHORTEST_PAUSE = 12.0
 # Campaigns that are in no list are read one by one, so many in a round, while somebody looks at their run.
 _SINGLES = 2
+_MOST_SINGLES = 500
 _FORGOTTEN_AFTER = 90.0
 # Seconds that a viewer waits: for the first reading, and for the next one where a look has just begun.
 _FIRST_PATIENCE, _PATIENCE = 5.0, 0.5
@@ -155,8 +156,10 @@ class Account:
             self._fail(problem)
             pause = _SHORTEST_PAUSE
         else:
-            self._reading = Reading(look.found, began, look.is_partial, look.unlisted, ahead)
-            self._remember(look.found)
+            # What a list that moved did not show is shown as it was.
+            found = {**self._reading.campaigns, **look.found} if look.has_moved else look.found
+            self._reading = Reading(found, began, look.is_partial, look.unlisted, ahead)
+            self._remember(found)
         self._due = began + pause
 
     def _take_early(self, found: dict[str, Campaign]) -> None:
@@ -165,10 +168,10 @@ class Account:
             self._reading = replace(self._reading, campaigns=dict(found))
 
     def _fail(self, problem: Exception) -> None:
-        if self._reading.problem is None:
-            log.warning("The campaigns page cannot read Truedy: %s", problem)
         # Whatever else it is may hold anything.
         told = diagnose(problem) if isinstance(problem, (TruedyError, ValueError)) else type(problem).__name__
+        if self._reading.problem is None:
+            log.warning("The campaigns page cannot read Truedy: %s", told)
         since = self._reading.problem_since or self._clock()
         self._reading = replace(self._reading, problem=told, problem_since=since)
 
@@ -180,6 +183,8 @@ class Account:
             with suppress(NotFoundError):
                 batch = await client.send(endpoints.get_batch_call(batch_call_id))
                 self._singles[batch_call_id] = Campaign.of(batch)
+        for batch_call_id in list(self._singles)[:-_MOST_SINGLES]:
+            del self._singles[batch_call_id]
         # Whoever still looks asks for it again.
         self._wanted = dict.fromkeys(wanted[_SINGLES:], now)
 
@@ -211,6 +216,7 @@ class _Look:
         self.requests = 0
         self.unlisted = 0
         self.is_partial = False
+        self.has_moved = False
 
     async def lists(self, client: AsyncTruedyClient) -> None:
         """Read the whole list if it is short, else the live campaigns and the newest."""
@@ -250,7 +256,7 @@ class _Look:
         except InconsistentListError as problem:
             # It changes while it is read; the next look finds what this one missed.
             log.info("%s", problem)
-            self.is_partial = True
+            self.is_partial = self.has_moved = True
         except InvalidRequestError:
             if state is None:
                 raise
