@@ -123,7 +123,9 @@ class TestPlan:
         hours = runpy.run_path(str(DAGS / "campaign_by_region.py"))["HOURS"]
         columns = Columns("phone", first_name="first_name")
         rules = ContactRules(region=RegionColumn("country"), columns=columns, calling_hours=hours, max_splits=12)
-        made = [part.to_dict() for part in prepare_contacts(read_csv("people.csv"), tmp_path / "all.jsonl.gz", rules)]
+        made_by = {"task_id": "extract", "run_id": "run"}
+        files = prepare_contacts(read_csv("people.csv"), tmp_path / "all.jsonl.gz", rules, made_by=made_by)
+        made = [part.to_dict() for part in files]
         own = dict.fromkeys(("scheduled_at", "timezone", "start_time", "end_time", "max_calls_per_day"), "")
         limits = {**own, "start_on": "{{ ds }}", "max_calls_per_day": 500}
         found = plan(made, **limits)
