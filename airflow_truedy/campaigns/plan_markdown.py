@@ -83,7 +83,7 @@ def _overview(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "Cost",
             (
                 f"{_plain(cost.get('expected') or 'unknown')} {_plain(cost.get('currency'))} expected, "
-                f"{_plain(cost.get('at_most') or 'unknown')} with all tries; {_plain(price)}\"
+                f"{_plain(cost.get('at_most') or 'unknown')} with all tries; {_plain(price)}"
             ),
         )
     most = f"{_number(ceilings.get('calls'))} calls, if Truedy tries everybody again {assumed.retry_attempts} times"
