@@ -8,6 +8,7 @@ import math
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from airflow_truedy.api.errors import (
     UnreachableError,
     UnreadableAnswerError,
 )
+from airflow_truedy.connection_form import CONN_FIELDS
 from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number
 
@@ -110,6 +112,7 @@ class ClientSettings:
             raise ConnectionFieldError(conn_id, "there is no API key: put it into the field 'API key' (password).")
         if not isinstance(extra, Mapping) or (not extra and not _is_empty(connection.extra)):
             raise ConnectionFieldError(conn_id, 'extra must be a JSON object, e.g. {"timeout": 60}.')
+        _check_names(conn_id, extra)
         settle = _number(conn_id, extra, "settle", DEFAULT_SETTLE)
         return cls(
             api_key=api_key,
@@ -208,6 +211,15 @@ def _base_url(conn_id: str, connection: ConnectionLike) -> str:
         )
     path = url.path.strip("/") or path or DEFAULT_PATH.strip("/")
     return f"{url.scheme}://{_address(url.scheme, url.hostname, port)}/{path}"
+
+
+def _check_names(conn_id: str, extra: Mapping[str, Any]) -> None:
+    """Refuse a name that is nearly one of ours, such as ``dryrun``: what it states would not count."""
+    known = [*CONN_FIELDS, "headers"]
+    for name in map(str, extra):
+        meant = get_close_matches(name.lower().removeprefix("extra__truedy__"), known, 1, 0.8)
+        if meant and name not in known:
+            raise ConnectionFieldError(conn_id, f"extra {name!r} does not exist; {meant[0]!r} is meant, it seems.")
 
 
 def _is_empty(extra: str | None) -> bool:

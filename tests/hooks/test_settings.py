@@ -189,6 +189,26 @@ def test_an_extra_that_airflow_cannot_read_does_not_end_a_dry_run(extra: str) ->
         ClientSettings.read(Fields(extra=extra), {})
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("dryrun", "dry_run"),
+        ("dry-run", "dry_run"),
+        ("Dry_Run", "dry_run"),
+        ("extra__truedy__dry_run", "dry_run"),
+        ("only_number", "only_numbers"),
+        ("onlyNumbers", "only_numbers"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_told(name: str, meant: str) -> None:
+    with pytest.raises(ConnectionFieldError, match=f"'crm': extra '{name}' does not exist; '{meant}' is meant"):
+        read({name: True})
+
+
+def test_an_extra_may_hold_what_others_use() -> None:
+    read({"owner": "crm team", "note": "x", "__extra__": "{}", "verify_until": "2027"})
+
+
 @pytest.mark.parametrize("extra", [None, "", " ", "{}", " {\n} "])
 def test_an_extra_may_state_nothing(extra: str | None) -> None:
     assert not ClientSettings.read(Fields(extra=extra), {}).dry_run
