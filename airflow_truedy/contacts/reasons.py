@@ -81,7 +81,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.THOUSANDS_SEPARATORS: "a spreadsheet wrote the number with thousands separators",
     Reason.SPREADSHEET_ERROR: "a spreadsheet error such as #N/A or ######",
     Reason.LETTERS: "letters between the digits",
-    Reason.NOTE: "words beside the number that a person has to read, such as a name or 'do not call'",
+    Reason.NOTE: "words or marks beside the number that a person has to read, such as a name, 'do not call' or a cross",
     Reason.SEVERAL_NUMBERS: "more than one number in the cell, or digits that may belong to a label, an hour or a year",
     Reason.AMBIGUOUS: "two people's numbers: with and without its country code (or a zero); write it with a +",
     Reason.NO_COUNTRY_CODE: "no + and country code, and no region was stated to read it in",
