@@ -68,7 +68,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
 
     Memory does not grow with the campaign. Requests: one page per 100 contacts, and at most about one per call that has
     details to read; where it pays, a hundred calls at once. Running it twice gives the same rows, and reads only what
-    changed: from a table by itself, for files from ``previous``.
+    changed: from the table, or the file that is there, by itself; from another file by ``previous``.
 
     :param batch_call_id: the batch call, or the dict that ``CreateBatchCallOperator`` returns.
     :param to: path or URI of a file that ends in ``.jsonl``, ``.csv`` (also with ``.gz``) or ``.parquet`` (needs
@@ -223,7 +223,8 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
     def _into_file(
         self, reader: ResultsReader, staging: Staging, given: dict[str, Any], context: Context
     ) -> dict[str, Any]:
-        from airflow_truedy.results.files import check_name, write_results
+        from airflow_truedy.results.columns import ResultsError
+        from airflow_truedy.results.files import check_name, read_results, write_results
         from airflow_truedy.results.manifest import manifest_of, rows_of
 
         batch_call_id, open_path = given["batch_call_id"], path_opener(given["to_conn_id"])
@@ -232,6 +233,12 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         if given["previous"] is not None:
             rows = rows_of(_source(given["previous"]), open_path, table_of)
             staging.remember(row for row in rows if row["batch_call_id"] == batch_call_id)
+        if path.exists():
+            # Of an earlier try, maybe, which saw what this one's server does not show yet.
+            try:
+                staging.remember(row for row in read_results(path) if row["batch_call_id"] == batch_call_id)
+            except ResultsError as unreadable:
+                self.log.warning("%s will be replaced, and nothing is taken over from it: %s", path, unreadable)
         people = contact_list_of(given["contacts"])
         batch = reader.read(batch_call_id, staging)
         staging.join_people(() if people is None else people.entries())

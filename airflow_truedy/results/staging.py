@@ -169,9 +169,10 @@ class Staging:
         :param rows: results of this batch call; one may have ``has_transcript`` in place of the transcript itself.
         """
         names = ("has_transcript", *_ROW)
-        marks = ", ".join("?" * len(names))
+        marks, changes = ", ".join("?" * len(names)), ", ".join(f"{name} = excluded.{name}" for name in names)
         self._db.executemany(
-            f"INSERT OR REPLACE INTO known ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - own words
+            f"INSERT INTO known ({', '.join(names)}) VALUES ({marks}) ON CONFLICT (contact_id) DO UPDATE "  # noqa: S608
+            f"SET {changes} WHERE status_rank(excluded.call_status) >= status_rank(known.call_status)",
             map(_as_known, rows),
         )
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING, UNCALLED
@@ -43,6 +43,8 @@ _MYSQL = ("mysql", "mariadb")
 _MYSQL_TEXTS = {"TINYTEXT": 63, "TEXT": 16_383, "MEDIUMTEXT": 4_194_303}
 _ROWS_AT_ONCE = 1_000
 _TRIES = 5
+#: What is beyond MySQL's ``utf8``, ``latin1`` and ASCII.
+_CHARACTER_SETS = tuple(re.compile(f"[^\0-{last}]") for last in ("\uffff", "\xff", "\x7f"))
 _NAME = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+")){0,2}')
 _PART = re.compile(r'[A-Za-z_][\w$]*|"[^"]+"')
 _DETAILS_RANKS = {Details.NONE: 0, Details.MISSING: 1, Details.PARTIAL: 2, Details.COMPLETE: 3}
@@ -59,6 +61,12 @@ class ResultsTableError(ResultsError):
     """The database refused; trying again may help."""
 
     retryable: ClassVar[bool] = True
+
+
+class UnfitRowError(ResultsTableError):
+    """The database refused a value: a column cannot hold it; trying again does not help."""
+
+    retryable: ClassVar[bool] = False
 
 
 class WrongTableError(ResultsError):
@@ -203,7 +211,7 @@ class ResultsTable:
             for name, kind in precise.items()
             if isinstance(kind, sa.Numeric) and kind.precision and not isinstance(kind, sa.Float)
         }
-        for name in (*_KEY, "call_status", "call_id", "details", "called_at"):
+        for name in (*_KEY, "details", "called_at"):
             longest.pop(name, None)
         return longest, largest
 
@@ -282,10 +290,24 @@ class ResultsTable:
         while piece := list(islice(rows, _ROWS_AT_ONCE)):
             # One order for all tasks that write at once: they wait for each other instead of locking each other out.
             piece.sort(key=lambda row: str(row["contact_id"]))
-            self._do("write", lambda connection, piece=piece: self._upsert(connection, piece))  # type: ignore[misc]
+            self._write(piece)
             written += len(piece)
         log.info("Wrote %d rows of batch call %s into %s.", written, batch_call_id, self._shown)
         return written
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        """Write rows together, or in halves where the database refuses the text of one of them."""
+        try:
+            self._do("write", lambda connection: self._upsert(connection, rows))
+        except UnfitRowError as unfit:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                self._write(rows[:half])
+                self._write(rows[half:])
+            elif (plainer := _plainer(rows[0])) is not None:
+                self._write([plainer])
+            else:
+                raise unfit from None
 
     def mark_gone(self, batch_call_id: str, contact_ids: Sequence[str]) -> None:
         """Mark rows of contacts that the server no longer lists; their results stay."""
@@ -349,9 +371,10 @@ class ResultsTable:
                 told = _told(error)
                 if attempt + 1 < _TRIES and _is_conflict(error):
                     continue
+                kind = UnfitRowError if isinstance(error, DataError) else ResultsTableError
             break
         # Not inside the except: what the driver tells of an error may show a row, and would come along as the context.
-        raise ResultsTableError(f"Could not {doing} the table {self._shown}: {told}")
+        raise kind(f"Could not {doing} the table {self._shown}: {told}")
 
     def _select(self, query: Any) -> Iterator[dict[str, Any]]:
         told = ""
@@ -364,6 +387,19 @@ class ResultsTable:
             told = _told(error)
         if told:
             raise ResultsTableError(f"Could not read the table {self._shown}: {told}")
+
+
+def _plainer(row: dict[str, Any]) -> dict[str, Any] | None:
+    """
+    Return a row with fewer kinds of letters in its texts, for a table in an older character set; ``None`` if there are
+    no other kinds left than those that all sets have.
+    """
+    texts = {name: text for name, text in row.items() if name not in (*_KEY, "called_at") and isinstance(text, str)}
+    for beyond in _CHARACTER_SETS:
+        if changed := {name: plain for name, text in texts.items() if (plain := beyond.sub("?", text)) != text}:
+            log.warning("A row of the results: the table cannot hold all letters of %s; ? stands for them.", [*changed])
+            return {**row, **changed, "cleaned": ",".join(dict.fromkeys([*filter(None, [row["cleaned"]]), *changed]))}
+    return None
 
 
 def _told(error: Exception) -> str:

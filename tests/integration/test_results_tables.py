@@ -18,7 +18,13 @@ from airflow_truedy.api.models import BatchCallContact, Call
 from airflow_truedy.results.columns import Contacted, Details
 from airflow_truedy.results.history import History
 from airflow_truedy.results.staging import Staging
-from airflow_truedy.results.table import ResultsTable, ResultsTableError, WrongTableError, results_table
+from airflow_truedy.results.table import (
+    ResultsTable,
+    ResultsTableError,
+    WrongTableError,
+    create_statement,
+    results_table,
+)
 from tests import services
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
@@ -248,6 +254,8 @@ ODD = {
     "too long": {"first_name": "n" * 300},
     "emoji": {"first_name": "Ann 🎈"},
     "long id": {"contact_id": "c" * 400},
+    "long call": {"call_id": "c" * 300},
+    "long word": {"call_status": "w" * 100},
 }
 
 
@@ -264,6 +272,26 @@ def test_one_odd_text_does_not_keep_the_others_out(
     assert bool(rows["+12125550002"]["cleaned"]) is is_marked
     assert rows["+12125550001"]["cleaned"] is None
     assert "nnnn" not in caplog.text
+
+
+@pytest.mark.parametrize("charset", ["utf8mb3", "latin1", "ascii"])
+def test_a_table_in_an_older_character_set_keeps_what_it_can(
+    engine: sa.Engine, charset: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if engine.dialect.name not in ("mysql", "mariadb"):
+        pytest.skip("the database keeps all letters")
+    execute(engine, create_statement(dialect="mysql").replace("utf8mb4", charset))
+    table = ResultsTable(engine, "results")
+    people = [contact(n) for n in range(40)]
+    people[7], people[8] = contact(7, first_name="Łukasz 😀"), contact(8, first_name="José")
+    assert write(table, *people, calls={9: call(summary="Fine 😀.")}) == 40
+    rows = {row["contact_id"]: (row["first_name"], row["summary"], row["cleaned"]) for row in stored(engine)}
+    name = {"utf8mb3": "Łukasz ?", "latin1": "?ukasz ?", "ascii": "?ukasz ?"}[charset]
+    assert rows["ctc_7"] == (name, None, "first_name")
+    assert rows["ctc_8"] == (("Jos?", None, "first_name") if charset == "ascii" else ("José", None, None))
+    assert rows["ctc_9"] == ("Ann", "Fine ?.", "summary")
+    assert sum(cleaned is None for _, _, cleaned in rows.values()) == (37 if charset == "ascii" else 38)
+    assert "ukasz" not in caplog.text
 
 
 def test_numbers_that_no_column_holds_are_left_out(

@@ -242,6 +242,22 @@ def test_a_file_is_the_same_with_and_without_what_was_known(
     assert len(list(read_results(tmp_path / name))) == PEOPLE
 
 
+def test_an_older_run_into_a_file_takes_nothing_back(
+    sandbox: SandboxProcess, batch_call_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = tmp_path / "results.jsonl"
+    fresh = results(batch_call_id, to=str(to))
+    assert fresh["by_outcome"]["completed"] > 0
+    of = Contacted.of
+    monkeypatch.setattr(Contacted, "of", lambda row: replace(of(row), status="pending", call_id=None))
+    older = results(batch_call_id, to=str(to))
+    assert older["by_outcome"] == fresh["by_outcome"]
+    # What is there and cannot be read is replaced, and keeps nobody out.
+    to.write_text("not results\n")
+    assert results(batch_call_id, to=str(to))["contacts"] == PEOPLE
+    assert len(list(read_results(to))) == PEOPLE
+
+
 def test_a_changed_file_is_no_previous_result(batch_call_id: str, tmp_path: Path) -> None:
     manifest = results(batch_call_id, to=str(tmp_path / "results.jsonl"))
     with (tmp_path / "results.jsonl").open("a") as file:
