@@ -47,6 +47,8 @@ class MonitorSettings:
     :param window: when calls may be placed.
     :param key: key of the campaign that this task made; its mark tells a pause of ours from a person's.
     :param settle: how old a 404, or counters that speak against a success, must be before they are believed.
+    :param resume_from: instant before which a pause of ours stays, because the launch refused to resume it: the window
+        tells nothing of days on which nobody may be called.
     """
 
     batch_call_id: str
@@ -58,6 +60,7 @@ class MonitorSettings:
     rules: SuccessRules = field(default_factory=SuccessRules)
     key: CampaignKey | None = None
     settle: float = DEFAULT_SETTLE
+    resume_from: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON: they cross from the worker to the triggerer."""
@@ -301,9 +304,9 @@ class CampaignMonitor:
         return self._timeout(now) if self._is_late(now) else None
 
     def _may_resume(self, batch: BatchCall, now: float) -> bool:
-        """Whether the launch would resume it: before its start, or in its calling window."""
+        """Whether the launch would resume it: before its start, or at an hour at which it may call."""
         is_ahead = batch.scheduled_at is not None and batch.scheduled_at.timestamp() > now
-        return is_ahead or pace.is_open(self.settings.window, now)
+        return is_ahead or (now >= self.settings.resume_from and pace.is_open(self.settings.window, now))
 
     def _next_poll(self, batch: BatchCall, *, moved: bool, now: float) -> float:
         """

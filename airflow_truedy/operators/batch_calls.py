@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -49,7 +52,7 @@ from airflow_truedy.operators.waiting import WAITING_FIELDS, WaitingOperator
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from airflow.sdk import BaseOperatorLink, Context
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from airflow_truedy.compat import TaskState
     from airflow_truedy.contacts.rules import OnEmpty
     from airflow_truedy.hooks.truedy import TruedyHook
+    from airflow_truedy.monitoring.outcome import Outcome
 
 #: Under which name the progress of a launch is kept, visible in Airflow's UI.
 STATE_KEY = "truedy_campaign"
@@ -276,6 +280,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self.approval = approval
         self.max_approval_age = max_approval_age
         self._launch: Launch | None = None
+        self._store_with_link: LinkingStore | None = None
         self._stated = self._parameters.check(self)
         with naming_task(self):
             self._check_timing()
@@ -329,14 +334,14 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         """
         from airflow_truedy.hooks.truedy import TruedyHook
 
-        with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
+        with failing_fast(), self._telling_url(), TruedyHook(self.truedy_conn_id) as hook:
             plan = self._plan(context)
             if truth(self.is_dry_run) or hook.settings.dry_run:
                 return self._preview(context, hook, plan)
             sources = {name: plan.fields.get(name) for name in ("contact_ids", "contact_folder_id")}
             numbers = (person["phone_number"] for person in plan.contacts or ())
             refuse_other_numbers(numbers, hook.settings.only_numbers, unknown=sources)
-            return self._bring_about(context, hook, plan)
+            return self._finish(context, *self._bring_about(context, hook, plan))
 
     def _plan(self, context: Context) -> CampaignPlan:
         """Read the rendered parameters; every value is checked here, before any request."""
@@ -394,7 +399,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self.log.info("Would be sent: %s", json.dumps(planned))
         return {**planned, **dry_summary(self.log, planned["would"])}
 
-    def _bring_about(self, context: Context, hook: TruedyHook, plan: CampaignPlan) -> dict[str, Any]:
+    def _bring_about(
+        self, context: Context, hook: TruedyHook, plan: CampaignPlan
+    ) -> tuple[Outcome | None, dict[str, Any]]:
+        """Launch the campaign and wait for it; return how it ended, if it was waited for, and a summary."""
         from airflow_truedy.campaigns.launch import Launch
         from airflow_truedy.contacts.launched import claim, is_part
 
@@ -407,7 +415,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         )
         monitor_settings = self._prepare_waiting(hook, plan)
         kept = self._store(context)
-        store = LinkingStore(kept, context, hook.campaign_url)
+        self._store_with_link = store = LinkingStore(kept, context, hook.campaign_url)
         self._launch = Launch(
             hook.client,
             plan,
@@ -422,30 +430,30 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             since=None if self.campaign_key else getattr(context.get("dag_run"), "run_after", None),
             before_create=partial(claim, plan.contacts),
         )
-        try:
-            batch = self._launched(hook, self._launch)
-            store.link(batch.id)
-            self._log_launched(batch, plan)
-            summary = {**summary_of(batch), "url": store.url}
-            if not self._waits or not plan.start:
-                return self._conclude(context, summary)
-            return self._wait_for(context, hook, monitor_settings, batch, summary)
-        finally:
-            self._log_url(store.url)
+        batch, resume_from = self._launched(hook, self._launch)
+        store.link(batch.id)
+        self._log_launched(batch, plan)
+        summary = {**summary_of(batch), "url": store.url}
+        if not self._waits or not plan.start:
+            return None, summary
+        monitor_settings = replace(monitor_settings, resume_from=resume_from)
+        return self._wait_for(context, hook, monitor_settings, batch, summary), summary
 
     def execute_complete(
         self, context: Context, event: Any = None, launched: dict[str, Any] | None = None, **newer: Any
     ) -> dict[str, Any]:
         """Go on after the trigger has seen the campaign's end."""
-        try:
+        with self._telling_url((launched or {}).get("url")):
             return super().execute_complete(context, event, launched, **newer)
-        finally:
-            self._log_url((launched or {}).get("url"))
 
-    def _log_url(self, url: str | None) -> None:
-        # The last line, whatever happened: where a person on call looks first.
-        if url:
-            self.log.info("The campaign in Truedy: %s", url)
+    @contextmanager
+    def _telling_url(self, url: str | None = None) -> Iterator[None]:
+        """Log as the last line, whatever happens, where a person on call looks first."""
+        try:
+            yield
+        finally:
+            if url := (self._store_with_link and self._store_with_link.url) or url:
+                self.log.info("The campaign in Truedy: %s", url)
 
     def _log_launched(self, batch: BatchCall, plan: CampaignPlan) -> None:
         begins, is_open = _start_in_words(batch, plan)
@@ -460,16 +468,17 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             begins,
         )
 
-    def _launched(self, hook: TruedyHook, launch: Launch) -> BatchCall:
+    def _launched(self, hook: TruedyHook, launch: Launch) -> tuple[BatchCall, float]:
+        """Return the batch call, and the instant before which its pause stays, as seconds since 1970."""
         try:
-            return launch.run().batch
+            return launch.run().batch, 0.0
         except WindowClosedError as closed:
             if not self._waits or launch.batch_call_id is None:
                 raise
             self.log.warning("%s This task waits, and resumes it then.", closed)
-            return hook.get_batch_call(launch.batch_call_id)
+            return hook.get_batch_call(launch.batch_call_id), time.time() + closed.retry_after
 
-    def _launch_again(self, context: Context) -> dict[str, Any]:
+    def _launch_again(self, context: Context) -> tuple[Outcome | None, dict[str, Any]]:
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with TruedyHook(self.truedy_conn_id) as hook:

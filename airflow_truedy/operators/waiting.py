@@ -177,9 +177,9 @@ class WaitingOperator(BaseOperator):
 
     def _wait_for(
         self, context: Context, hook: TruedyHook, settings: MonitorSettings, batch: BatchCall, launched: dict[str, Any]
-    ) -> dict[str, Any]:
+    ) -> Outcome:
         """
-        Wait for a campaign that was just launched or found again.
+        Wait in the worker, or defer, for a campaign that was just launched or found again.
 
         :param launched: the summary of the launch.
         """
@@ -194,13 +194,12 @@ class WaitingOperator(BaseOperator):
         monitor = CampaignMonitor(settings, MonitorState(since=since, due=now), now=now)
         poll = monitor.take(batch, now)
         log_notes(self.log, poll)
-        outcome = poll.outcome
         # A resumed campaign may still show its pause in the first reading, so that is read once more.
-        if outcome is None or outcome.verdict is Verdict.RESUME:
-            if self.deferrable:
-                self._defer(hook.truedy_conn_id, monitor, launched)
-            outcome = wait_in_worker(hook.client, monitor, self._killed, lambda poll: log_notes(self.log, poll))
-        return self._finish(context, outcome, launched)
+        if poll.outcome is not None and poll.outcome.verdict is not Verdict.RESUME:
+            return poll.outcome
+        if self.deferrable:
+            self._defer(hook.truedy_conn_id, monitor, launched)
+        return wait_in_worker(hook.client, monitor, self._killed, lambda poll: log_notes(self.log, poll))
 
     def _defer(self, truedy_conn_id: str, monitor: CampaignMonitor, launched: dict[str, Any]) -> NoReturn:
         from airflow_truedy.triggers.batch_calls import BatchCallTrigger
@@ -227,10 +226,17 @@ class WaitingOperator(BaseOperator):
         with failing_fast():
             return self._finish(context, Outcome.from_event(event, launched.get("batch_call_id")), launched)
 
-    def _finish(self, context: Context, outcome: Outcome, launched: dict[str, Any]) -> dict[str, Any]:
-        if outcome.verdict is Verdict.RESUME:
+    def _finish(self, context: Context, outcome: Outcome | None, launched: dict[str, Any]) -> dict[str, Any]:
+        """
+        Tell how it ended.
+
+        :param outcome: ``None`` where there was nothing to wait for.
+        """
+        while outcome is not None and outcome.verdict is Verdict.RESUME:
             self.log.warning("%s", outcome.message)
-            return self._launch_again(context)
+            outcome, launched = self._launch_again(context)
+        if outcome is None:
+            return self._conclude(context, launched)
         if not outcome.retryable:
             # A task that is cleared after this waits anew; its timeout does not begin in the past.
             forget(context)
@@ -247,7 +253,7 @@ class WaitingOperator(BaseOperator):
         self._summary = summary
         return summary
 
-    def _launch_again(self, context: Context) -> dict[str, Any]:
+    def _launch_again(self, context: Context) -> tuple[Outcome | None, dict[str, Any]]:
         """Reconcile the campaign again, which resumes what our own kill handler paused, and wait on."""
         raise NotImplementedError
 

@@ -152,6 +152,22 @@ def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
     assert early.verdict is Verdict.RESUME
 
 
+def test_a_pause_of_our_own_is_not_resumed_before_the_moment_that_the_launch_named() -> None:
+    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_pause_marker(NAME, paused_by_us=True)}
+    settings = watch(key=KEY, resume_from=NOW + HOUR).settings
+    waiting = CampaignMonitor(MonitorSettings.from_json(settings.to_json()), now=NOW)
+    for seconds in (0, 60, HOUR - 1):
+        assert waiting.take(batch(**marked), NOW + seconds).outcome is None
+    outcome = waiting.take(batch(**marked), NOW + HOUR).outcome
+    assert outcome is not None
+    assert outcome.verdict is Verdict.RESUME
+    # A person moved its start: until then a resume calls nobody.
+    ahead = batch(**marked, scheduled_at=MONDAY + timedelta(days=2))
+    early = watch(key=KEY, resume_from=NOW + HOUR).take(ahead, NOW).outcome
+    assert early is not None
+    assert early.verdict is Verdict.RESUME
+
+
 def test_a_pause_of_ours_that_outlasts_max_paused_is_not_looked_at_each_second() -> None:
     now = MONDAY.replace(hour=23).timestamp()
     morning = now + 14 * HOUR

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.api.errors import InvalidPayloadError, ServerError
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns.errors import LaunchInterruptedError, WindowClosedError
-from airflow_truedy.campaigns.launch import Launch
+from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.monitoring.outcome import StoppedEarlyError, WaitInterruptedError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.parameters import seconds
@@ -204,12 +205,63 @@ def refuse_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Launch, "batch_call_id", "batch_1")
 
 
+def paused_by_a_kill(task: CreateBatchCallOperator) -> BatchCall:
+    """The campaign of a task, as the kill handler of an earlier try left it."""
+    key = task._plan(context()).key
+    return batch("paused", name=key.with_pause_marker(key.tagged("Renewals", "0" * 64), paused_by_us=True))
+
+
 def test_a_wait_goes_on_through_the_night_in_which_a_pause_of_ours_must_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, batch("paused"))
     refuse_to_resume(monkeypatch)
-    with pytest.raises(TaskDeferred) as deferral:
+    with time_machine.travel(MONDAY, tick=False), pytest.raises(TaskDeferred) as deferral:
         operator(deferrable=True).execute(context())
-    assert deferral.value.trigger.serialize()[1]["settings"]["batch_call_id"] == "batch_1"
+    settings = deferral.value.trigger.serialize()[1]["settings"]
+    assert (settings["batch_call_id"], settings["resume_from"]) == ("batch_1", MONDAY.timestamp() + 3600)
+
+
+@pytest.mark.parametrize("days", [1, 4])
+def test_a_pause_of_ours_on_blocked_days_is_resumed_once_at_the_next_allowed_moment(
+    monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """The window of the campaign is open on these days, so only the launch knows that nobody may be called."""
+    task, launches = operator(poll_interval=60), []
+    paused, opening = paused_by_a_kill(task), MONDAY + timedelta(days=days)
+    answers = answer(monkeypatch, paused)
+
+    def run(_: Launch) -> Launched:
+        now = answers.now()
+        launches.append(now)
+        if now < opening:
+            raise WindowClosedError("Campaign 'Renewals' stays paused.", (opening - now).total_seconds())
+        answers.readings = [batch("active"), batch("completed", 100)]
+        return Launched(batch("active"), attached=True)
+
+    monkeypatch.setattr(Launch, "run", run)
+    monkeypatch.setattr(Launch, "batch_call_id", "batch_1")
+    monkeypatch.setattr("airflow_truedy.operators.waiting._NAP", 60.0)
+    with time_machine.travel(MONDAY, tick=False) as clock:
+        monkeypatch.setattr("airflow_truedy.operators.waiting.time.sleep", clock.shift)
+        assert task.execute(context())["outcome"] == "success"
+    assert len(launches) == 2
+    assert timedelta() <= launches[1] - opening <= timedelta(minutes=1)
+
+
+def test_resuming_a_campaign_that_stays_paused_again_and_again_needs_no_deeper_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task, depths = operator(poll_interval=0.001), []
+    answers = answer(monkeypatch, paused := paused_by_a_kill(task))
+
+    def run(_: Launch) -> Launched:
+        depths.append(len(inspect.stack(0)))
+        if len(depths) == 6:
+            answers.readings = [batch("completed", 100)]
+        return Launched(paused, attached=True)
+
+    monkeypatch.setattr(Launch, "run", run)
+    assert task.execute(context())["outcome"] == "success"
+    assert len(set(depths[1:])) == 1, depths
 
 
 def test_a_task_that_does_not_wait_is_tried_again_when_the_window_opens(monkeypatch: pytest.MonkeyPatch) -> None:
