@@ -84,7 +84,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         (dags / f"{dag_id}.py").write_text(text)
     with services.temporary_database() as database, SandboxProcess(rate_limit=0) as sandbox:
         on_call = json.dumps({"conn_type": "generic", "password": ON_CALL})
-        env = {**connections(sandbox, home / "people"), "AIRFLOW_CONN_TRUEDY_ON_CALL": on_call}
+        env = {
+            **connections(sandbox, home / "people"),
+            "AIRFLOW_CONN_TRUEDY_ON_CALL": on_call,
+            # A watcher begins when the scheduler has seen its asset and the Dag is parsed once more.
+            "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "2",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3",
+        }
         airflow = LocalAirflow(
             home / "airflow", dags, database_url=database.sqlalchemy_url, quick_failover=True, env=env
         )
