@@ -166,8 +166,8 @@ class History:
         """
         Whether another campaign called last. Then the person belongs to that campaign's follow-up alone.
 
-        If the server does not report when it called, the last campaign is unknown.
+        If the server reports that of one campaign only, that one counts as the last; if of none, the last is unknown.
         """
         here = max(((row[5], row[0]) for row in rows if row[0] == self._batch and row[5]), default=None)
         others = [(row[5], row[0]) for row in rows if row[0] != self._batch and row[1] and row[5]]
-        return here is not None and any(other > here for other in others)
+        return any(here is None or other > here for other in others)

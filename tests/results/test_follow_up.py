@@ -258,3 +258,10 @@ def test_the_customers_own_key_goes_along_and_stands_beside_a_reject(tmp_path: P
     assert keys == [f"=cust_{n}" for n in (1, 2, 3, 7)]
     rejects = list(csv.DictReader((tmp_path / "next.rejects.csv").read_text().splitlines()))
     assert [row["contact_key"] for row in rejects] == [f"'=cust_{n}" for n in (0, 4, 5, 6)]
+
+
+def test_of_two_campaigns_the_one_that_tells_when_it_called_has_the_person(tmp_path: Path) -> None:
+    untold = [{**row, "called_at": None} for row in results(words=["busy"])]
+    told = results("batch_0", ["busy"])
+    assert followed(tmp_path, [told], rows=untold).rejected_by_reason == {"called_later": 1}
+    assert followed(tmp_path, [untold], rows=told, batch_call_id="batch_0").contacts == 1
