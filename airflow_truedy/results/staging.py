@@ -106,12 +106,13 @@ class Staging:
         """Add contacts as listed. If one comes twice because the list shifted, the last one counts."""
         self._db.executemany(
             "INSERT INTO result (listed_id, contact_id, person, phone_number, first_name, call_status, call_id, "
-            "called_at, cleaned, details) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'none') "
+            "called_at, cleaned, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'none') "
             "ON CONFLICT (listed_id, person) DO UPDATE SET call_status = excluded.call_status, "
             "call_id = excluded.call_id, called_at = excluded.called_at "
             "WHERE status_rank(excluded.call_status) >= status_rank(result.call_status)",
             (
                 (
+                    each.contact_id,
                     each.contact_id,
                     person_of(each.phone_number) or "",
                     each.phone_number,
