@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +115,7 @@ def follow_up(
     counted: Counter[str] = Counter()
     with (
         tempfile.TemporaryDirectory(prefix="truedy-followup-") as folder,
-        History(batch_call_id, rules.since, is_over=is_over, people=_people_in(rows())) as known,
+        History(batch_call_id, rules.since, is_over=is_over, people=_numbers_in(rows())) as known,
     ):
         known.add(rows())
         for others in history:
@@ -123,7 +123,7 @@ def follow_up(
         staged, staged_rejects = Path(folder) / "contacts", Path(folder) / "rejects"
         file = ContactsFile(staged)
         with staged_rejects.open("w", encoding="utf-8", errors="backslashreplace", newline="") as rejects:
-            selection = _Selection(rules, known, _numbers_in(taken), suppressed)
+            selection = _Selection(rules, known, _numbers_in(chain.from_iterable(taken)), suppressed)
             chosen = _chosen(rows(), selection, counted, rejects)
             for contact, key in _as_contacts(chosen) if contacts is None else _from_list(chosen, contacts):
                 file.add(line_of(contact, key))
@@ -197,19 +197,10 @@ def _has_number(row: Row) -> bool:
     return bool(row.get("phone_number")) and is_e164(row["phone_number"])
 
 
-def _people_in(rows: Iterable[Row]) -> NumberSet:
-    people = NumberSet()
-    for row in rows:
-        if _has_number(row):
-            people.add(int(row["phone_number"][1:]))
-    return people
-
-
-def _numbers_in(lists: Iterable[ContactList]) -> NumberSet:
+def _numbers_in(rows: Iterable[Row]) -> NumberSet:
     numbers = NumberSet()
-    for each in lists:
-        for contact, _ in each.entries():
-            numbers.add(int(contact["phone_number"][1:]))
+    for row in filter(_has_number, rows):
+        numbers.add(int(row["phone_number"][1:]))
     return numbers
 
 
@@ -244,9 +235,7 @@ def _as_contacts(rows: Iterable[Row]) -> Iterator[tuple[dict[str, Any], str]]:
 
 def _from_list(rows: Iterable[Row], contacts: ContactList) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield the contacts of the original list whose number was chosen."""
-    wanted, found = NumberSet(), 0
-    for row in rows:
-        wanted.add(int(row["phone_number"][1:]))
+    wanted, found = _numbers_in(rows), 0
     for contact, key in contacts.entries():
         if int(contact["phone_number"][1:]) in wanted:
             found += 1
