@@ -119,7 +119,9 @@ print(json.dumps({
 }))
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "WARNING" not in ended.stderr.upper() or "truedy" not in ended.stderr.lower(), ended.stderr
+    # Older versions warn of their own providers.
+    of_ours = [line for line in ended.stderr.splitlines() if "warning" in line.lower() and "airflow_truedy" in line]
+    assert of_ours == []
     return json.loads(ended.stdout.splitlines()[-1])
 
 
