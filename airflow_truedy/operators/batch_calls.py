@@ -13,38 +13,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import WindowClosedError
 from airflow_truedy.campaigns.identity import DEFAULT_WORD, CampaignKey, default_key
 from airflow_truedy.campaigns.plan import (
     CampaignPlan,
-    check_start_is_in_window,
-    check_timing_is_stated,
     plan_campaign,
 )
-from airflow_truedy.campaigns.schedule import check_window_is_possible, in_words, instant_of, zone_of
+from airflow_truedy.campaigns.schedule import in_words
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
-from airflow_truedy.operators.contact_source import contact_list_of, may_bring_hours
+from airflow_truedy.operators.campaign_parameters import API_FIELDS, PARAMETERS, check_people, check_timing
+from airflow_truedy.operators.contact_source import contact_list_of
 from airflow_truedy.operators.parameters import (
-    Parameter,
-    Parameters,
-    contacts,
-    day,
-    duration,
-    is_template,
-    items,
-    mapping,
-    moment,
     naming_task,
-    number,
-    one_of,
-    optional,
-    seconds,
-    text,
     truth,
-    whole,
 )
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
 from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
@@ -69,52 +52,6 @@ if TYPE_CHECKING:
 STATE_KEY = "truedy_campaign"
 
 _A_DAY = timedelta(days=1)
-
-#: Fields of ``POST /batch-calls`` that go over the wire as they are.
-_API_FIELDS = Parameters(
-    Parameter("agent_id", text),
-    Parameter("phone_rotation_strategy", text),
-    Parameter("contact_source", text),
-    Parameter("contact_folder_id", text),
-    Parameter("timezone", text),
-    # Nothing in place of these would silently mean calls at any hour.
-    Parameter("start_time", text, may_vanish=False),
-    Parameter("end_time", text, may_vanish=False),
-    Parameter("working_days", items, may_vanish=False),
-    Parameter("phone_number_ids", items),
-    Parameter("contact_ids", items),
-    Parameter("max_calls_per_day", optional(whole(1))),
-)
-_PARAMETERS = Parameters(
-    Parameter("name", text),
-    Parameter("contacts", contacts),
-    _API_FIELDS,
-    Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),
-    Parameter("scheduled_at", moment),
-    Parameter("start_on", day, may_vanish=False),
-    # Nothing in its place would silently mean a list of any age.
-    Parameter("max_contacts_age", seconds, may_vanish=False),
-    Parameter("held_on_blocked_days", truth, templated=False),
-    Parameter("extra_fields", mapping),
-    Parameter("start", truth),
-    Parameter("on_past", one_of("fail", "start_now", "skip")),
-    Parameter("on_empty", one_of("fail", "skip"), templated=False),
-    Parameter("on_change", one_of("fail", "rebuild"), templated=False),
-    Parameter("on_retry", one_of("attach", "new"), templated=False),
-    Parameter("on_duplicate", one_of("fail", "warn", "allow"), templated=False),
-    Parameter("max_rejected", number(0)),
-    # Nothing in its place would silently mean another campaign.
-    Parameter("campaign_key", text, may_vanish=False),
-    Parameter("tag_word", text, templated=False),
-    Parameter("chunk_size", whole(1), templated=False),
-    Parameter("durable", truth, templated=False),
-    Parameter("dry_run", truth, templated=False, attribute="is_dry_run"),
-    Parameter("truedy_conn_id", text),
-    # Nothing in place of these would silently mean that nobody has to approve.
-    Parameter("approved_plan", mapping, may_vanish=False),
-    Parameter("approval", mapping, may_vanish=False),
-    Parameter("max_approval_age", duration, templated=False),
-)
 
 
 class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
@@ -191,7 +128,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
 
     contacts = PrivateField(holds_people)
 
-    template_fields: Sequence[str] = (*_PARAMETERS.template_fields, *WAITING_FIELDS)
+    template_fields: Sequence[str] = (*PARAMETERS.template_fields, *WAITING_FIELDS)
     template_ext: Sequence[str] = (".json", ".yaml", ".yml")
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "contact_ids": "json",
@@ -202,7 +139,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     }
     operator_extra_links: Collection[BaseOperatorLink] = (BatchCallLink(),)
     ui_color = "#e8f0fe"
-    _parameters = _PARAMETERS
+    _parameters = PARAMETERS
 
     def __init__(
         self,
@@ -283,46 +220,8 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self._store_with_link: LinkingStore | None = None
         self._stated = self._parameters.check(self)
         with naming_task(self):
-            self._check_timing()
-            self._check_whom_to_call()
-
-    def _check_timing(self) -> None:
-        """Refuse while the Dag is parsed a start, zone or window that no template can mend any more."""
-        check_timing_is_stated(
-            start=self.start is True,
-            schedule_type=self.schedule_type,
-            scheduled_at=self.scheduled_at,
-            timezone=self.timezone,
-            start_time=self.start_time,
-            end_time=self.end_time,
-            working_days=self.working_days,
-            start_on=self.start_on,
-            hours_may_come=may_bring_hours(self.contacts),
-        )
-        names = ("timezone", "scheduled_at", "start_time", "end_time", "working_days")
-        zone, at, opens, closes, days = (self._stated.known[name] for name in names)
-        if zone:
-            zone_of(zone)
-        check_window_is_possible(opens, closes, days)
-        if at and zone:
-            start = instant_of(at, zone)
-            if opens and closes and not is_template(self.working_days):
-                check_start_is_in_window(start, zone, opens, closes, days)
-
-    def _check_whom_to_call(self) -> None:
-        sources = (self.contacts, self.contact_ids, self.contact_folder_id, self.extra_fields)
-        if self.start is True and all(source is None for source in sources):
-            rule = "is missing, so there is nobody to call: give contacts, contact_ids or contact_folder_id"
-            raise InvalidPayloadError("invalid parameter", problems=[("contacts", "None", rule)])
-        if self.start is False and self.wait_for_completion is True:
-            rule = "must be True: a draft dials nobody, so its end never comes"
-            raise InvalidPayloadError("invalid parameter", problems=[("start", "False with wait_for_completion", rule)])
-        if self.approval is not None and self.approved_plan is None:
-            rule = "is missing: give the plan that was approved, the output of PlanBatchCallsOperator"
-            raise InvalidPayloadError("invalid parameter", problems=[("approved_plan", "None", rule)])
-        if self.approved_plan is not None and self.contact_folder_id is not None:
-            rule = "cannot be approved: a folder may hold other people by the time its campaign starts"
-            raise InvalidPayloadError("invalid parameter", problems=[("contact_folder_id", "with approved_plan", rule)])
+            check_timing(self, self._stated.known)
+            check_people(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -369,7 +268,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             raise AirflowSkipException("The list is empty, so there is nobody to call. Nothing was sent.")
         plan = plan_campaign(
             key=CampaignKey(key, given["tag_word"] or DEFAULT_WORD),
-            fields={field.name: given[field.name] for field in _API_FIELDS},
+            fields={field.name: given[field.name] for field in API_FIELDS},
             contacts=people,
             chunk_size=given["chunk_size"],
             max_rejected=given["max_rejected"],
