@@ -43,6 +43,8 @@ HOPELESS = [
     campaign_errors.WrongStateError,
     campaign_errors.PastStartSkip,
     campaign_errors.EverybodyLaunchedSkip,
+    campaign_errors.NotApprovedError,
+    campaign_errors.TooManyPartsError,
     campaign_errors.CallOutcomeUnknownError,
     ContactsFileError,
     partial(ConnectionFieldError, "crm"),
