@@ -46,6 +46,8 @@ HOPELESS = [
     campaign_errors.NotApprovedError,
     campaign_errors.TooManyPartsError,
     campaign_errors.CallOutcomeUnknownError,
+    campaign_errors.NotApprovedError,
+    campaign_errors.TooManyPartsError,
     ContactsFileError,
     partial(ConnectionFieldError, "crm"),
 ]

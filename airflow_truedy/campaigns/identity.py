@@ -187,6 +187,8 @@ def with_holds(name: str, words: Collection[str]) -> str:
         return name
     tag = _last_tag(name)
     start, end = (tag.start(), tag.end("payload") + 1) if tag else (len(name), len(name))
+    # The space before the tag is not the author's.
+    start -= tag is not None and name[:start].endswith(" ")
     behind = name[start:end] + _HOLD_MARKER.format(words=", ".join(words)) + name[end:]
     return _shortened(name[:start], max(_LONGEST_NAME - len(behind), 1)) + behind
 
