@@ -46,8 +46,6 @@ HOPELESS = [
     campaign_errors.NotApprovedError,
     campaign_errors.TooManyPartsError,
     campaign_errors.CallOutcomeUnknownError,
-    campaign_errors.NotApprovedError,
-    campaign_errors.TooManyPartsError,
     ContactsFileError,
     partial(ConnectionFieldError, "crm"),
 ]
