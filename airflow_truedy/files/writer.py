@@ -59,8 +59,8 @@ def write_rows(
     :param columns: the columns, in their order; others are not written.
     :param format: ``"jsonl"``, ``"csv"`` (both gzipped if the name ends in ``.gz``) or ``"parquet"``. Default: by the
         name's ending.
-    :param types: of Parquet columns: ``"number"``, ``"time"`` (ISO 8601 text or datetimes, kept in UTC) or ``"text"``,
-        which is the default.
+    :param types: of Parquet columns: ``"number"``, ``"truth"``, ``"time"`` (ISO 8601 text or datetimes, kept in UTC) or
+        ``"text"``, which is the default.
     :raises RowsFileError: the name says no format that can be written, or pyarrow is missing.
     """
     kind = format or format_of(to.name)
@@ -181,8 +181,13 @@ def _write_parquet(
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
         raise RowsFileError("Writing Parquet needs pyarrow: pip install 'airflow-provider-truedy[parquet]'") from None
-    kinds = {"number": arrow.float64(), "time": arrow.timestamp("us", tz="UTC"), "text": arrow.string()}
-    readers = {"number": _number, "time": _moment, "text": _text}
+    kinds = {
+        "number": arrow.float64(),
+        "truth": arrow.bool_(),
+        "time": arrow.timestamp("us", tz="UTC"),
+        "text": arrow.string(),
+    }
+    readers = {"number": _number, "truth": lambda value: value, "time": _moment, "text": _text}
     named = {name: types.get(name, "text") for name in columns}
     schema = arrow.schema([(name, kinds[kind]) for name, kind in named.items()])
     count, iterator = 0, iter(rows)

@@ -59,7 +59,9 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
     Write what became of each contact of a batch call into a file or a table, one row a contact.
 
     Columns: ``batch_call_id``, ``contact_id``, ``contact_key`` (your own key), ``phone_number``, ``first_name``,
-    ``custom_fields`` (JSON), ``call_status``, ``call_id``, ``called_at`` (UTC), ``duration_seconds``,
+    ``custom_fields`` (JSON), ``call_status``, ``call_id``, ``called_at`` (UTC),
+    ``outside_hours`` (whether that was outside the hours of ``contacts``; empty where these are not known),
+    ``duration_seconds``,
     ``cost_credits``, ``summary``, ``transcript`` (JSON), ``details`` (``none``, ``complete``, ``partial`` or
     ``missing`` while cost or summary may still come, ``gone`` for a contact that the server no longer lists),
     ``cleaned`` (names of columns whose text had to be cut or cleaned). ``call_status`` is ``pending``,
@@ -86,7 +88,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         not read again.
     :param contacts: the list that the campaign was made from (a contacts manifest, path or URI): ``contact_key`` and
         ``custom_fields`` come from there, by number. Default: both stay empty. Where its manifest carries calling
-        hours, every call is compared with them: a ``called_at`` outside is counted and warned of.
+        hours, every call is compared with them: a ``called_at`` outside is flagged, counted and warned of.
     :param details: read length, cost and summary of each call. Default: yes.
     :param transcripts: read what was spoken too: one more request for each answered call. Default: no.
     :param settle_time: seconds to wait, in all, for details of calls that ended a moment ago. Default: 120.
@@ -208,6 +210,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         people = contact_list_of(given["contacts"])
         batch = reader.read(batch_call_id, staging)
         staging.join_people(() if people is None else people.entries())
+        audit = _audit(staging, people)
         staging.fit(*table.limits())
         totals, written = staging.totals(), table.write(staging, batch_call_id)
         if reader.is_complete:
@@ -216,7 +219,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
             **where,
             "rows_written": written,
             "rows_unchanged": totals.contacts - written,
-            **_audit(staging, people),
+            **audit,
         }
         return manifest_of(batch, totals, place, requests=reader.requests, missing=reader.missing)
 
@@ -242,7 +245,8 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         people = contact_list_of(given["contacts"])
         batch = reader.read(batch_call_id, staging)
         staging.join_people(() if people is None else people.entries())
-        where = {**write_results(staging, batch_call_id, path), **_audit(staging, people)}
+        audit = _audit(staging, people)
+        where = {**write_results(staging, batch_call_id, path), **audit}
         return manifest_of(batch, staging.totals(), where, requests=reader.requests, missing=reader.missing)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
@@ -262,7 +266,7 @@ def _audit(staging: Staging, people: ContactList | None) -> dict[str, Any]:
     from airflow_truedy.results.audit import called_outside
 
     hours = hours_of(people)
-    return {"called_outside_hours": None if hours is None else called_outside(staging.called(), hours)}
+    return {"called_outside_hours": None if hours is None else called_outside(staging, hours)}
 
 
 def _source(previous: Any) -> Any:

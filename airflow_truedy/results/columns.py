@@ -29,6 +29,7 @@ COLUMNS = (
     "call_status",
     "call_id",
     "called_at",
+    "outside_hours",
     "duration_seconds",
     "cost_credits",
     "summary",

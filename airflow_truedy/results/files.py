@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from airflow_truedy.results.staging import Staging
 
-_TYPES = {"called_at": "time", "duration_seconds": "number", "cost_credits": "number"}
+_TYPES = {"called_at": "time", "outside_hours": "truth", "duration_seconds": "number", "cost_credits": "number"}
+_TRUTHS = {"true": True, "false": False}
 _ENDINGS = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".csv", ".csv.gz", ".parquet")
 _LISTS = ("custom_fields", "transcript")
 #: A long talk is longer than what a CSV cell of anybody else's file may hold.
@@ -55,6 +56,8 @@ def _row(batch_call_id: str, values: tuple[Any, ...]) -> dict[str, Any]:
     for name in _LISTS:
         if row[name] is not None:
             row[name] = json.loads(row[name])
+    if row["outside_hours"] is not None:
+        row["outside_hours"] = bool(row["outside_hours"])
     return row
 
 
@@ -101,4 +104,8 @@ def _wrong_column(values: dict[str, Any]) -> str | None:
     if values["called_at"] is not None and called_at is None:
         return "called_at"
     values["called_at"] = called_at
+    if isinstance(outside := values["outside_hours"], str):
+        values["outside_hours"] = _TRUTHS.get(outside.lower(), outside)
+    if values["outside_hours"] not in (None, True, False):
+        return "outside_hours"
     return None if values["details"] in (None, *_DETAILS) else "details"

@@ -31,7 +31,7 @@ from airflow_truedy.results.columns import (
 from airflow_truedy.results.outcomes import outcome_group, rank, with_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -45,6 +45,7 @@ _ROW = COLUMNS[1:]
 #: What decides whether a row is as it was; a transcript that was not read again changes nothing.
 _COMPARED = tuple(name for name in _ROW if name not in ("contact_id", "transcript"))
 _DETAILS = ("duration_seconds", "cost_credits", "summary", "transcript")
+_NUMBERS = ("outside_hours", "duration_seconds", "cost_credits")
 _SAME_CALL = "known.contact_id = result.contact_id AND known.call_id = result.call_id"
 #: Of the same call the server may have told later, or corrected, when it was.
 _LATEST_CALLED_AT = (
@@ -54,7 +55,7 @@ _MOST_WARNINGS = 10
 _CREATE = f"""
 CREATE TABLE result (
     position INTEGER PRIMARY KEY, listed_id TEXT, person TEXT, ended_at TEXT, transcript_wanted INTEGER DEFAULT 0,
-    seen INTEGER DEFAULT 0, {", ".join(f"{name} {'NUMERIC' if name in _DETAILS[:2] else 'TEXT'}" for name in _ROW)},
+    seen INTEGER DEFAULT 0, {", ".join(f"{name} {'NUMERIC' if name in _NUMBERS else 'TEXT'}" for name in _ROW)},
     UNIQUE (listed_id, person)
 );
 CREATE INDEX by_call ON result (call_id);
@@ -189,6 +190,8 @@ class Staging:
         )
         self._take_over(("details", *_DETAILS, "call_status", "call_id"), newer, "1", called_at=_LATEST_CALLED_AT)
         self._take_over(("contact_key", "custom_fields"), "known.contact_id = result.contact_id", "1")
+        same_moment = "known.contact_id = result.contact_id AND known.called_at = result.called_at"
+        self._take_over(("outside_hours",), same_moment, "1")
 
     def _take_over(self, names: tuple[str, ...], condition: str, where: str, **others: str) -> None:
         has_none = f"(SELECT NOT known.has_transcript FROM known WHERE {condition})"  # noqa: S608 - own words
@@ -343,9 +346,23 @@ class Staging:
             for row in rows:
                 yield row[1:]
 
-    def called(self) -> Iterator[tuple[str, str | None, datetime]]:
-        """Yield who was called when: the contact's id, the call's, and the instant."""
-        for rows in self._pieces("contact_id, call_id, called_at", "called_at IS NOT NULL"):
+    def compare_hours(self, allows: Callable[[datetime], bool]) -> None:
+        """
+        Note of each call whether it was placed outside the hours of the people.
+
+        :param allows: tells whether a call may be placed at an instant.
+        """
+
+        def is_outside(text: str | None) -> bool | None:
+            called_at = known_instant(text)
+            return None if called_at is None else not allows(called_at)
+
+        self._db.create_function("is_outside", 1, is_outside)
+        self._db.execute("UPDATE result SET outside_hours = is_outside(called_at)")
+
+    def outside_hours(self) -> Iterator[tuple[str, str | None, datetime]]:
+        """Yield who was called outside the hours: the contact's id, the call's, and the instant."""
+        for rows in self._pieces("contact_id, call_id, called_at", "outside_hours"):
             for _, contact_id, call_id, text in rows:
                 if (called_at := known_instant(text)) is not None:
                     yield contact_id, call_id, called_at

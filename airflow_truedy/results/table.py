@@ -121,6 +121,7 @@ def results_table(name: str = "results", schema: str | None = None, called_at: _
         sa.Column("call_status", sa.String(64), nullable=False),
         sa.Column("call_id", sa.String(255)),
         sa.Column("called_at", called_at or _Instant()),
+        sa.Column("outside_hours", sa.Boolean()),
         sa.Column("duration_seconds", sa.Numeric(12, 3, asdecimal=False)),
         sa.Column("cost_credits", sa.Numeric(16, 4, asdecimal=False)),
         sa.Column("summary", _LONG_TEXT),
@@ -420,7 +421,11 @@ def _changes(old: Any, new: Any) -> dict[str, Any]:
     """
     same_call = sa.or_(old["call_id"] == new["call_id"], sa.and_(old["call_id"].is_(None), new["call_id"].is_(None)))
     knows_more = sa.and_(same_call, _details_rank(old["details"]) > _details_rank(new["details"]))
-    changes: dict[str, Any] = {name: new[name] for name in COLUMNS if name not in _KEY}
+    # First the flag, which looks at the instant as it was.
+    changes: dict[str, Any] = {name: new[name] for name in ("outside_hours", *COLUMNS) if name not in _KEY}
+    same_moment = sa.and_(same_call, sa.or_(new["called_at"].is_(None), new["called_at"] == old["called_at"]))
+    flag = sa.func.coalesce(new["outside_hours"], old["outside_hours"])
+    changes["outside_hours"] = sa.case((same_moment, flag), else_=new["outside_hours"])
     for name in _DETAILS:
         changes[name] = sa.case((same_call, sa.func.coalesce(new[name], old[name])), else_=new[name])
     for name in ("contact_key", "custom_fields"):

@@ -118,6 +118,27 @@ def test_rows_are_written_once_and_changed_rows_again(engine: sa.Engine, table: 
     assert {tuple(row.values()) for row in full} == {(61.5, 2, "Fine.", "complete")}
 
 
+def test_flags_of_calls_outside_the_hours_come_back_and_stay_with_their_moment(
+    engine: sa.Engine, table: ResultsTable
+) -> None:
+    late = NOON + timedelta(hours=1)
+    people = [contact(1), contact(2, called_at=late.isoformat()), contact(3, "pending", call_id=None, called_at=None)]
+    with staged(table, *people) as staging:
+        staging.compare_hours(lambda at: at < late)
+        assert [who for who, _, _ in staging.outside_hours()] == ["ctc_2"]
+        table.write(staging, BATCH)
+    assert [row["outside_hours"] for row in table.rows(BATCH)] == [False, True, None]
+    assert [row["contact_id"] for row in stored(engine, name="results WHERE outside_hours")] == ["ctc_2"]
+    # Without hours nothing changes, also where an older run knows nothing of the flags.
+    assert write(table, *people) == 0
+    write(table, contact(1, first_name="Bea"), contact(2, called_at=None, first_name="Bea"), people[2], recalls=False)
+    assert [row["outside_hours"] for row in table.rows(BATCH)] == [False, True, None]
+    # Nobody compared another moment, or another call.
+    write(table, contact(1, called_at=late.isoformat()))
+    write(table, contact(2, called_at=None, call_id="another"), recalls=False)
+    assert [row["outside_hours"] for row in table.rows(BATCH)] == [None, None, None]
+
+
 def test_an_instant_comes_back_as_it_was(table: ResultsTable) -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=-5)))
     write(table, contact(1, called_at=elsewhere.isoformat()), contact(2, called_at=None))

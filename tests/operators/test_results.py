@@ -117,10 +117,13 @@ def test_every_call_outside_the_hours_of_the_list_is_counted_and_warned_of(
         where = {"table": TABLE, "conn_id": "warehouse", "create_table": True}
     with caplog.at_level(logging.WARNING, "airflow_truedy.results.audit"):
         manifest = results(batch_call_id, contacts=manifest_of(tmp_path, PEOPLE, hours), **where)
-    rows = read_results(tmp_path / "results.jsonl") if into == "file" else table_of(where).rows(batch_call_id)
+    rows = list(read_results(tmp_path / "results.jsonl") if into == "file" else table_of(where).rows(batch_call_id))
     instants = [known_instant(row["called_at"]) for row in rows if row["called_at"]]
     expected = sum(1 for at in instants if at and not hours.allows(at))
     assert manifest["called_outside_hours"] == expected
+    for row in rows:
+        at = known_instant(row["called_at"])
+        assert row["outside_hours"] is (None if at is None else not hours.allows(at))
     assert {"none": expected == 0, "some": 0 < expected < len(instants), "all": expected == len(instants)}[outside]
     told = [each.getMessage() for each in caplog.records if each.name == "airflow_truedy.results.audit"]
     assert len(told) == (min(expected, 20) + 1 if expected else 0)
@@ -133,6 +136,30 @@ def test_without_hours_nobody_knows(batch_call_id: str, tmp_path: Path) -> None:
     assert results(batch_call_id, to=to)["called_outside_hours"] is None
     manifest = manifest_of(tmp_path, PEOPLE, hours=None)
     assert results(batch_call_id, to=to, contacts=manifest)["called_outside_hours"] is None
+    assert {row["outside_hours"] for row in read_results(tmp_path / "results.jsonl")} == {None}
+
+
+@pytest.mark.parametrize("into", ["results.jsonl", "results.csv.gz", "results.parquet", "table"])
+def test_a_flag_stays_where_a_later_reading_is_given_no_hours_and_follows_those_it_is_given(
+    batch_call_id: str, into: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", sqlite(tmp_path))
+    where: dict[str, Any] = {"to": str(tmp_path / into)}
+    if into == "table":
+        where = {"table": TABLE, "conn_id": "warehouse", "create_table": True}
+
+    def flags(hours: Any) -> list[bool | None]:
+        given = {} if hours is None else {"contacts": manifest_of(tmp_path, PEOPLE, hours)}
+        results(batch_call_id, **given, **where)
+        rows = table_of(where).rows(batch_call_id) if into == "table" else read_results(tmp_path / into)
+        return [row["outside_hours"] for row in sorted(rows, key=lambda row: str(row["contact_id"]))]
+
+    wide, narrow = HOURS, replace(HOURS, start_time="09:05")
+    assert set(flags(None)) == {None}
+    flagged = flags(narrow)
+    assert set(flagged) == {True, False, None}
+    assert flags(None) == flagged
+    assert set(flags(wide)) == {False, None}
 
 
 def stored() -> list[tuple[Any, ...]]:

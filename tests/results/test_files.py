@@ -117,3 +117,18 @@ def test_a_file_of_something_else_is_no_results(tmp_path: Path) -> None:
     assert "5550100" not in str(caught.value)
     with pytest.raises(ResultsError, match="not there"):
         list(read_results(tmp_path / "gone.jsonl"))
+
+
+@pytest.mark.parametrize(("cell", "flag"), [("true", True), ("FALSE", False), ("", None)])
+def test_a_flag_is_read_as_csv_or_a_spreadsheet_writes_it(tmp_path: Path, cell: str, flag: bool | None) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text(f"batch_call_id,contact_id,call_status,outside_hours\nb,c,busy,{cell}\n", encoding="utf-8")
+    (row,) = read_results(path)
+    assert row["outside_hours"] is flag
+
+
+def test_a_flag_that_is_neither_true_nor_false_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("batch_call_id,contact_id,call_status,outside_hours\nb,c,busy,maybe\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match="row 1 has no usable outside_hours"):
+        list(read_results(path))
