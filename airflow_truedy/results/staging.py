@@ -182,6 +182,11 @@ class Staging:
         """
         Take over what is known already: calls that are known whole, and rows that know more than the server tells now.
         """
+        # Some servers tell only in the call, which is not read again, when it was.
+        self._db.execute(
+            f"UPDATE result SET called_at = (SELECT called_at FROM known WHERE {_SAME_CALL}) "  # noqa: S608 - own words
+            "WHERE called_at IS NULL"
+        )
         complete = f"{_SAME_CALL} AND known.details = 'complete'"
         self._take_over(("details", *_DETAILS), complete, "result.details IN ('none', 'wanted')")
         newer = (

@@ -270,6 +270,15 @@ def test_a_corrected_number_and_a_time_told_late_are_changes(campaign: Callable[
     assert Taken(ground, known=_with_id(first.rows)).unwritten == 3
 
 
+def test_a_time_that_only_the_call_tells_stays_when_the_call_is_not_read_again(campaign: Callable[..., Ground]) -> None:
+    ground = campaign(people=3)
+    ground.alter_data("GET", "/batch-calls/.*/contacts", called_at=None)
+    first = Taken(ground)
+    assert all(row["called_at"] for row in first.rows)
+    second = Taken(ground, known=_with_id(first.rows))
+    assert (second.rows, second.unwritten) == (first.rows, 0)
+
+
 def test_calls_count_although_the_server_does_not_tell_when_they_were(campaign: Callable[..., Ground]) -> None:
     ground = campaign(people=3)
     ground.alter_data("GET", "/batch-calls/.*/contacts", called_at=None, call_id=None, call_status="completed")
