@@ -5,7 +5,9 @@ import inspect
 import json
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +34,7 @@ from airflow_truedy.operators.waiting import deadline_of
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.monitoring.watched import batch
 from tests.operators.waiting_world import answer, context, resumed, through_the_trigger
+from tests.support.plans import HOURS, manifest_of
 from tests.support.stores import StateStore
 
 AGENT = "agt_f9447372"
@@ -220,33 +223,6 @@ def test_a_wait_goes_on_through_the_night_in_which_a_pause_of_ours_must_stay(mon
     assert (settings["batch_call_id"], settings["resume_from"]) == ("batch_1", MONDAY.timestamp() + 3600)
 
 
-@pytest.mark.parametrize("days", [1, 4])
-def test_a_pause_of_ours_on_blocked_days_is_resumed_once_at_the_next_allowed_moment(
-    monkeypatch: pytest.MonkeyPatch, days: int
-) -> None:
-    """The window of the campaign is open on these days, so only the launch knows that nobody may be called."""
-    task, launches = operator(poll_interval=60), []
-    paused, opening = paused_by_a_kill(task), MONDAY + timedelta(days=days)
-    answers = answer(monkeypatch, paused)
-
-    def run(_: Launch) -> Launched:
-        now = answers.now()
-        launches.append(now)
-        if now < opening:
-            raise WindowClosedError("Campaign 'Renewals' stays paused.", (opening - now).total_seconds())
-        answers.readings = [batch("active"), batch("completed", 100)]
-        return Launched(batch("active"), attached=True)
-
-    monkeypatch.setattr(Launch, "run", run)
-    monkeypatch.setattr(Launch, "batch_call_id", "batch_1")
-    monkeypatch.setattr("airflow_truedy.operators.waiting._NAP", 60.0)
-    with time_machine.travel(MONDAY, tick=False) as clock:
-        monkeypatch.setattr("airflow_truedy.operators.waiting.time.sleep", clock.shift)
-        assert task.execute(context())["outcome"] == "success"
-    assert len(launches) == 2
-    assert timedelta() <= launches[1] - opening <= timedelta(minutes=1)
-
-
 def test_resuming_a_campaign_that_stays_paused_again_and_again_needs_no_deeper_stack(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -276,7 +252,13 @@ def test_a_task_that_does_not_wait_is_tried_again_when_the_window_opens(monkeypa
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    app = create_app(Settings(rate_limit=0), clock=VirtualClock(speed=0))
+    with serving(monkeypatch, VirtualClock(speed=0)) as served:
+        yield served
+
+
+@contextmanager
+def serving(monkeypatch: pytest.MonkeyPatch, clock: VirtualClock) -> Iterator[Any]:
+    app = create_app(Settings(rate_limit=0), clock=clock)
     with SandboxThread(app) as server:
         connection = {
             "conn_type": "truedy",
@@ -475,3 +457,31 @@ def test_a_worker_killed_while_waiting_goes_on_waiting_for_the_same_campaign(san
     # SIGKILL: no handler ran, and this Airflow keeps no state.
     assert operator().execute(context())["outcome"] == "success"
     assert the_campaign(sandbox).called == 4
+
+
+def test_a_pause_of_a_kill_on_a_blocked_day_is_resumed_once_when_the_people_may_be_called_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The campaign's window is open on Friday the 5th, so only the launch knows that nobody may be called then."""
+    thursday, friday, monday = (
+        datetime.fromisoformat(f"2026-06-{at}:00-04:00") for at in ("04T10:00", "05T10:00", "08T09:00")
+    )
+    contacts = manifest_of(tmp_path, 100, HOURS, thursday)
+    window = {"timezone": None, "start_time": None, "end_time": None, "held_on_blocked_days": True}
+    given: dict[str, Any] = {"contacts": contacts, "on_past": "start_now", "poll_interval": 600, **window}
+    store = StateStore()
+    with time_machine.travel(thursday) as clock, serving(monkeypatch, VirtualClock()) as sandbox:
+        killed_in_the_triggerer(launched_and_deferred(operator(deferrable=True, **given), store))
+        assert the_campaign(sandbox).pending
+        clock.move_to(friday)
+        monkeypatch.setattr("airflow_truedy.operators.waiting._NAP", 600.0)
+        monkeypatch.setattr("airflow_truedy.operators.waiting.time.sleep", clock.shift)
+        result = operator(**given).execute(context(store))
+        with client_of(sandbox) as client:
+            people = list(client.pages(endpoints.list_batch_call_contacts(result["batch_call_id"])))
+        resumes = [each for each in sandbox.app.state.log.all if each.path.endswith("/resume")]
+    assert (result["outcome"], result["called"], len(resumes)) == ("success", 100, 1)
+    assert capfd.readouterr().out.count("which Airflow had paused, stays paused") == 1, "no launch at each poll"
+    days = {each.called_at.astimezone(monday.tzinfo).date() for each in people if each.called_at}
+    assert days == {thursday.date(), monday.date()}
+    assert min(each.called_at for each in people if each.called_at and each.called_at > friday) >= monday
