@@ -23,7 +23,7 @@ OLDEST = PAIRS[0]
 CAPS = {
     "3.0.6": ["PyJWT<2.11", "fastapi<0.118", "cadwyn<5.7", "universal-pathlib<0.3"],
     "3.1.8": ["PyJWT<2.12", "fastapi<0.129", "SQLAlchemy<2", "universal-pathlib<0.3"],
-    "3.2.2": ["PyJWT<2.13", "fastapi<0.137"],
+    "3.2.2": ["PyJWT<2.13", "fastapi<0.137", "SQLAlchemy<2.1"],
 }
 #: The fast tests that Airflow has a part in. The other rooms do not import it (tests/test_house.py).
 AIRFLOW_FACE = ["hooks", "links", "notifications", "operators", "sensors", "triggers", "ui"]
