@@ -200,9 +200,10 @@ class Staging:
 
     def _take_over(self, names: tuple[str, ...], condition: str, where: str, **others: str) -> None:
         has_none = f"(SELECT NOT known.has_transcript FROM known WHERE {condition})"  # noqa: S608 - own words
+        wanted = f"transcript_wanted = transcript_wanted AND {has_none}, " if "transcript" in names else ""
         values = {**{name: f"known.{name}" for name in names}, **others}
         self._db.execute(
-            f"UPDATE result SET transcript_wanted = transcript_wanted AND {has_none}, "  # noqa: S608 - own words
+            f"UPDATE result SET {wanted}"  # noqa: S608 - own words
             f"({', '.join(values)}) = (SELECT {', '.join(values.values())} FROM known WHERE {condition}) "
             f"WHERE {where} AND EXISTS (SELECT 1 FROM known WHERE {condition})"
         )

@@ -200,6 +200,17 @@ def test_transcripts_cost_one_request_for_each_answered_call(campaign: Callable[
     assert all(row["transcript"] is None for row in taken.rows if row["call_status"] != "completed")
 
 
+def test_the_transcript_of_an_earlier_call_does_not_replace_that_of_a_new_one(campaign: Callable[..., Ground]) -> None:
+    first = Taken(campaign(), transcripts=True).rows
+    earlier = [{**row, "call_id": f"call_of_old_{row['contact_id']}", "transcript": "an earlier call"} for row in first]
+    for row in earlier:
+        row["call_status"] = "no_answer"
+    taken = Taken(campaign(), transcripts=True, known=earlier)
+    answered = [row for row in taken.rows if row["call_status"] == "completed"]
+    assert answered
+    assert all("simulated call" in row["transcript"] for row in answered)
+
+
 def test_calls_without_transcription_are_not_asked_again_and_again(campaign: Callable[..., Ground]) -> None:
     ground = campaign()
     ground.alter("GET", "/calls/.*/transcript", lambda *_: httpx.Response(404, json={"error": {"code": "not_found"}}))
