@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.plan import check_start_is_in_window, check_timing_is_stated
 from airflow_truedy.campaigns.schedule import check_window_is_possible, instant_of, zone_of
+from airflow_truedy.campaigns.timing import check_start_is_in_window, check_timing_is_stated
 from airflow_truedy.operators.contact_source import may_bring_hours
 from airflow_truedy.operators.parameters import (
     Parameter,

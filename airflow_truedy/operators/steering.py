@@ -176,8 +176,8 @@ class ScheduleBatchCallOperator(_OneBatchCall):
 
     def _check_timing(self) -> None:
         """Refuse while the Dag is parsed a start or zone that no template can mend any more."""
-        from airflow_truedy.campaigns.plan import check_timing_is_stated
         from airflow_truedy.campaigns.schedule import instant_of, zone_of
+        from airflow_truedy.campaigns.timing import check_timing_is_stated
 
         zone, at = self._stated.known["timezone"], self._stated.known["scheduled_at"]
         # The rule of CreateBatchCallOperator without its window, which the schedule step does not take; a start at once

@@ -18,8 +18,9 @@ from airflow_truedy.calling_hours.errors import RulesError
 from airflow_truedy.campaigns import pausing
 from airflow_truedy.campaigns.bound_hours import BoundHours
 from airflow_truedy.campaigns.errors import TimingError, WindowClosedError
-from airflow_truedy.campaigns.plan import CampaignPlan, check_timing_is_stated
+from airflow_truedy.campaigns.plan import CampaignPlan
 from airflow_truedy.campaigns.schedule import CallingWindow
+from airflow_truedy.campaigns.timing import check_timing_is_stated
 from tests.support.ground import Ground
 from tests.support.plans import HOURS, MONDAY, UTC, manifest_of, plan_of
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError
-from airflow_truedy.campaigns.plan import check_timing_is_stated
+from airflow_truedy.campaigns.timing import check_timing_is_stated
 from tests.support.plans import MONDAY, START, STARTS_AT, WINDOW, people, plan_of
 
 UTC = timezone.utc
