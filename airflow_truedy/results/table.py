@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,11 +20,21 @@ from sqlalchemy.schema import CreateTable
 
 from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING, UNCALLED
 from airflow_truedy.files.queries import told_of
-from airflow_truedy.results.columns import COLUMNS, Details, ResultsError, instant_text, known_instant
+from airflow_truedy.results.columns import COLUMNS, Details, ResultsError
 from airflow_truedy.results.outcomes import REACHED, REFUSALS, rank
+from airflow_truedy.results.table_schema import (
+    MYSQL,
+    Instant,
+    kept_as_of,
+    key_text,
+    most_characters,
+    named,
+    results_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -38,23 +47,15 @@ _KEY = ("batch_call_id", "contact_id")
 _HISTORY = ("batch_call_id", "contact_id", "phone_number", "call_status", "call_id", "called_at", "details")
 #: Kept where a row is written again without them, as long as it is about the same call.
 _DETAILS = ("called_at", "duration_seconds", "cost_credits", "summary", "transcript")
-_MYSQL = ("mysql", "mariadb")
-#: Characters that MySQL's kinds of text hold, at four bytes each.
-_MYSQL_TEXTS = {"TINYTEXT": 63, "TEXT": 16_383, "MEDIUMTEXT": 4_194_303}
+
+
 _ROWS_AT_ONCE = 1_000
 _TRIES = 5
 #: What is beyond MySQL's ``utf8``, ``latin1`` and ASCII.
 _CHARACTER_SETS = tuple(re.compile(f"[^\0-{last}]") for last in ("\uffff", "\xff", "\x7f"))
 _NAME = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+")){0,2}')
-_PART = re.compile(r'[A-Za-z_][\w$]*|"[^"]+"')
+
 _DETAILS_RANKS = {Details.NONE: 0, Details.MISSING: 1, Details.PARTIAL: 2, Details.COMPLETE: 3}
-_LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql").with_variant(mysql.LONGTEXT(), "mariadb")
-
-
-if TYPE_CHECKING:
-    _Decorator = sa.types.TypeDecorator[Any]
-else:
-    _Decorator = sa.types.TypeDecorator  # not generic in SQLAlchemy 1.4, which Airflow 3.0 and 3.1 bring
 
 
 class ResultsTableError(ResultsError):
@@ -73,67 +74,6 @@ class WrongTableError(ResultsError):
     """The table is missing or is not a results table; trying again does not help."""
 
 
-class _Instant(_Decorator):
-    """An instant in UTC, in columns with or without a time zone, and in columns of text."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def __init__(self, kept_as: str = "aware") -> None:
-        super().__init__()
-        self.kept_as = kept_as
-
-    def load_dialect_impl(self, dialect: Any) -> Any:
-        if self.kept_as == "text":
-            return dialect.type_descriptor(sa.Text())
-        kind = mysql.DATETIME(fsp=6) if dialect.name in _MYSQL else sa.DateTime(timezone=self.kept_as == "aware")
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
-        moment = known_instant(value)
-        if moment is None or self.kept_as == "text":
-            return instant_text(moment)
-        in_utc = moment.astimezone(timezone.utc)
-        has_zones = self.kept_as == "aware" and dialect.name not in (*_MYSQL, "sqlite")
-        return in_utc if has_zones else in_utc.replace(tzinfo=None)
-
-    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
-        return known_instant(value)
-
-
-def _key_text() -> Any:
-    # Compared byte by byte: two ids that differ in case are two contacts.
-    exact = mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin")
-    return sa.String(255).with_variant(exact, "mysql").with_variant(exact, "mariadb")
-
-
-def results_table(name: str = "results", schema: str | None = None, called_at: _Instant | None = None) -> sa.Table:
-    """Return the table of results as SQLAlchemy describes it; :func:`create_statement` writes it down."""
-    return sa.Table(
-        name,
-        sa.MetaData(),
-        sa.Column("batch_call_id", _key_text(), primary_key=True),
-        sa.Column("contact_id", _key_text(), primary_key=True),
-        sa.Column("contact_key", sa.String(255)),
-        sa.Column("phone_number", sa.String(32)),
-        sa.Column("first_name", sa.String(255)),
-        sa.Column("custom_fields", _LONG_TEXT),
-        sa.Column("call_status", sa.String(64), nullable=False),
-        sa.Column("call_id", sa.String(255)),
-        sa.Column("called_at", called_at or _Instant()),
-        sa.Column("outside_hours", sa.Boolean()),
-        sa.Column("duration_seconds", sa.Numeric(12, 3, asdecimal=False)),
-        sa.Column("cost_credits", sa.Numeric(16, 4, asdecimal=False)),
-        sa.Column("summary", _LONG_TEXT),
-        sa.Column("transcript", _LONG_TEXT),
-        sa.Column("details", sa.String(16), nullable=False),
-        sa.Column("cleaned", sa.String(255)),
-        schema=schema,
-        mysql_charset="utf8mb4",
-        mariadb_charset="utf8mb4",
-    )
-
-
 def create_statement(table: str = "results", dialect: str = "postgresql") -> str:
     """
     Return the ``CREATE TABLE`` statement that ``create_table=True`` runs.
@@ -141,7 +81,7 @@ def create_statement(table: str = "results", dialect: str = "postgresql") -> str
     :param dialect: as SQLAlchemy names it: ``postgresql``, ``mysql``, ``sqlite`` ...
     """
     spoken = sa.create_mock_engine(f"{dialect}://", lambda *_: None).dialect
-    name, schema = _named(table, spoken.name)
+    name, schema = named(table, spoken.name)
     written = str(CreateTable(results_table(name, schema)).compile(dialect=spoken)).strip()
     return "\n".join(line.rstrip() for line in written.expandtabs(4).splitlines())
 
@@ -160,7 +100,7 @@ class ResultsTable:
             raise WrongTableError(f"table={name!r} is not a name of a table.")
         self._engine = engine
         self._shown = name
-        self._name, self._schema = _named(name, engine.dialect.name)
+        self._name, self._schema = named(name, engine.dialect.name)
         self._table = results_table(self._name, self._schema)
         self._columns: dict[str, Any] | None = None
 
@@ -181,7 +121,7 @@ class ResultsTable:
         """
         if self._columns is None:
             self._columns = self._do("read", self._inspect)
-            self._table = results_table(self._name, self._schema, _Instant(_kept_as(self._columns["called_at"])))
+            self._table = results_table(self._name, self._schema, Instant(kept_as_of(self._columns["called_at"])))
 
     def _inspect(self, connection: Connection) -> dict[str, Any]:
         inspector = sa.inspect(connection)
@@ -205,7 +145,7 @@ class ResultsTable:
         """Return the most characters, and the number that is too large, for each column that has a limit."""
         self.check()
         columns = self._columns or {}
-        longest = {name: most for name in COLUMNS if (most := _most_characters(columns[name]))}
+        longest = {name: most for name in COLUMNS if (most := most_characters(columns[name]))}
         precise = {name: columns[name] for name in ("duration_seconds", "cost_credits")}
         largest = {
             name: 10.0 ** (kind.precision - (kind.scale or 0))
@@ -263,7 +203,7 @@ class ResultsTable:
     def _launched(self, shown: str) -> sa.Table:
         if not _NAME.fullmatch(shown):
             raise WrongTableError(f"launched={shown!r} is not a name of a table.")
-        name, schema = _named(shown, self._engine.dialect.name)
+        name, schema = named(shown, self._engine.dialect.name)
 
         def columns(connection: Connection) -> dict[str, Any]:
             inspector = sa.inspect(connection)
@@ -276,7 +216,7 @@ class ResultsTable:
             raise WrongTableError(f"The table {shown} is not there, or lacks the columns {', '.join(lacking)}.")
         if not isinstance(found["starts_at"], sa.DateTime):
             raise WrongTableError(f"The column starts_at of the table {shown} is not one of date and time.")
-        kinds = (_key_text(), sa.String(), _Instant(_kept_as(found["starts_at"])))
+        kinds = (key_text(), sa.String(), Instant(kept_as_of(found["starts_at"])))
         return sa.Table(name, sa.MetaData(), *map(sa.Column, needed, kinds), schema=schema)
 
     def write(self, staging: Staging, batch_call_id: str) -> int:
@@ -334,7 +274,7 @@ class ResultsTable:
                 # SQLAlchemy 2 sends rows one by one where there is ON CONFLICT, unless something is to come back.
                 upsert = upsert.returning(old.contact_id)
             connection.execute(upsert, rows)
-        elif name in _MYSQL:
+        elif name in MYSQL:
             into: Any = mysql.insert(self._table)
             is_newer = _is_newer(old, into.inserted)
             # In order: MySQL lets an assignment see those before it.
@@ -452,30 +392,6 @@ def _constant(value: int | str) -> Any:
 def _details_rank(details: Any) -> Any:
     ranks = [(details == _constant(word.value), _constant(place)) for word, place in _DETAILS_RANKS.items()]
     return sa.case(*ranks, else_=_constant(0))
-
-
-def _most_characters(kind: Any) -> int | None:
-    """Return how many characters a column holds, ``None`` for any number."""
-    if type(kind).__module__.startswith(mysql.__name__) and type(kind).__name__ in _MYSQL_TEXTS:
-        return _MYSQL_TEXTS[type(kind).__name__]
-    return kind.length if isinstance(kind, sa.String) else None
-
-
-def _kept_as(kind: Any) -> str:
-    if isinstance(kind, sa.DateTime):
-        return "aware" if kind.timezone else "naive"
-    return "text" if isinstance(kind, sa.String) else "naive"
-
-
-def _named(table: str, dialect: str) -> tuple[Any, str | None]:
-    """Split a name into table and schema. What is not quoted has no case, except in MySQL, where files have it."""
-    parts = [
-        sa.sql.quoted_name(part.strip('"'), quote=True)
-        if part.startswith('"')
-        else (part if dialect in _MYSQL else part.lower())
-        for part in _PART.findall(table)
-    ]
-    return parts[-1], ".".join(parts[:-1]) or None
 
 
 def _is_conflict(error: Exception) -> bool:

@@ -23,8 +23,8 @@ from airflow_truedy.results.table import (
     ResultsTableError,
     WrongTableError,
     create_statement,
-    results_table,
 )
+from airflow_truedy.results.table_schema import results_table
 from tests import services
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)

@@ -42,7 +42,8 @@ from airflow_truedy.operators.contacts import (
     contacts_from_rows,
     recently_called,
 )
-from airflow_truedy.results.table import ResultsTable, results_table
+from airflow_truedy.results.table import ResultsTable
+from airflow_truedy.results.table_schema import results_table
 from tests import services
 
 ROWS = [
