@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import math
 import secrets
@@ -16,6 +17,8 @@ from truedy_sandbox.problems import REFUSALS, Refusal
 from truedy_sandbox.request_log import LoggedRequest, RequestLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from truedy_sandbox.connections import Connections
@@ -138,10 +141,12 @@ class _Passage:
         self._body_length = 0
         self._muted = False
         self._delay = 0.0
+        self._note: Callable[[], None]
 
     async def run(self, gate: Gate) -> None:
         number = self.scope["state"]["number"] = gate.next_number()
         fault = gate.strike(self.scope)
+        self._note = functools.cache(functools.partial(gate.note, self, fault, number))
         kind = fault.asked.kind if fault else None
         self._muted = kind in ("lost_answer", "error_500_after")
         self._delay = fault.asked.seconds if fault and kind == "slow" else 0.0
@@ -158,7 +163,7 @@ class _Passage:
                 self._muted = False
                 await gate.instead(fault, self.scope)(self.scope, self._read, self._answer)
         finally:
-            gate.note(self, fault, number)
+            self._note()
         if kind in ("drop", "lost_answer") or self._lost():
             await self._hang_up(gate)
 
@@ -188,6 +193,9 @@ class _Passage:
             message = {**message, "headers": headers}
             if self._delay:
                 await asyncio.sleep(self._delay)
+        elif not message.get("more_body"):
+            # Before the client has it: what it asks next finds this request in the journal.
+            self._note()
         await self._send(message)
 
     def _lost(self) -> bool:

@@ -78,7 +78,8 @@ class TestTheMarker:
             assert tag is not None
             # A held campaign is not to be resumed by the next try of a task that was killed.
             assert tag.paused_by_us == (killed and not holds)
-            assert with_holds(marked, ())[-40:] == before[-40:]
+            # The tag and the space before it; of a long name the end may be cut off.
+            assert with_holds(marked, ())[-32:] == before[-32:]
             assert tag_word(marked) == "airflow"
 
     def test_a_kill_after_a_hold_that_a_person_undid_is_the_kills(self) -> None:
