@@ -104,5 +104,5 @@ def pins(session: nox.Session, airflow: str) -> None:
     session.install(f"apache-airflow=={airflow}", *CAPS[airflow], ".", "./sandbox", "--group", "test")
     frozen = str(session.run("python", "-m", "pip", "freeze", silent=True))
     lines = [line for line in frozen.splitlines() if "==" in line]
-    head = f"# Exact versions for Airflow {airflow} and Python {session.python}. Made by `nox -s pins`; not edited."
+    head = f"# Exact versions for Airflow {airflow} and Python {session.python}: `pip freeze` by `nox -s pins`."
     pins_of(airflow).write_text("\n".join([head, *lines]) + "\n")
