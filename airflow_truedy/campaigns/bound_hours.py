@@ -155,9 +155,7 @@ class BoundHours:
                 f"{begins}, when nobody of its list may be called. Nothing was started. The next moment is "
                 f"'{opening:%Y-%m-%dT%H:%M}'; start_on='{opening:%Y-%m-%d}' starts then."
             )
-        # Without a limit nobody knows how long it calls. A first day that has begun is one more.
-        is_late = self.window.is_open(at - _A_MINUTE)
-        days = None if contacts is None or per_day is None else ceil(contacts / per_day) + is_late
+        days = self._calling_days(at, contacts, per_day)
         for blocked in self.blocked_days(at, days):
             if self._is_unknown(blocked) and days is not None:
                 raise TimingError(
@@ -172,6 +170,27 @@ class BoundHours:
                 "and Truedy cannot be told so. Nothing was started. State max_calls_per_day so that it ends before, or "
                 "let a Dag hold it on such days (dags_examples/blackout_guard.py) and state held_on_blocked_days=True."
             )
+
+    def resume_opening(self, instant: datetime, contacts: int | None, per_day: int | None) -> datetime:
+        """
+        Return when a paused campaign may go on: from then on it calls on no day on which nobody may be called.
+
+        :param contacts: how many people are left; ``None`` where nobody knows.
+        :param per_day: at most so many calls a day; ``None`` for no limit.
+        :raises TimingError: if there is no such moment in the days that are known.
+        """
+        at = self.next_opening(instant)
+        while not self.held_on_blocked_days:
+            blocked = next(self.blocked_days(at, self._calling_days(at, contacts, per_day)), None)
+            if blocked is None:
+                break
+            at = self.opening_on(blocked + _A_DAY)
+        return at
+
+    def _calling_days(self, at: datetime, contacts: int | None, per_day: int | None) -> int | None:
+        """Return on how many days it calls; ``None`` without a limit. A first day that has begun is one more."""
+        is_late = self.window.is_open(at - _A_MINUTE)
+        return None if contacts is None or per_day is None else ceil(contacts / per_day) + is_late
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), zone_of(self.window.zone)).astimezone(UTC)

@@ -50,6 +50,7 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,19}")
 _LIVE = (State.ACTIVE, State.SCHEDULED)
 _LIST_TRIES = 3
 _SHOWN = 10
+_KEPT_OTHERWISE = "another hold keeps it, or its task was killed: that task's next try resumes it"
 
 
 def check_word(word: str) -> str:
@@ -319,7 +320,9 @@ def release(
     :param hours: when one may be let go on, by the clock of its own zone.
     :param why_not: tells why one may not be let go on yet; ``None`` if it may.
     """
-    report = ReleaseReport()
+    report, batches = ReleaseReport(), list(batches)
+    if batches:
+        settling.wait(settling.seconds, "so that the marker of another hold would be seen")
     for listed in batches:
         batch = steps.read(client, listed.id)
         reason = why_not(batch)
@@ -343,9 +346,9 @@ def _let_go_on(
     client: TruedyClient, batch: BatchCall, word: str, hours: CallingWindow, settling: Settling
 ) -> str | None:
     """Resume it; return why it stays paused, ``None`` if it goes on."""
-    if pausing.has_marker(batch.model_copy(update={"name": _released(batch.name or "", word)})):
+    if _is_kept_otherwise(batch, word):
         pausing.change_name(client, batch, lambda name: _released(name, word), settling)
-        return "another hold keeps it, or its task was killed: that task's next try resumes it"
+        return _KEPT_OTHERWISE
     now = client.now()
     not_after = batch.scheduled_at if batch.scheduled_at and batch.scheduled_at > now else None
     if not_after is None:
@@ -355,12 +358,25 @@ def _let_go_on(
         if not window.is_open(now):
             return f"it is outside its hours, which begin {in_words(window.next_opening(now), window.zone)}"
         not_after = window.closing(now)
+    # Read right before the change: another hold's word that came meanwhile must stay.
+    batch = pausing.change_name(client, steps.read(client, batch.id), lambda name: _released(name, word), settling)
+    if _is_kept_otherwise(batch, word):
+        return _KEPT_OTHERWISE
     try:
-        pausing.resume_our_pause(client, batch, not_after=not_after, settling=settling)
+        resumed = steps.resume(client, batch, not_after=not_after, settling=settling)
     except TooLateError:
         pausing.change_name(client, steps.read(client, batch.id), lambda name: with_holds(name, (word,)), settling)
         return "its hours ended while the rate limit was waited out"
+    if _is_kept_otherwise(resumed, word):
+        steps.pause(client, resumed, settling)
+        return _KEPT_OTHERWISE
+    pausing.remove_marker(client, resumed, settling)
     return None
+
+
+def _is_kept_otherwise(batch: BatchCall, word: str) -> bool:
+    """Whether a marker stays when this hold's word goes: of another hold, or of a task that was killed."""
+    return pausing.has_marker(batch.model_copy(update={"name": _released(batch.name or "", word)}))
 
 
 def _released(name: str, word: str) -> str:

@@ -153,7 +153,7 @@ class CampaignPlan:
             )
         self.hours.check_start(self.name, at, self.expected_contacts, self.fields.get("max_calls_per_day"))
 
-    def check_resume_at(self, now: datetime, starts_at: datetime | None, *, has_called: bool) -> None:
+    def check_resume_at(self, now: datetime, starts_at: datetime | None, *, called: int) -> None:
         """
         Refuse to let a campaign go on that we had paused, where that would call at an hour that nobody stated.
 
@@ -162,23 +162,30 @@ class CampaignPlan:
 
         :param now: the present instant.
         :param starts_at: the start that the server tells, which a person may have moved; ``None`` if it tells none.
-        :param has_called: whether it called somebody before it was paused.
-        :raises WindowClosedError: outside the stated window or days.
+        :param called: how many people it called before it was paused.
+        :raises WindowClosedError: outside the stated window or days, or where those who are left might be called on a
+            day on which nobody may be.
         :raises PastStartError: after the day of the start, with ``on_past="fail"``.
         :raises PastStartSkip: the same with ``on_past="skip"``.
         """
         starts_at = starts_at or self.moment
         if starts_at is not None and starts_at > now:
             return
-        opening = self.hours.next_opening(now)
-        is_late = starts_at is not None and not has_called and not self._is_one_day(starts_at, opening)
+        left = None if self.expected_contacts is None else max(self.expected_contacts - called, 0)
+        opening = self.hours.resume_opening(now, left, self.fields.get("max_calls_per_day"))
+        is_late = starts_at is not None and not called and not self._is_one_day(starts_at, opening)
         if is_late and self.on_past != "start_now":
             self.start_at(now)
         if opening > now:
+            why = (
+                "it might still call on a day on which nobody of its list may be called. It may go on"
+                if self.hours.allow(now)
+                else f"{in_words(now, self.timezone)} is outside its calling hours, which begin"
+            )
             raise WindowClosedError(
-                f"Campaign {self.name!r}, which Airflow had paused, stays paused: {in_words(now, self.timezone)} is "
-                f"outside its calling hours, which begin {in_words(opening, self.timezone)}. Run the task again "
-                "then, or resume the campaign in the Truedy dashboard.",
+                f"Campaign {self.name!r}, which Airflow had paused, stays paused: {why} "
+                f"{in_words(opening, self.timezone)}. Run the task again then, or resume the campaign in the Truedy "
+                "dashboard.",
                 retry_after=(opening - now).total_seconds(),
             )
 
@@ -281,7 +288,8 @@ def plan_campaign(
     first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
     if contacts is not None and contacts.manifest and contacts.manifest.contacts and first is None:
         raise EverybodyLaunchedSkip(
-            f"Everybody in part {contacts.manifest.part} is in the campaign of another part of this list already."
+            f"Everybody in this part of the list of task {contacts.manifest.made_by.get('task_id')!r} is in the "
+            "campaign of another part already."
         )
     if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
         raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; on_empty='skip' skips the task")

@@ -144,8 +144,8 @@ class StartedCampaign:
         plan, progress = self._plan, self._reconciler.progress
         now = self._reconciler.now()
         if State.of(batch.status) is State.PAUSED:
-            has_called = bool(batch.called or batch.completed or batch.failed)
-            plan.check_resume_at(now, batch.scheduled_at, has_called=has_called)
+            called = max(batch.called or 0, (batch.completed or 0) + (batch.failed or 0))
+            plan.check_resume_at(now, batch.scheduled_at, called=called)
         self.verify_stored_start(batch)
         # Not kept as ours from here on: a pause that is seen after the resume may be a person's.
         progress.launched, progress.paused_by_us = False, False

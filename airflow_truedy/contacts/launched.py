@@ -63,7 +63,8 @@ def claim(contacts: ContactList | None) -> None:
     if contacts is None or not is_part(contacts):
         return
     manifest: Any = contacts.manifest
-    own = f"{_prefix(manifest)}{contacts.fingerprint[:16]}.gz"
+    # By part too: one that has the people of another would take its place.
+    own = f"{_prefix(manifest)}{_digest(manifest.part)}-{contacts.fingerprint[:16]}.gz"
     with tempfile.TemporaryDirectory(prefix="truedy-claim-") as folder:
         staged = StagedFile(Path(folder) / "claim", level=1)
         staged.write(json.dumps(manifest.part).encode() + b"\n")
@@ -75,15 +76,19 @@ def claim(contacts: ContactList | None) -> None:
     shared = sum(int(person["phone_number"][1:]) in others for person in contacts) if len(others) else 0
     if shared:
         raise SharedContactsError(
-            f"{shared} of {contacts.count} people of part {manifest.part} are in the campaign of another part of this "
-            "list, which was made meanwhile. Nothing was sent. The next try leaves them out."
+            f"{shared} of {contacts.count} people of a part of the list of task {manifest.made_by.get('task_id')!r} "
+            "are in the campaign of another part, which was made meanwhile. Nothing was sent. The next try leaves "
+            "them out."
         )
 
 
 def _prefix(manifest: Manifest) -> str:
     # A folder may hold the lists of many runs.
-    made_by = json.dumps([manifest.made_by.get(name) for name in _LIST])
-    return f"launched-{sha256(made_by.encode()).hexdigest()[:16]}-"
+    return f"launched-{_digest([manifest.made_by.get(name) for name in _LIST])}-"
+
+
+def _digest(value: Any) -> str:
+    return sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 def _in_other_parts(contacts: ContactList, must_show: str | None = None) -> NumberSet:

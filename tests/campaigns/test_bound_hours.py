@@ -172,7 +172,7 @@ class TestTheStart:
 
     def test_our_own_pause_is_not_undone_on_a_blocked_day(self, plan: Any) -> None:
         with pytest.raises(WindowClosedError, match="Mon 2026-06-08 09:00") as closed:
-            plan().check_resume_at(in_june("05T10:00"), in_june("02T10:00"), has_called=True)
+            plan().check_resume_at(in_june("05T10:00"), in_june("02T10:00"), called=1)
         assert closed.value.retry_after == 71 * 3600
 
 
@@ -316,3 +316,21 @@ def test_a_retry_after_the_start_finds_the_campaign_again(make_ground: Any, plan
 def test_hours_replaced_by_narrower_ones_make_another_campaign(plan: Any) -> None:
     narrower = replace(HOURS, end_time="17:00")
     assert plan().fingerprint != plan(hours=narrower).fingerprint
+
+
+def test_what_is_left_after_a_kill_is_not_called_on_a_blocked_day(ground: Ground, tmp_path: Path) -> None:
+    listed = manifest_of(tmp_path, 30)
+
+    def plan() -> CampaignPlan:  # Tuesday to Thursday; Friday, June 5th, is blocked.
+        return plan_of(listed, scheduled_at="2026-06-02T09:00-04:00", max_calls_per_day=10, **NONE_STATED)
+
+    batch = ground.run(plan()).batch
+    ground.clock.change(to=datetime(2026, 6, 2, 20, tzinfo=UTC).timestamp())
+    pausing.pause_for_kill(ground.client, plan().key, batch.id)
+    ground.clock.change(to=datetime(2026, 6, 4, 20, tzinfo=UTC).timestamp())
+    with pytest.raises(WindowClosedError, match="might still call on a day") as closed:
+        ground.run(plan())
+    assert ground.only.status == "paused"
+    ground.advance(closed.value.retry_after)
+    assert ground.run(plan()).batch.status == "active"
+    assert ground.now() >= datetime(2026, 6, 6, 4, tzinfo=UTC)

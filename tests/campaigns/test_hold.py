@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ from airflow_truedy.campaigns.identity import (
 )
 from airflow_truedy.campaigns.schedule import CallingWindow
 from airflow_truedy.campaigns.settling import Settling
-from tests.support.ground import Ground, refused
+from tests.support.ground import Ground, Send, refused
 from tests.support.plans import MONDAY, UTC, manifest_of, plan_of
 
 LOS_ANGELES, NEW_YORK = "America/Los_Angeles", "America/New_York"
@@ -501,3 +503,35 @@ class TestDaysWithoutCalls:
         assert far.changed_at < datetime(2026, 6, 1, 14, tzinfo=UTC).timestamp()
         rung = {datetime.fromtimestamp(at, UTC).date() for at in batch.dialer.starts}
         assert date(2026, 6, 3) not in rung
+
+
+class TestAnotherHoldComesMeanwhile:
+    def test_a_release_waits_until_a_lagging_server_shows_the_marker(self, make_ground: Callable[..., Ground]) -> None:
+        ground = make_ground(read_lag=5.0)
+        batch = started(ground, "a", **NOW)
+        for word in ("blackout", "stop"):
+            ground.advance(20)
+            hold_all(ground, word)
+        ground.advance(1)
+        assert list(release_all(ground, "blackout").kept) == [batch.id]
+        assert batch.status == "paused"
+        assert holds_in(batch.name) == ("stop",)
+
+    @pytest.mark.parametrize("reads_before", [0, 1])
+    def test_between_the_reads_of_a_release(self, ground: Ground, reads_before: int) -> None:
+        batch = started(ground, "a", **NOW)
+        hold_all(ground, "blackout")
+        reads = []
+
+        def stop_too(_: httpx.Request, send: Send) -> httpx.Response:
+            reads.append(1)
+            if len(reads) == reads_before + 1:
+                hold_all(ground, "stop")
+            return send()
+
+        found = held(ground.client, ALL.covers, "blackout")
+        ground.alter("GET", r"/batch-calls/[^/]+", stop_too)
+        report = release(ground.client, found, "blackout", hours=DAYTIME, settling=ground.settling)
+        assert list(report.kept) == [batch.id]
+        assert batch.status == "paused"
+        assert holds_in(batch.name) == ("stop",)

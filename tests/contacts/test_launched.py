@@ -65,11 +65,21 @@ def test_a_part_that_is_claimed_while_another_is_opened_is_refused(to: Path) -> 
     zombie = ContactList.of([{"phone_number": ROWS[0][0]}, {"phone_number": ROWS[1][0]}])
     zombie.manifest, zombie.path = first["east"], to
     claim(opened(parts(to, MOVED)["west"]))
-    with pytest.raises(SharedContactsError, match=r"1 of 2 people of part .*'east'.* Nothing was sent"):
+    with pytest.raises(SharedContactsError, match=r"1 of 2 people of a part of the list .* Nothing was sent"):
         claim(zombie)
     # Of two at once one at least sees the other; here both do.
     with pytest.raises(SharedContactsError):
         claim(opened(parts(to, MOVED)["west"]))
+
+
+def test_two_parts_with_the_same_people_see_each_other(to: Path) -> None:
+    both = parts(to, ROWS)
+    east, west = (ContactList.of([{"phone_number": ROWS[0][0]}]) for _ in range(2))
+    for contacts, name in ((east, "east"), (west, "west")):
+        contacts.manifest, contacts.path = both[name], to
+    claim(east)
+    with pytest.raises(SharedContactsError, match="1 of 1"):
+        claim(west)
 
 
 @pytest.mark.parametrize("other", [{"run_id": "next"}, {"task_id": "others"}, {"map_index": 1}, {"dag_id": "dag2"}])
