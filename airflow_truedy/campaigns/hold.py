@@ -13,7 +13,6 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
@@ -30,7 +29,7 @@ from airflow_truedy.api.errors import (
 from airflow_truedy.calling_hours.by_zone import clock_name, zones_on_the_clocks
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import UnsettledError
-from airflow_truedy.campaigns.identity import bare_name, holds_in, tag_word, with_holds
+from airflow_truedy.campaigns.identity import bare_name, holds_in, is_named, tag_word, with_holds
 from airflow_truedy.campaigns.schedule import in_words
 from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
@@ -95,7 +94,7 @@ class Selection:
         clock = clock_name(batch.timezone, self._today)
         if self._clocks is not None and clock is not None and clock not in self._clocks:
             return False
-        if self._names and not any(fnmatchcase(bare_name(batch.name), pattern) for pattern in self._names):
+        if self._names and not any(is_named(batch.name, pattern) for pattern in self._names):
             return False
         return not self._tag_words or tag_word(batch.name) in self._tag_words
 

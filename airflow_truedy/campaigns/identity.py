@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -125,9 +126,7 @@ def renamed(old_name: str | None, name: str, limit: int = _LONGEST_NAME) -> str:
 def parts_of(name: str | None) -> tuple[str, str]:
     """Return a batch call's name without its tag, and the tag's word and key: ``airflow 3f9a1c2b7d10``, or nothing."""
     found = _last_tag(name)
-    if found is None:
-        return name or "", ""
-    return (found.string[: found.start()] + found.string[found.end() :]).strip(), f"{found['word']} {found['key']}"
+    return bare_name(name), f"{found['word']} {found['key']}" if found else ""
 
 
 def has_same_tag(one: str | None, other: str | None) -> bool:
@@ -147,7 +146,7 @@ def is_payload_of_another(name: str | None, key: CampaignKey, fingerprint: str) 
 def split_tag(name: str | None) -> tuple[str, str | None]:
     """Return a batch call's name without its tag, and the digits of the campaign key in the tag, if there is one."""
     found = _last_tag(name)
-    return (name or "", None) if found is None else (found.string[: found.start()].rstrip(), found["key"])
+    return bare_name(name), found["key"] if found else None
 
 
 def cut_at(sent: str, stored: str) -> int | None:
@@ -160,6 +159,11 @@ def bare_name(name: str | None) -> str:
     plain = without_markers(name or "")
     found = _last_tag(plain)
     return plain[: found.start()].rstrip() if found else plain
+
+
+def is_named(batch_name: str | None, pattern: str) -> bool:
+    """Whether a batch call has a name, without tag and markers. In the pattern only ``*`` and ``?`` are special."""
+    return fnmatchcase(bare_name(batch_name), pattern.replace("[", "[[]"))
 
 
 def tag_word(name: str | None) -> str | None:

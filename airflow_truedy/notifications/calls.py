@@ -35,7 +35,8 @@ class TruedyCallNotifier(BaseNotifier):
 
     :param agent_id: the agent that calls. Give it a job of its own: its calls are looked through.
     :param on_call_conn_id: connection of any type whose password is the number, E.164. Default: ``truedy_on_call``.
-    :param once_in_minutes: how long the person is left in peace. Default: 30.
+    :param once_in_minutes: how long the person is left in peace; up to five minutes more, because clocks
+        differ. Default: 30.
     :param variables: more values for the agent's prompt, text to text. It always gets ``dag_id``, ``task_id``,
         ``run_id`` and ``error_class``, such as ``AirflowFailException`` or ``DeadlineMissed``.
     :param truedy_conn_id: connection of type ``truedy``; its ``dry_run`` and ``only_numbers`` hold here too.

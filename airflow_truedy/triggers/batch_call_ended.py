@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -186,15 +185,15 @@ class BatchCallEndedTrigger(BaseEventTrigger):
         return True
 
     def _is_asked_for(self, ending: Ending) -> bool:
-        from airflow_truedy.campaigns.identity import parts_of
+        from airflow_truedy.campaigns.identity import is_named, parts_of
 
         if ending.batch is None:
             # It is gone, and nobody knows its name and agent any more.
             return self.agent_id is self.name is self.tag is None
-        name, tag = parts_of(ending.batch.name)
+        _, tag = parts_of(ending.batch.name)
         return (
             self.agent_id in (None, ending.batch.agent_id)
-            and (self.name is None or fnmatchcase(name, self.name))
+            and (self.name is None or is_named(ending.batch.name, self.name))
             and (self.tag is None or self.tag in (tag, tag.partition(" ")[0]))
         )
 

@@ -18,7 +18,14 @@ from weakref import WeakKeyDictionary
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.client import AsyncTruedyClient
-from airflow_truedy.api.errors import InconsistentListError, InvalidRequestError, NotFoundError, TruedyError
+from airflow_truedy.api.errors import (
+    InconsistentListError,
+    InvalidPayloadError,
+    InvalidRequestError,
+    NotFoundError,
+    ServerError,
+    TruedyError,
+)
 from airflow_truedy.campaigns.identity import digest
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.hooks.settings import diagnose
@@ -180,7 +187,8 @@ class Account:
         wanted = [id_ for id_, at in self._wanted.items() if at > now - _FORGOTTEN_AFTER and id_ not in look.found]
         for batch_call_id in wanted[:_SINGLES]:
             look.requests += 1
-            with suppress(NotFoundError):
+            # An id from an XCom may be anything; the lists do not depend on it.
+            with suppress(NotFoundError, InvalidRequestError, InvalidPayloadError, ServerError):
                 batch = await client.send(endpoints.get_batch_call(batch_call_id))
                 self._singles[batch_call_id] = Campaign.of(batch)
         for batch_call_id in list(self._singles)[:-_MOST_SINGLES]:

@@ -125,7 +125,15 @@ def read_returned(dag_id: str, run_id: str, task_id: str | None = None, map_inde
         query = query.where(XComModel.map_index == map_index)
     with create_session() as session:
         rows = session.execute(query.order_by(XComModel.timestamp).limit(_MOST_RETURNED)).all()
-    return [Returned(row.task_id, row.map_index, XComModel.deserialize_value(row)) for row in rows]
+    return [Returned(row.task_id, row.map_index, _value_of(row)) for row in rows]
+
+
+def _value_of(row: Any) -> Any:
+    """Return the value of an XCom; ``None`` if it is of a kind that cannot be read here."""
+    try:
+        return XComModel.deserialize_value(row)
+    except Exception:
+        return None
 
 
 def truedy_connections() -> list[str]:
@@ -157,7 +165,7 @@ def _origin(row: Any, rendered: Mapping[str, Any]) -> Origin:
         row.task_id,
         row.run_id,
         row.map_index,
-        str(XComModel.deserialize_value(row)),
+        str(_value_of(row)),
         conn_id if isinstance(conn_id, str) else None,
         hours_in_words(rendered),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.models import BatchCall
@@ -73,7 +74,7 @@ class RunFacts:
             batch_call_id = value.get("batch_call_id")
             if value.get("kind") == CONTACTS:
                 manifests[str(value.get("sha256"))] = value
-            elif isinstance(batch_call_id, str):
+            elif isinstance(batch_call_id, str) and batch_call_id:
                 campaigns[batch_call_id] = Campaign.of(BatchCall.model_validate({**value, "id": batch_call_id}))
                 if value.get("kind") == RESULTS:
                     results[batch_call_id] = value
@@ -89,13 +90,13 @@ class RunFacts:
     def cost_credits(self) -> float | None:
         """Return what the calls cost, in Truedy's credits; ``None`` before there are results."""
         costs = [result.get("cost_credits") for result in self.results.values()]
-        known = [cost for cost in costs if isinstance(cost, (int, float)) and not isinstance(cost, bool)]
+        known = _amounts(costs)
         return round(sum(known), 4) if known else None
 
     def talked_seconds(self) -> float | None:
         """Return how long the calls took together; ``None`` before there are results."""
         times = [result.get("duration_seconds") for result in self.results.values()]
-        known = [time for time in times if isinstance(time, (int, float)) and not isinstance(time, bool)]
+        known = _amounts(times)
         return sum(known) if known else None
 
     def funnel(self, campaigns: Iterable[Campaign]) -> list[Stage]:
@@ -167,6 +168,12 @@ def _mappings(returned: Iterable[Returned]) -> Iterator[tuple[Returned, Mapping[
 def _count(value: Mapping[str, Any], name: str) -> int:
     count = value.get(name)
     return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
+
+
+def _amounts(values: Iterable[Any]) -> list[float]:
+    """Return those that are numbers."""
+    numbers = (value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool))
+    return [number for number in numbers if isfinite(number)]
 
 
 def _counts(value: Any) -> Iterator[tuple[str, int]]:

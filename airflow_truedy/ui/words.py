@@ -34,7 +34,7 @@ def local_time(moment: datetime, zone: str | None) -> tuple[str, str]:
     """Return a moment on the wall clock of a campaign's zone, and the zone; in UTC where that is no zone."""
     try:
         local = moment.astimezone(zone_of(zone)) if zone else None
-    except TimingError:
+    except (TimingError, OverflowError):  # A moment near year 1 or 9999 has no wall clock everywhere.
         local = None
     if local is None or zone == "UTC":
         return f"{moment.astimezone(timezone.utc):%a %Y-%m-%d %H:%M}", "UTC"

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_truedy.campaigns.identity import CampaignKey, default_key, digest, renamed, without_markers
+from airflow_truedy.campaigns.identity import (
+    CampaignKey,
+    default_key,
+    digest,
+    is_named,
+    parts_of,
+    renamed,
+    with_holds,
+    without_markers,
+)
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
 KEYS = st.text(min_size=1, max_size=80)
@@ -156,3 +165,20 @@ def test_only_the_mark_is_taken_off_wherever_a_person_left_the_tag(key: str, nam
     marked = campaign.with_pause_marker(tagged, paused_by_us=True)
     assert without_markers(f"{marked}{behind}") == f"{tagged}{behind}"
     assert without_markers(tagged) == tagged
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_meant"),
+    [
+        ("Renewals [EU]", True),
+        ("Renewals [EU]*", True),
+        ("Renewals*", True),
+        ("Renewals [E]*", False),
+        ("*[UE]", False),
+    ],
+)
+def test_brackets_in_a_pattern_are_brackets(pattern: str, is_meant: bool) -> None:
+    tagged = CampaignKey("k").tagged("Renewals [EU]", digest("p"))
+    assert is_named(tagged, pattern) == is_meant
+    assert is_named(with_holds(tagged, ["stop"]), pattern) == is_meant
+    assert parts_of(with_holds(tagged, ["stop"]))[0] == "Renewals [EU]"

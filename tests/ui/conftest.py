@@ -36,6 +36,8 @@ class Truedy:
         if self.status != 200:
             return httpx.Response(self.status, json={"error": {"code": "internal_error", "message": "down"}})
         named = request.url.path.rpartition("/batch-calls")[2].strip("/")
+        if named == "odd":
+            return httpx.Response(422, json={"error": {"code": "validation_error", "message": "not an id"}})
         if named:
             found = [one for one in self.batches if one["id"] == named]
             return httpx.Response(200, json={"data": found[0]}) if found else httpx.Response(404, json={})

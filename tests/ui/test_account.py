@@ -117,6 +117,13 @@ async def test_one_that_no_list_shows_is_read_by_itself(account: Account, truedy
     assert truedy.asked[-2:] == ["/batch-calls/batch_00650", "/batch-calls/batch_gone"]
 
 
+async def test_an_odd_id_in_an_xcom_takes_the_lists_from_nobody(account: Account, truedy: Truedy) -> None:
+    truedy.hold(3)
+    reading = await account.reading(("odd", ".."))
+    assert len(reading.campaigns) == 3
+    assert reading.problem is None
+
+
 async def test_a_list_that_changes_while_it_is_read_is_marked(account: Account, truedy: Truedy) -> None:
     truedy.hold(300)
     answer = truedy.answer

@@ -129,8 +129,16 @@ def test_values_of_other_tasks_do_no_harm() -> None:
     odd: tuple[Any, ...] = (
         *(None, 1, "text", [], {}, [1, {"kind": 3}], {"kind": "truedy.contacts"}),
         {"kind": "truedy.results", "batch_call_id": 5},
+        {"batch_call_id": ""},
         {"batch_call_id": "b", "status": [], "total_contacts": "many", "called": -3},
-        {**RESULTS, "by_outcome": "x", "called": "y", "cost_credits": True, "contacts": None},
+        {
+            **RESULTS,
+            "by_outcome": "x",
+            "called": "y",
+            "cost_credits": float("nan"),
+            "duration_seconds": float("inf"),
+            "contacts": None,
+        },
         {**MANIFEST, "sha256": 3, "rejected_by_reason": {"Ann +12125550100": 3, "too_short": "4"}},
     )
     facts = facts_of(*odd)

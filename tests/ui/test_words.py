@@ -42,6 +42,12 @@ def test_local_time(zone: str | None, told: str) -> None:
     assert " ".join(words.local_time(AT, zone)) == told
 
 
+@pytest.mark.parametrize(("year", "zone"), [(1, "America/New_York"), (9999, "Asia/Tokyo")])
+def test_a_moment_at_an_end_of_time_is_told_in_utc(year: int, zone: str) -> None:
+    moment = datetime.min if year == 1 else datetime.max
+    assert words.local_time(moment.replace(tzinfo=timezone.utc), zone)[1] == "UTC"
+
+
 @pytest.mark.parametrize(
     ("seconds", "told"), [(59, "0 min 59 s"), (3_599, "59 min 59 s"), (3_600, "1 h 0 min"), (9e6, "2,500 h 0 min")]
 )
