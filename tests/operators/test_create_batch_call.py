@@ -620,6 +620,6 @@ class TestPartsOfASplitList:
         execute(operator(contacts=cleared[0], name="c"), map_index=0)
         assert [ground.numbers(batch) for batch in ground.batches] == [["+12125550000"], ["+12125550001"]]
         everybody = self.manifests(tmp_path, {0: "d", 1: "d"})
-        with pytest.raises(AirflowSkipException, match=r"Everybody in part .* campaign of another part"):
+        with pytest.raises(AirflowSkipException, match=r"Everybody in this part .* campaign of another part"):
             execute(operator(contacts=everybody[0], name="d"), map_index=0)
         assert len(ground.batches) == 2
