@@ -44,7 +44,8 @@ chunked()
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxProcess]:
-    with SandboxProcess(rate_limit=0) as process:
+    # Reads, lists and counters are behind, as behind replicas.
+    with SandboxProcess(rate_limit=0, read_lag=0.5, list_lag=0.5, counter_lag=0.5) as process:
         yield process
 
 
@@ -55,7 +56,7 @@ def test_a_killed_worker_is_retried_and_leaves_one_campaign(
     dags.mkdir()
     (dags / "chunked.py").write_text(DAG)
     # Slow enough to kill the worker in the middle.
-    connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 120}}
+    connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 120, "settle": 2}}
     airflow = start_airflow(
         dags, quick_failover=True, triggerer=False, env={"AIRFLOW_CONN_TRUEDY_DEFAULT": json.dumps(connection)}
     )
