@@ -207,6 +207,7 @@ def hold(
             _mark(client, batch, word, report, settling)
         elif not state.is_terminal:
             calling.append(batch.id)
+    _look_again_at_left(client, word, report, settling)
     left = [*calling, *(batch.id for batch in live(client, meant) if batch.id not in stopped)]
     if left:
         raise UnsettledError(
@@ -221,6 +222,18 @@ def hold(
         len(report.left),
     )
     return report
+
+
+def _look_again_at_left(client: TruedyClient, word: str, report: HoldReport, settling: Settling) -> None:
+    """Hold those that a killed task had just paused: their marker comes a moment after the pause."""
+    unmarked, report.left = report.left, []
+    if unmarked:
+        settling.wait(settling.seconds, "so that the marker of a killed task would be seen")
+    for batch_call_id in unmarked:
+        with suppress(NotFoundError):
+            batch = steps.read(client, batch_call_id)
+            if State.of(batch.status) is State.PAUSED:
+                _mark(client, batch, word, report, settling)
 
 
 def _stop(client: TruedyClient, meant: Callable[[BatchCall], bool], stopped: dict[str, BatchCall]) -> None:

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import InvalidPayloadError, PaymentRequiredError
+from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.calling_hours import Blackout, CallingHours, PartHours, Placement, Placer, fewest_parts
 from airflow_truedy.calling_hours.by_zone import ClosedDays
 from airflow_truedy.calling_hours.errors import RulesError, UnknownZoneError
@@ -535,3 +537,21 @@ class TestAnotherHoldComesMeanwhile:
         assert list(report.kept) == [batch.id]
         assert batch.status == "paused"
         assert holds_in(batch.name) == ("stop",)
+
+
+def test_a_killed_task_that_marks_its_pause_a_moment_later_is_held(ground: Ground) -> None:
+    batch, key = started(ground, "a", **NOW), CampaignKey("a")
+    marked = key.with_pause_marker(batch.name, paused_by_us=True)
+    ground.client.send(endpoints.pause_batch_call(batch.id))
+
+    def sleep(seconds: float) -> None:
+        ground.advance(seconds)
+        if seconds == 15:  # The hold has seen a pause without a marker and looks again.
+            ground.client.send(endpoints.update_batch_call(batch.id, BatchCallUpdate(name=marked)))
+
+    report = hold(ground.client, ALL.covers, "stop", Settling(15, sleep))
+    assert (report.held, report.left) == ([batch.id], [])
+    assert holds_in(batch.name) == ("stop",)
+    tag = key.tag_in(batch.name)
+    assert tag is not None
+    assert not tag.paused_by_us
