@@ -29,7 +29,7 @@ from airflow_truedy.api.errors import (
 from airflow_truedy.calling_hours.by_zone import clock_name, zones_on_the_clocks
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import UnsettledError
-from airflow_truedy.campaigns.identity import bare_name, holds_in, is_named, tag_word, with_holds
+from airflow_truedy.campaigns.identity import bare_name, holds_in, is_named, tag_of, with_holds
 from airflow_truedy.campaigns.schedule import in_words
 from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
@@ -96,7 +96,8 @@ class Selection:
             return False
         if self._names and not any(is_named(batch.name, pattern) for pattern in self._names):
             return False
-        return not self._tag_words or tag_word(batch.name) in self._tag_words
+        tag = tag_of(batch.name)
+        return not self._tag_words or (tag is not None and tag[0] in self._tag_words)
 
 
 @dataclass(frozen=True)

@@ -123,12 +123,6 @@ def renamed(old_name: str | None, name: str, limit: int = _LONGEST_NAME) -> str:
     return f"{_shortened(name, max(room, 1))} {found[0]}"
 
 
-def parts_of(name: str | None) -> tuple[str, str]:
-    """Return a batch call's name without its tag, and the tag's word and key: ``airflow 3f9a1c2b7d10``, or nothing."""
-    found = _last_tag(name)
-    return bare_name(name), f"{found['word']} {found['key']}" if found else ""
-
-
 def has_same_tag(one: str | None, other: str | None) -> bool:
     """Whether two names carry the same campaign's tag, or neither carries one."""
     first, second = _last_tag(one), _last_tag(other)
@@ -141,12 +135,6 @@ def is_payload_of_another(name: str | None, key: CampaignKey, fingerprint: str) 
     """Whether a batch call's name tells the same payload under another key."""
     found = _last_tag(name)
     return found is not None and found["key"] != key.short and found["payload"] == fingerprint[:_PAYLOAD_DIGITS]
-
-
-def split_tag(name: str | None) -> tuple[str, str | None]:
-    """Return a batch call's name without its tag, and the digits of the campaign key in the tag, if there is one."""
-    found = _last_tag(name)
-    return bare_name(name), found["key"] if found else None
 
 
 def cut_at(sent: str, stored: str) -> int | None:
@@ -166,10 +154,10 @@ def is_named(batch_name: str | None, pattern: str) -> bool:
     return fnmatchcase(bare_name(batch_name), pattern.replace("[", "[[]"))
 
 
-def tag_word(name: str | None) -> str | None:
-    """Return the first word of the tag in a batch call's name; ``None`` if Airflow did not launch it."""
+def tag_of(name: str | None) -> tuple[str, str] | None:
+    """Return word and key of the tag in a batch call's name; ``None`` if Airflow did not launch it."""
     found = _last_tag(name)
-    return found["word"] if found else None
+    return (found["word"], found["key"]) if found else None
 
 
 def holds_in(name: str | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.identity import parts_of
+from airflow_truedy.campaigns.identity import bare_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def campaign_summary(*facts: Mapping[str, Any]) -> str:
 
 
 def _lines(known: Mapping[str, Any]) -> Iterator[str]:
-    name, _ = parts_of(known.get("name"))
+    name = bare_name(known.get("name"))
     campaign = f"Campaign {name} ({known['batch_call_id']})" if name else f"Campaign {known['batch_call_id']}"
     yield f"{campaign}: {known.get('status') or 'state not known'}"
     if counts := _counts(known):

@@ -185,16 +185,16 @@ class BatchCallEndedTrigger(BaseEventTrigger):
         return True
 
     def _is_asked_for(self, ending: Ending) -> bool:
-        from airflow_truedy.campaigns.identity import is_named, parts_of
+        from airflow_truedy.campaigns.identity import is_named, tag_of
 
         if ending.batch is None:
             # It is gone, and nobody knows its name and agent any more.
             return self.agent_id is self.name is self.tag is None
-        _, tag = parts_of(ending.batch.name)
+        tag = tag_of(ending.batch.name) or ()
         return (
             self.agent_id in (None, ending.batch.agent_id)
             and (self.name is None or is_named(ending.batch.name, self.name))
-            and (self.tag is None or self.tag in (tag, tag.partition(" ")[0]))
+            and (self.tag is None or self.tag in (" ".join(tag), *tag[:1]))
         )
 
 
@@ -202,15 +202,16 @@ def _payload(ending: Ending) -> dict[str, Any]:
     """Return what the event tells, ids and counts only: Airflow stores and shows it in clear."""
     from dataclasses import asdict
 
-    from airflow_truedy.campaigns.identity import parts_of
+    from airflow_truedy.campaigns.identity import tag_of
     from airflow_truedy.monitoring.outcome import Counters
 
     batch = ending.batch
+    tag = tag_of(batch.name) if batch else None
     return {
         "version": EVENT_VERSION,
         "batch_call_id": ending.batch_call_id,
         "status": ending.state,
         "agent_id": batch and batch.agent_id,
-        "tag": (parts_of(batch.name)[1] or None) if batch else None,
+        "tag": " ".join(tag) if tag else None,
         **asdict(Counters.of(batch) if batch else Counters()),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_truedy.api.scrub import scrub
-from airflow_truedy.campaigns.identity import split_tag, without_markers
+from airflow_truedy.campaigns.identity import bare_name, tag_of, without_markers
 from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ class Campaign:
     @classmethod
     def of(cls, batch: BatchCall) -> Campaign:
         """Return the campaign of a batch call."""
-        name, key = split_tag(batch.name)
+        tag = tag_of(batch.name)
         return cls(
             id=batch.id,
-            name=scrub(name),
-            key=key,
+            name=scrub(bare_name(batch.name)),
+            key=tag[1] if tag else None,
             state=State.of(batch.status),
-            paused_by_us=key is not None and without_markers(batch.name or "") != batch.name,
+            paused_by_us=tag is not None and without_markers(batch.name or "") != batch.name,
             total=batch.total_contacts,
             called=_called(batch),
             completed=batch.completed,

@@ -28,7 +28,7 @@ from airflow_truedy.campaigns.identity import (
     bare_name,
     digest,
     holds_in,
-    tag_word,
+    tag_of,
     with_holds,
     without_markers,
 )
@@ -84,7 +84,7 @@ class TestTheMarker:
             assert tag.paused_by_us == (killed and not holds)
             # The tag and the space before it; of a long name the end may be cut off.
             assert with_holds(marked, ())[-32:] == before[-32:]
-            assert tag_word(marked) == "airflow"
+            assert tag_of(marked) == ("airflow", key.short)
 
     def test_a_kill_after_a_hold_that_a_person_undid_is_the_kills(self) -> None:
         key = CampaignKey("k")
