@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,6 @@ NOT_REACHED = ("no_answer", "busy", "voicemail")
 REACHED = "reached"
 _ENDING = ".jsonl.gz"
 _REJECTS = ("row_number", "reason", "masked_number", "call_status", "contact_key")
-_ROWS_AT_ONCE = 500
 
 Row = Mapping[str, Any]
 
@@ -93,8 +92,9 @@ def follow_up(
     People who were reached are in the rejects file (``reached``) but not in the manifest's counts: they need no further
     call. Reasons: ``outcome`` (the call ended in another way, e.g. opted out, invalid number, or was not placed),
     ``refused`` (in another row or campaign), ``reached_before``, ``open_elsewhere`` (may still be called by another
-    campaign), ``max_attempts``, ``called_later`` (by another campaign, whose follow-up has this person), ``taken``,
-    ``suppressed``, ``no_number``, ``bad_number`` (the server does not write it as E.164).
+    campaign), ``max_attempts``, ``called_later`` (by another campaign, whose follow-up has this person),
+    ``last_call_unknown`` (another campaign has this person too, and no result tells which of them called last),
+    ``taken``, ``suppressed``, ``no_number``, ``bad_number`` (the server does not write it as E.164).
 
     :param rows: yields the results of the campaign, from the beginning each time it is called.
     :param to: where the contacts file goes, a path or ``ObjectStoragePath`` that ends in ``.jsonl.gz``.
@@ -158,24 +158,17 @@ class _Selection:
     taken: NumberSet
     suppressed: Suppressed | None
 
-    def reasons(self, rows: Sequence[Row]) -> Iterator[str | None]:
-        """Yield for each row why it is not called again, ``None`` if it is."""
-        wanted = [row["phone_number"] for row in rows if _has_number(row) and self._by_outcome(row)]
-        people = self.known.of(wanted)
-        for row in rows:
-            number = row.get("phone_number")
-            if not number:
-                yield "no_number"
-            elif not is_e164(number):
-                # Without a country it is nobody's for certain, and no do-not-call list would hold it back.
-                yield "bad_number"
-            elif not self._by_outcome(row):
-                yield REACHED if was_reached(call_status(row["call_status"])) else "outcome"
-            else:
-                yield self._by_history(people[number]) or self._by_lists(int(number[1:]))
-
-    def _by_outcome(self, row: Row) -> bool:
-        return call_status(row["call_status"]) in self.rules.outcomes
+    def reason(self, row: Row) -> str | None:
+        """Return why the person of a row is not called again, ``None`` if they are."""
+        number, status = row.get("phone_number"), call_status(row["call_status"])
+        if not number:
+            return "no_number"
+        if not is_e164(number):
+            # Without a country it is nobody's for certain, and no do-not-call list would hold it back.
+            return "bad_number"
+        if status not in self.rules.outcomes:
+            return REACHED if was_reached(status) else "outcome"
+        return self._by_history(self.known.of(number)) or self._by_lists(int(number[1:]))
 
     def _by_history(self, person: Person) -> str | None:
         reasons = {
@@ -184,6 +177,7 @@ class _Selection:
             "open_elsewhere": person.open_elsewhere,
             "max_attempts": person.attempts >= self.rules.max_attempts,
             "called_later": person.called_later,
+            "last_call_unknown": person.last_call_unknown,
         }
         return next((reason for reason, applies in reasons.items() if applies), None)
 
@@ -209,19 +203,17 @@ def _chosen(rows: Iterable[Row], selection: _Selection, counted: Counter[str], r
     writer = csv.writer(rejects)
     writer.writerow(_REJECTS)
     taken = NumberSet()
-    rows = iter(rows)
     row_number = 0
-    while piece := list(islice(rows, _ROWS_AT_ONCE)):
-        for row, refused in zip(piece, selection.reasons(piece), strict=True):
-            row_number += 1
-            is_repeated = refused is None and not taken.add(int(row["phone_number"][1:]))
-            reason = "duplicate" if is_repeated else refused
-            if reason is None:
-                yield row
-                continue
-            counted[reason] += 1
-            number, key = mask_number(row.get("phone_number") or ""), escaped(str(row.get("contact_key") or ""))
-            writer.writerow([row_number, reason, number, row["call_status"], key])
+    for row_number, row in enumerate(rows, 1):
+        reason = selection.reason(row)
+        if reason is None and not taken.add(int(row["phone_number"][1:])):
+            reason = "duplicate"
+        if reason is None:
+            yield row
+            continue
+        counted[reason] += 1
+        number, key = mask_number(row.get("phone_number") or ""), escaped(str(row.get("contact_key") or ""))
+        writer.writerow([row_number, reason, number, row["call_status"], key])
     counted["rows"] = row_number
 
 

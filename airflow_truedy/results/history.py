@@ -11,9 +11,8 @@ from airflow_truedy.results.columns import Details, is_international, known_inst
 from airflow_truedy.results.outcomes import is_attempt, is_open, is_refusal, rank, was_reached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from types import TracebackType
 
     from airflow_truedy.contacts.number_set import NumberSet
 
@@ -39,6 +38,7 @@ class Person(NamedTuple):
     :param refused: whether the person, or the number, is never to be called again.
     :param open_elsewhere: whether another campaign, or one that has not ended, may still call the person.
     :param called_later: whether another campaign called the person after the one that is followed up.
+    :param last_call_unknown: whether another campaign has the person, and nobody knows which of the two called last.
     """
 
     attempts: int = 0
@@ -46,6 +46,7 @@ class Person(NamedTuple):
     refused: bool = False
     open_elsewhere: bool = False
     called_later: bool = False
+    last_call_unknown: bool = False
 
 
 class History:
@@ -84,9 +85,7 @@ class History:
     def __enter__(self) -> History:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._db.close()
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -132,16 +131,13 @@ class History:
     def _is_asked_for(self, person: str) -> bool:
         return self._people is None or (len(person) <= _LONGEST_NUMBER and int(person) in self._people)
 
-    def of(self, numbers: Sequence[str]) -> dict[str, Person]:
+    def of(self, number: str) -> Person:
         """
-        Return what is known about these people.
+        Return what is known about a person.
 
-        :param numbers: E.164 numbers. Two numbers with a country code are compared whole. One without may belong to
-            every person whose number ends with these digits, and counts for each of them.
+        :param number: E.164. Two numbers with a country code are compared whole. One without may belong to every person
+            whose number ends with these digits, and counts for each of them.
         """
-        return {number: self._person(number) for number in numbers}
-
-    def _person(self, number: str) -> Person:
         digits = number[1:]
         same = "person = ?"
         values = [digits]
@@ -154,20 +150,27 @@ class History:
             f"SELECT batch, counts, reached, refused, open, at FROM row WHERE {same}",  # noqa: S608 - own words
             values,
         ).fetchall()
+        calls = [(batch == self._batch, _last_call(batch, counts, at)) for batch, counts, *_, at in rows]
+        here = max((call for is_here, call in calls if is_here), default=_NO_CALL)
+        elsewhere = [call for is_here, call in calls if not is_here]
         return Person(
             attempts=sum(row[1] for row in rows),
             reached=any(row[2] for row in rows),
             refused=any(row[3] for row in rows),
             open_elsewhere=any(row[4] for row in rows if row[0] != self._batch or not self._is_over),
-            called_later=self._was_called_later(rows),
+            called_later=any(call > here for call in elsewhere),
+            last_call_unknown=here in elsewhere,
         )
 
-    def _was_called_later(self, rows: Sequence[tuple[Any, ...]]) -> bool:
-        """
-        Whether another campaign called last. Then the person belongs to that campaign's follow-up alone.
 
-        If the server reports that of one campaign only, that one counts as the last; if of none, the last is unknown.
-        """
-        here = max(((row[5], row[0]) for row in rows if row[0] == self._batch and row[5]), default=None)
-        others = [(row[5], row[0]) for row in rows if row[0] != self._batch and row[1] and row[5]]
-        return any(here is None or other > here for other in others)
+_NO_CALL = (0, 0.0, "")
+
+
+def _last_call(batch: str, counts: int, at: float | None) -> tuple[int, float, str]:
+    """
+    Return what tells which of several campaigns called last: the person belongs to that one's follow-up alone.
+
+    A call of which the server tells when it was comes after one that may have been at any time, and this one after
+    none. Two without a time are equal: nobody knows. All of this is the same whatever calls a follow-up counts.
+    """
+    return (counts, 0.0, "") if at is None else (2, at, batch)

@@ -426,5 +426,5 @@ def test_a_history_is_read_from_all_batch_calls(table: ResultsTable) -> None:
     write(table, contact(1), contact(2, "opted_out"))
     with History("batch_2") as history:
         history.add(table.history())
-        first, second = history.of(["+12125550001", "+12125550002"]).values()
+        first, second = map(history.of, ("+12125550001", "+12125550002"))
     assert (first.attempts, first.refused, second.refused) == (1, False, True)

@@ -351,7 +351,7 @@ def test_a_table_counts_attempts_that_do_not_tell_when_they_were(database: str, 
         table.write(staging, "batch_1")
     with History("batch_2", since) as history:
         history.add(table.history())
-        people = history.of([f"+1212555010{i}" for i in range(len(words))]).values()
+        people = [history.of(f"+1212555010{i}") for i in range(len(words))]
     assert [(person.attempts, person.reached) for person in people] == [
         *[(1, False), (1, True), (1, False), (0, False), (0, False)],
     ]

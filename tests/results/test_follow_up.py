@@ -265,3 +265,24 @@ def test_of_two_campaigns_the_one_that_tells_when_it_called_has_the_person(tmp_p
     told = results("batch_0", ["busy"])
     assert followed(tmp_path, [told], rows=untold).rejected_by_reason == {"called_later": 1}
     assert followed(tmp_path, [untold], rows=told, batch_call_id="batch_0").contacts == 1
+
+
+@pytest.mark.parametrize("words", [("busy", "busy"), ("busy", "no_answer"), ("cancelled", "cancelled")])
+def test_two_campaigns_that_do_not_tell_when_they_called_leave_the_person_alone(
+    tmp_path: Path, words: tuple[str, str]
+) -> None:
+    first, second = (
+        [{**results(batch, [word])[0], "called_at": None}]
+        for batch, word in zip(("batch_1", "batch_2"), words, strict=True)
+    )
+    for mine, other in ((first, second), (second, first)):
+        batch, outcomes = mine[0]["batch_call_id"], {*words}
+        manifest = followed(tmp_path, [other], rows=mine, batch_call_id=batch, outcomes=outcomes)
+        assert (manifest.contacts, manifest.rejected_by_reason) == (0, {"last_call_unknown": 1})
+
+
+def test_who_called_last_does_not_depend_on_since(tmp_path: Path) -> None:
+    old = {"called_at": "2026-01-01T00:00:00Z"}
+    first, second = ([{**results(batch, ["busy"])[0], **old}] for batch in ("batch_1", "batch_2"))
+    assert followed(tmp_path, [second], rows=first, since=MAY).rejected_by_reason == {"called_later": 1}
+    assert followed(tmp_path, [first], rows=second, since=MAY, batch_call_id="batch_2").contacts == 1
