@@ -14,16 +14,21 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import (
+    AuthenticationError,
     ConflictError,
     InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
+    PaymentRequiredError,
+    PermissionDeniedError,
     TooLateError,
+    TruedyError,
 )
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
@@ -49,12 +54,15 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.plan import CampaignPlan
+    from airflow_truedy.contacts.launched import Claim
 
 log = logging.getLogger(__name__)
 
 # Seconds between rounds; one round more than pauses.
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
 _LEAST_NAME = 8
+# Answers to a create that say that nothing was made. A conflict may mean that it was made before.
+_REFUSALS = (AuthenticationError, PaymentRequiredError, PermissionDeniedError, InvalidRequestError)
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class Launch:
     :param alone: whether no other worker, try or run can make this campaign: the first try, with a store, under a key
         of its own. Then nothing has to be waited for. Default: no.
     :param since: nothing that was made earlier can be this campaign's. Default: anything can.
-    :param before_create: called before each create request; what it raises stops the launch.
+    :param claim: of the people, where other campaigns of the run may not have them. Default: none.
     """
 
     def __init__(
@@ -97,14 +105,14 @@ class Launch:
         sleep: Callable[[float], Any] = time.sleep,
         alone: bool = False,
         since: datetime | None = None,
-        before_create: Callable[[], Any] = lambda: None,
+        claim: Claim | None = None,
     ) -> None:
         self._client = client
         self._plan = plan
         self._now = now or client.now
         self._settling = Settling(settle, self._sleep_unless_interrupted)
         self._sleep = sleep
-        self._before_create = before_create
+        self._claim = claim
         self._interrupted = False
         self._reconciler = Reconciler(
             client, plan, store or NoStore(), self._settling, self._now, alone=alone, since=since
@@ -210,7 +218,8 @@ class Launch:
         at = plan.start_at(now) if plan.start else plan.moment
         self._reconciler.check_duplicates()
         check_agent(self._client, plan)
-        self._before_create()
+        if self._claim:
+            self._claim.make()
         create = plan.create_request(at, progress.name_limit)
         body = endpoints.create_batch_call(create).body or b""
         key = plan.key.idempotency_key(body, progress.generation)
@@ -227,6 +236,9 @@ class Launch:
         except OutcomeUnknownError as lost:
             self._reconciler.doubt_absence()
             raise ReconcileAgain(f"{lost} It may have been created all the same.") from lost
+        except _REFUSALS:
+            self._give_up_claim()
+            raise
         self._reconciler.adopt(batch)
         progress.sent = len(create.contacts or ())
         others = len(plan.fields.get("contact_ids") or ())
@@ -236,6 +248,13 @@ class Launch:
         log.info("Created batch call %s (%s) with %s contacts.", batch.id, batch.status, batch.total_contacts)
         self._verify_tag(batch, create.name)
         return batch
+
+    def _give_up_claim(self) -> None:
+        """Let other campaigns have the people of a refused create, where a late look shows no campaign of ours."""
+        if self._claim and self._claim.may_be_given_up:
+            with suppress(TruedyError):  # Who cannot look keeps the claim.
+                if self._reconciler.is_absent():
+                    self._claim.give_up()
 
     def _verify_tag(self, batch: BatchCall, sent: str) -> None:
         """Start nothing that could not be found again: the name must carry the tag as the server stored it."""

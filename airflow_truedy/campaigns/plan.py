@@ -289,7 +289,7 @@ def plan_campaign(
     if contacts is not None and contacts.manifest and contacts.manifest.contacts and first is None:
         raise EverybodyLaunchedSkip(
             f"Everybody in this part of the list of task {contacts.manifest.made_by.get('task_id')!r} is in the "
-            "campaign of another part already."
+            f"campaign of another part already: {contacts.left_out and contacts.left_out.uri}"
         )
     if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
         raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; on_empty='skip' skips the task")

@@ -97,6 +97,12 @@ class Reconciler:
         """Believe only after the settle time, from now on, that there is no batch call of this campaign."""
         self._absence_counts_from = self.now() + timedelta(seconds=self.settling.seconds)
 
+    def is_absent(self) -> bool:
+        """Tell whether there is no batch call of this campaign, by looks until absence counts from now on."""
+        self.doubt_absence()
+        matches = self._look()
+        return not (matches.chosen or matches.ended)
+
     # Which one it is
 
     def existing(self) -> BatchCall | None:

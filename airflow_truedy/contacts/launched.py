@@ -1,5 +1,5 @@
 """
-Remember who is in the campaigns of a split list: a file beside the contacts files for each part that has a campaign.
+Remember who is in the campaigns of a split list: a file beside the contacts files for each campaign of a part.
 
 A cleared run reads its rows again, and a person may then be in another part. Whoever is in a campaign stays there and
 is left out of the campaigns of all other parts. Each part writes its file before its campaign is made and then reads
@@ -11,23 +11,30 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+import uuid
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.contacts.contacts_file import read_lines
+from airflow_truedy.contacts.contacts_file import ENDING, read_lines
 from airflow_truedy.contacts.errors import ContactsFileError, SharedContactsError
+from airflow_truedy.contacts.lists import LeftOut
 from airflow_truedy.contacts.number_set import NumberSet
-from airflow_truedy.files.paths import publish, sibling
-from airflow_truedy.files.writer import StagedFile
+from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.files.paths import publish, remove, sibling
+from airflow_truedy.files.writer import StagedFile, write_rows
+from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
-    from airflow_truedy.contacts.contacts_file import Manifest
+    from collections.abc import Iterator
+
     from airflow_truedy.contacts.lists import ContactList
 
 log = logging.getLogger(__name__)
 
 _LIST = ("dag_id", "run_id", "task_id", "map_index")
+_FIELDS = ("first_name", "last_name", "email", "custom_fields")
+_COLUMNS = ("position", "reason", "masked_number", "contact_key", *_FIELDS)
 
 
 def is_part(contacts: ContactList | None) -> bool:
@@ -37,53 +44,104 @@ def is_part(contacts: ContactList | None) -> bool:
 
 
 def without_launched(contacts: ContactList | None) -> ContactList | None:
-    """Return the contacts but for those in the campaign of another part of their list, if they are a part of one."""
+    """
+    Return the contacts but for those in the campaign of another part of their list, if they are a part of one. Who is
+    left out is written to a file beside the contacts file, which the list that is returned names.
+    """
     if contacts is None or not is_part(contacts):
         return contacts
     others = _in_other_parts(contacts)
     if not len(others):
         return contacts
     left = contacts.without(others.__contains__)
-    if left.count == contacts.count:
+    count = contacts.count - left.count
+    if not count:
         return contacts
+    stem = contacts.path.name.removesuffix(ENDING)
+    told = _digest([_prefix(contacts), contacts.manifest.part, left.fingerprint])  # type: ignore[union-attr]
+    to = sibling(contacts.path, f"{stem}.left-out-{told}.csv")
+    write_rows(_left_out(contacts, others), to, columns=_COLUMNS)
     log.warning(
-        "%d of %d people changed parts of the list and are in the campaign of another part already; left out here.",
-        contacts.count - left.count,
+        "%d of %d people changed parts of the list and are in the campaign of another part already; left out here, see "
+        "%s",
+        count,
         contacts.count,
+        to,
     )
+    left.left_out = LeftOut(count, str(to))
     return left
 
 
-def claim(contacts: ContactList | None) -> None:
+def _left_out(contacts: ContactList, others: NumberSet) -> Iterator[dict[str, Any]]:
+    for position, (contact, key) in enumerate(contacts.entries(), 1):
+        number = contact["phone_number"]
+        if int(number[1:]) in others:
+            told = {"reason": Reason.IN_ANOTHER_PART.value, "masked_number": mask_number(number), "contact_key": key}
+            yield {"position": position, **told, **{name: contact.get(name) for name in _FIELDS}}
+
+
+class Claim:
     """
-    Write down who is in the campaign that is about to be made, if it is one of a part.
+    The people of a campaign that is about to be made, where it is one of a part: no other part may have them.
 
-    :raises SharedContactsError: if somebody is in the campaign of another part, which was made meanwhile.
+    :param contacts: of the campaign.
     """
-    if contacts is None or not is_part(contacts):
-        return
-    manifest: Any = contacts.manifest
-    # By part too: one that has the people of another would take its place.
-    own = f"{_prefix(manifest)}{_digest(manifest.part)}-{contacts.fingerprint[:16]}.gz"
-    with tempfile.TemporaryDirectory(prefix="truedy-claim-") as folder:
-        staged = StagedFile(Path(folder) / "claim", level=1)
-        staged.write(json.dumps(manifest.part).encode() + b"\n")
-        for person in contacts:
-            staged.write(person["phone_number"][1:].encode() + b"\n")
-        staged.close()
-        publish(Path(folder) / "claim", sibling(contacts.path, own))
-    others = _in_other_parts(contacts, must_show=own)
-    shared = sum(int(person["phone_number"][1:]) in others for person in contacts) if len(others) else 0
-    if shared:
-        raise SharedContactsError(
-            f"{shared} of {contacts.count} people of a part of the list of task {manifest.made_by.get('task_id')!r} "
-            "are in the campaign of another part, which was made meanwhile. Nothing was sent. The next try leaves "
-            "them out."
-        )
+
+    def __init__(self, contacts: ContactList | None) -> None:
+        self._contacts = contacts if is_part(contacts) else None
+        self._creates = 0
+        # Of its own for each attempt, so that giving one up takes nothing from an earlier attempt or another worker.
+        self._name = f"{_prefix(contacts)}{uuid.uuid4().hex}.gz" if contacts and self._contacts else ""
+
+    def make(self) -> None:
+        """
+        Write down who is in the campaign, before each create request.
+
+        :raises SharedContactsError: if somebody is in the campaign of another part, which was made meanwhile.
+        """
+        contacts = self._contacts
+        if contacts is None:
+            return
+        self._creates += 1
+        if self._creates == 1:
+            self._write(contacts)
+        others = _in_other_parts(contacts, must_show=self._name)
+        shared = sum(int(person["phone_number"][1:]) in others for person in contacts) if len(others) else 0
+        if shared:
+            if self.may_be_given_up:
+                remove(sibling(contacts.path, self._name))
+            manifest: Any = contacts.manifest
+            raise SharedContactsError(
+                f"{shared} of {contacts.count} people of a part of the list of task {manifest.made_by.get('task_id')!r}"
+                " are in the campaign of another part, which was made meanwhile. Nothing was sent. The next try leaves "
+                "them out."
+            )
+
+    @property
+    def may_be_given_up(self) -> bool:
+        """Whether it stands for one create alone: of several, an earlier one may have taken effect."""
+        return self._contacts is not None and self._creates == 1
+
+    def give_up(self) -> None:
+        """Let other parts have these people: it is certain that no campaign was made."""
+        assert self._contacts is not None
+        remove(sibling(self._contacts.path, self._name))
+        log.info("The create was refused, so the people of this part may be in the campaign of another part.")
+
+    def _write(self, contacts: ContactList) -> None:
+        manifest: Any = contacts.manifest
+        with tempfile.TemporaryDirectory(prefix="truedy-claim-") as folder:
+            staged = StagedFile(Path(folder) / "claim", level=1)
+            staged.write(json.dumps(manifest.part).encode() + b"\n")
+            for person in contacts:
+                staged.write(person["phone_number"][1:].encode() + b"\n")
+            staged.close()
+            publish(Path(folder) / "claim", sibling(contacts.path, self._name))
 
 
-def _prefix(manifest: Manifest) -> str:
+def _prefix(contacts: ContactList) -> str:
     # A folder may hold the lists of many runs.
+    manifest: Any = contacts.manifest
     return f"launched-{_digest([manifest.made_by.get(name) for name in _LIST])}-"
 
 
@@ -94,7 +152,7 @@ def _digest(value: Any) -> str:
 def _in_other_parts(contacts: ContactList, must_show: str | None = None) -> NumberSet:
     """Return the people who are in the campaigns of other parts of the same list."""
     manifest: Any = contacts.manifest
-    path, prefix = contacts.path, _prefix(manifest)
+    path, prefix = contacts.path, _prefix(contacts)
     if hasattr(path, "fs"):
         path.fs.invalidate_cache()  # Object stores keep listings, which would hide another worker's file.
     found = [each for each in path.parent.iterdir() if each.name.startswith(prefix)]

@@ -40,6 +40,13 @@ class Entry(NamedTuple):
         return "<Entry>"
 
 
+class LeftOut(NamedTuple):
+    """How many people of a part are in the campaign of another part, and the file that tells who."""
+
+    people: int
+    uri: str
+
+
 class ContactList:
     """
     Contacts in a fixed order. Made by :meth:`of`, :meth:`from_manifest` or :meth:`from_file`.
@@ -52,7 +59,10 @@ class ContactList:
         whatever they come from.
     :ivar manifest: of the contacts file that they come from, and ``path``, where it is; ``None`` if they come from
         elsewhere.
+    :ivar left_out: of the list that they come from; ``None``: nobody.
     """
+
+    left_out: LeftOut | None = None
 
     def __init__(
         self,

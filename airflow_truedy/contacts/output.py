@@ -9,6 +9,8 @@ from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from airflow_truedy.calling_hours.errors import UnknownZoneError
+from airflow_truedy.calling_hours.zones import zone_of
 from airflow_truedy.contacts.contacts_file import ENDING, ContactsFile, Manifest
 from airflow_truedy.contacts.errors import TooManySplitsError
 from airflow_truedy.contacts.placing import PlacedContacts
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from airflow_truedy.contacts.rules import ContactRules
 
 REJECTS_COLUMNS = ("row_number", "reason", "masked_number")
+#: ``US``, ``US-CA``
+_is_region = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?").fullmatch
 
 
 class Output:
@@ -107,7 +111,7 @@ class Output:
         split = None
         if self._rules.split_by is not None:
             split = {"column": self._rules.split_by, "value": value}
-            stem = f"{stem}-{_file_name(value)}"
+            stem = f"{stem}-{_file_name(value) if _is_place(value) else f'part-{_digest(value, 12)}'}"
         staged = self._folder / f"{len(self._lists)}"
         return _List(
             staged, sibling(self._to, stem + ENDING), self._rules, {**self._about, "split": split}, self._placer
@@ -277,9 +281,18 @@ def _in_a_word(hours: PartHours) -> str:
     return f"{hours.timezone}-{hours.start_time}-{hours.end_time}-{days}".replace(":", "")
 
 
-def _file_name(value: str) -> str:
-    """Return a part of a file name for a value; two values never share one."""
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", value)[:40]
-    if safe == value and safe == safe.lower() and safe:
-        return safe
-    return f"{safe or 'empty'}-{sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+def _is_place(value: str) -> bool:
+    """Tell whether a value is a country, state or zone. Any other may be somebody's name, and a file's is shown."""
+    try:
+        return bool(_is_region(value) or zone_of(value))
+    except UnknownZoneError:
+        return False
+
+
+def _file_name(place: str) -> str:
+    """Return a part of a file name for a place; two never share one."""
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '_', place)[:40]}-{_digest(place, 8)}"
+
+
+def _digest(value: str, digits: int) -> str:
+    return sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:digits]

@@ -56,6 +56,8 @@ class Reason(str, Enum):
     # Could be called, but not again or not at all; counted on their own
     DUPLICATE = "duplicate"
     SUPPRESSED = "suppressed"
+    #: Found at the launch, see :mod:`.launched`
+    IN_ANOTHER_PART = "in_another_part"
 
 
 #: Kinds of valid numbers that are refused unless they are allowed; landlines, mobiles and VoIP numbers need no leave.
@@ -115,6 +117,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.NO_CALLING_HOURS: "the rules and limits that apply leave no hour in which the person may be called",
     Reason.DUPLICATE: "another row has the same number",
     Reason.SUPPRESSED: "the number is on a do-not-call list",
+    Reason.IN_ANOTHER_PART: "the person is in the campaign of another part of the list",
 }
 
 _AS_TEXT = "CAST the column of the number to text where it comes from, or format it as text before saving"

@@ -98,29 +98,32 @@ def _make_private_folders(folder: Path) -> None:
 def _upload(staged: Path, target: Any) -> None:
     # Some stores keep what came until an upload broke, so it goes beside the file that may be there already.
     store: Any = target.fs
-    part = sibling(target, _part_of(target.name)).path
+    part = sibling(target, _part_of(target.name))
     try:
-        with staged.open("rb") as source, store.open(part, "wb") as copy:
+        with staged.open("rb") as source, store.open(part.path, "wb") as copy:
             shutil.copyfileobj(source, copy, _BLOCK)
         # No mv: it takes [ and * in a name for a pattern, and needs the right to delete.
-        store.cp_file(part, target.path)
+        store.cp_file(part.path, target.path)
     finally:
-        _try_to_remove(store, part)
+        remove(part)
 
 
 def _part_of(name: str) -> str:
     return f".{name}.{uuid.uuid4().hex}.part"
 
 
-def _try_to_remove(store: Any, path: str) -> None:
+def remove(path: Any) -> None:
+    """Remove a file that holds people; where that is forbidden, log that it stays."""
+    local = local_path(path)
     try:
-        store.rm_file(path)
+        if local is None:
+            path.fs.rm_file(path.path)
+        else:
+            local.unlink()
     except FileNotFoundError:
         pass
     except Exception as problem:
-        log.warning(
-            "The part %s of an upload could not be removed (%s); it holds people.", path, type(problem).__name__
-        )
+        log.warning("%s could not be removed (%s); it holds people.", path, type(problem).__name__)
 
 
 def open_binary(path: Any) -> IO[bytes]:

@@ -8,7 +8,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
@@ -228,8 +227,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         Bring the campaign about, wait for its end if asked to, and return a small summary.
 
         :return: ``batch_call_id``, ``name``, ``status``, ``scheduled_at`` (UTC), ``timezone``, ``total_contacts``,
-            ``url`` (its page in Truedy) and ``request_id`` (for Truedy's support); after a wait also ``outcome``
+            ``url`` (its page in Truedy) and ``request_id`` (for Truedy's support). After a wait also ``outcome``
             (``success`` or ``warning``), ``called``, ``completed``, ``failed``, ``pending`` and ``waited_seconds``.
+            Where people of a part of a list are in the campaign of another part, also ``left_out``, how many, and
+            ``left_out_uri``, the file that tells who.
         """
         from airflow_truedy.hooks.truedy import TruedyHook
 
@@ -303,7 +304,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     ) -> tuple[Outcome | None, dict[str, Any]]:
         """Launch the campaign and wait for it; return how it ended, if it was waited for, and a summary."""
         from airflow_truedy.campaigns.launch import Launch
-        from airflow_truedy.contacts.launched import claim, is_part
+        from airflow_truedy.contacts.launched import Claim, is_part
 
         self.log.info(
             "Campaign %r, %s contacts, by connection %r (%s).",
@@ -327,12 +328,14 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             and kept is not None,
             # A campaign of this run was not made before the run was due; its start moves when it is cleared.
             since=None if self.campaign_key else getattr(context.get("dag_run"), "run_after", None),
-            before_create=partial(claim, plan.contacts),
+            claim=Claim(plan.contacts),
         )
         batch, resume_from = self._launched(hook, self._launch)
         store.link(batch.id)
         self._log_launched(batch, plan)
         summary = {**summary_of(batch), "url": store.url}
+        if left_out := plan.contacts and plan.contacts.left_out:
+            summary |= {"left_out": left_out.people, "left_out_uri": left_out.uri}
         if not self._waits or not plan.start:
             return None, summary
         monitor_settings = replace(monitor_settings, resume_from=resume_from)

@@ -42,6 +42,13 @@ __all__ = [
 _ENDING = ".jsonl.gz"
 #: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.
 _LONGEST_NAME = 100
+_find_expressions = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL).findall
+#: What in a template is another thing in each try of a run.
+_find_of_a_try = re.compile(
+    r"\w*try_number|\b(now|utcnow|today)\s*\(|\bmacros\.(time|random|uuid)\b|\|\s*random\b"
+    r"|\b(ti|task_instance|dag_run)\.(start_date|end_date|duration|queued\w*|updated_at|clear_number|hostname|pid)\b"
+    r"|\b(ti|task_instance)\.id\b"
+).search
 
 
 def contacts_from_rows(
@@ -62,7 +69,7 @@ def contacts_from_rows(
             return contacts_from_rows(read_crm(), output_path="s3://aws@bucket/contacts", region="US")
 
     :param rows: mappings from column to value; a generator is best.
-    :param output_path: see :class:`ContactsOperator`, as for what is returned.
+    :param output_path: see :class:`ContactsOperator`, as for what is returned. Of a split list, no path of one try.
     :param source: what the rows come from, without secrets, for the manifest.
     :param context: the task's context. Default: that of the running task.
     :param rules: those of :class:`~airflow_truedy.contacts.rules.ContactRules`, with ``region`` at least.
@@ -116,6 +123,19 @@ def _file_name(name: str) -> str:
     return safe if safe == name else f"{safe}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
+def _check_is_of_a_run(output_path: Any) -> None:
+    """
+    :raises ValueError: the template is another path in each try: a cleared run would not find who is called already.
+    """
+    for expression in _find_expressions(output_path) if isinstance(output_path, str) else ():
+        if found := _find_of_a_try(expression):
+            raise ValueError(
+                f"output_path={output_path!r} of a split list must be the same in every try of a run, and {found[0]!r} "
+                "is not. Who is in the campaign of a part is noted beside its file, so that no other part calls them "
+                "when the run is cleared"
+            )
+
+
 class ContactsOperator(BaseOperator):
     """
     What all operators that make contacts files have in common.
@@ -125,8 +145,8 @@ class ContactsOperator(BaseOperator):
     (addresses, counts, checksum), nothing of a person.
 
     :param output_path: where the files go, a path or URI of any ``ObjectStoragePath``: a folder, in which
-        each run, task and map index gets a file of its own, or the file itself when it ends in ``.jsonl.gz``.
-        (templated)
+        each run, task and map index gets a file of its own, or the file itself when it ends in ``.jsonl.gz``. That of
+        a split list must be the same in every try of a run, else one person may be called by two parts. (templated)
     :param suppression: do-not-call lists: :class:`SqlSuppression`, :class:`FileSuppression`, :func:`recently_called`,
         or one of them. (their queries and paths are templated)
     :param region: see :class:`~airflow_truedy.contacts.rules.ContactRules`, as for ``columns``, ``allow``,
@@ -176,6 +196,8 @@ class ContactsOperator(BaseOperator):
                 split_by=split_by,
                 max_splits=max_splits,
             )
+            if self.rules.is_split:
+                _check_is_of_a_run(output_path)
         self._manifests: dict[str, Any] | list[dict[str, Any]] | None = None
 
     @abstractmethod

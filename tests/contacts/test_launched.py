@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_truedy.contacts import launched
 from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.errors import ContactsFileError, SharedContactsError
-from airflow_truedy.contacts.launched import claim, without_launched
+from airflow_truedy.contacts.launched import Claim, without_launched
 from airflow_truedy.contacts.lists import ContactList
 from tests.contacts.prepared import prepared_split
 
@@ -27,6 +29,19 @@ def parts(to: Path, rows: list[tuple[str, str]], **made_by: Any) -> dict[str, Ma
 
 def opened(manifest: Manifest) -> ContactList:
     return ContactList.from_manifest(manifest.to_dict())
+
+
+def claim(contacts: ContactList | None) -> None:
+    Claim(contacts).make()
+
+
+def told_in(contacts: ContactList | None) -> list[dict[str, str]]:
+    assert contacts is not None
+    assert contacts.left_out is not None
+    with Path(contacts.left_out.uri).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == contacts.left_out.people
+    return rows
 
 
 def left_in(manifest: Manifest) -> list[str]:
@@ -64,12 +79,82 @@ def test_a_part_that_is_claimed_while_another_is_opened_is_refused(to: Path) -> 
     first = parts(to, ROWS)
     zombie = ContactList.of([{"phone_number": ROWS[0][0]}, {"phone_number": ROWS[1][0]}])
     zombie.manifest, zombie.path = first["east"], to
-    claim(opened(parts(to, MOVED)["west"]))
+    west = Claim(opened(parts(to, MOVED)["west"]))
+    west.make()
     with pytest.raises(SharedContactsError, match=r"1 of 2 people of a part of the list .* Nothing was sent"):
         claim(zombie)
-    # Of two at once one at least sees the other; here both do.
-    with pytest.raises(SharedContactsError):
-        claim(opened(parts(to, MOVED)["west"]))
+    # Nothing was sent for it, so it holds nobody any more.
+    west.make()
+
+
+def test_of_two_at_once_one_at_least_sees_the_other(to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = parts(to, ROWS)
+    east = ContactList.of([{"phone_number": ROWS[0][0]}, {"phone_number": ROWS[1][0]}])
+    east.manifest, east.path = first["east"], to
+    look = launched._in_other_parts
+    refused = []
+
+    def look_late(contacts: ContactList, must_show: str | None = None) -> Any:
+        monkeypatch.setattr(launched, "_in_other_parts", look)
+        try:
+            claim(opened(parts(to, MOVED)["west"]))
+        except SharedContactsError as error:
+            refused.append(error)
+        return look(contacts, must_show)
+
+    monkeypatch.setattr(launched, "_in_other_parts", look_late)
+    claim(east)
+    # The one that looked first has given its people back, so that nobody is left to neither.
+    assert len(refused) == 1
+    assert len(list(to.parent.glob("launched-*"))) == 1
+
+
+def test_who_is_left_out_is_told_in_a_file_beside_the_contacts(to: Path, caplog: pytest.LogCaptureFixture) -> None:
+    claim(opened(parts(to, ROWS)["east"]))
+    west = without_launched(opened(parts(to, MOVED)["west"]))
+    (row,) = told_in(west)
+    assert (row["position"], row["reason"], row["contact_key"]) == ("1", "in_another_part", "0")
+    assert row["masked_number"] == "'+*********00"
+    # The next try tells it in the same file.
+    assert len(list(to.parent.glob("*.left-out-*.csv"))) == 1
+    again = without_launched(opened(parts(to, MOVED)["west"]))
+    assert again is not None
+    assert west is not None
+    assert again.left_out == west.left_out
+    assert len(list(to.parent.glob("*.left-out-*.csv"))) == 1
+    assert west.left_out is not None
+    assert west.left_out.uri in caplog.text
+    assert ROWS[0][0][1:] not in caplog.text
+
+
+def test_everybody_may_be_left_out(to: Path) -> None:
+    claim(opened(parts(to, ROWS)["east"]))
+    moved = [(number, "west" if zone == "east" else zone) for number, zone in ROWS]
+    claim(without_launched(opened(parts(to, moved)["west"])))
+    north = without_launched(opened(parts(to, [(number, "north") for number, _ in ROWS])["north"]))
+    assert north is not None
+    assert north.count == 0
+    assert [row["contact_key"] for row in told_in(north)] == ["0", "1", "2"]
+
+
+def test_a_claim_that_is_given_up_holds_nobody(to: Path) -> None:
+    first = Claim(opened(parts(to, ROWS)["east"]))
+    first.make()
+    assert first.may_be_given_up
+    first.give_up()
+    assert left_in(parts(to, MOVED)["west"]) == [ROWS[0][0], ROWS[2][0]]
+
+
+def test_a_claim_of_several_creates_is_not_to_be_given_up_and_each_attempt_has_its_own(to: Path) -> None:
+    earlier, later = Claim(opened(parts(to, ROWS)["east"])), Claim(opened(parts(to, ROWS)["east"]))
+    assert not later.may_be_given_up
+    earlier.make()
+    later.make()
+    later.give_up()
+    assert left_in(parts(to, MOVED)["west"]) == [ROWS[2][0]]
+    earlier.make()
+    assert not earlier.may_be_given_up
+    assert not Claim(None).may_be_given_up
 
 
 def test_two_parts_with_the_same_people_see_each_other(to: Path) -> None:

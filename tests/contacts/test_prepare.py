@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -191,10 +192,7 @@ def test_a_list_is_split_by_a_column(to: Path) -> None:
         {"column": "plan", "value": "gold"},
         {"column": "plan", "value": "tin"},
     ]
-    assert [Path(manifest.uri).name for manifest in manifests] == [
-        "contacts-gold.jsonl.gz",
-        "contacts-tin.jsonl.gz",
-    ]
+    assert len({manifest.uri for manifest in manifests}) == 2
     assert [manifest.rows_read for manifest in manifests] == [3, 4]
     # Ann stands in both segments and is called once.
     assert [[c["first_name"] for c in contacts_in(m)] for m in manifests] == [["Ann", "Dee"], ["Fay"]]
@@ -207,6 +205,18 @@ def test_values_to_split_by_make_safe_file_names_that_never_meet(to: Path) -> No
     assert len({manifest.uri.lower() for manifest in manifests}) == len(values)
     assert {Path(manifest.uri).parent for manifest in manifests} == {to.parent}
     assert all(manifest.contacts == 1 for manifest in manifests)
+
+
+def test_the_name_of_a_file_holds_a_place_and_no_other_value(to: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    places, others = ["US", "US-CA", "America/New_York"], ["Zebulon", "JO ANN", "Zebulon/Pike", "Etc/Zebulon"]
+    rows = [{"phone_number": f"+1212555{i:04d}", "split": value} for i, value in enumerate(places + others, 100)]
+    manifests = prepared_split(rows, to, split_by="split", region=None)
+    names = {manifest.split["value"]: Path(manifest.uri).name for manifest in manifests if manifest.split}
+    assert [names[place].startswith(f"contacts-{place.replace('/', '_')}-") for place in places] == [True] * 3
+    assert all(re.fullmatch(r"contacts-part-[0-9a-f]{12}\.jsonl\.gz", names[other]) for other in others)
+    assert "Zebulon" not in caplog.text
+    assert not [file.name for file in to.parent.iterdir() if "Zebulon" in file.name or "ANN" in file.name]
 
 
 def test_what_a_split_takes_for_a_value(to: Path) -> None:

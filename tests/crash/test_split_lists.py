@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
+import httpx
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -21,10 +21,10 @@ from airflow_truedy.campaigns.identity import CampaignKey, default_key
 from airflow_truedy.campaigns.plan import plan_campaign
 from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.errors import ContactsError
-from airflow_truedy.contacts.launched import claim
+from airflow_truedy.contacts.launched import Claim
 from airflow_truedy.contacts.lists import ContactList
 from tests.contacts.prepared import prepared_split
-from tests.support.ground import Ground
+from tests.support.ground import Ground, Rule, Send, refused
 from tests.support.plans import AGENT, START, WINDOW
 from tests.support.stores import Memory
 
@@ -32,11 +32,27 @@ MADE_BY = {"dag_id": "dag", "run_id": "run", "task_id": "extract", "map_index": 
 ZONES = ("Etc/GMT+5", "Etc/GMT+6", "Etc/GMT+7", "Etc/GMT+8")
 PEOPLE = st.integers(0, 4)
 FAULTS = ("lost_answer", "drop", "error_500", "error_500_after")
+REFUSALS = (402, 403, 409, 422)
 STEPS = ("batch-calls$", "schedule$", "contacts$")
 
 
 def number(person: int) -> str:
     return f"+12125550{person:03d}"
+
+
+def refused_create(made: str, status: int) -> Rule:
+    """Refuse a create: before any work, although it was made, or although an earlier one was."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request, send: Send) -> httpx.Response:
+        seen.append(request)
+        if made == "yes" or (made == "before" and len(seen) == 1):
+            send()
+        if made == "before" and len(seen) == 1:
+            raise httpx.ReadError("lost", request=request)
+        return refused(status)(request, send)
+
+    return answer
 
 
 class ClearedRuns(RuleBasedStateMachine):
@@ -87,6 +103,14 @@ class ClearedRuns(RuleBasedStateMachine):
         self.ground.heal()
 
     @precondition(lambda self: self.manifests)
+    @rule(at=st.integers(0, 3), made=st.sampled_from(["no", "yes", "before"]), status=st.sampled_from(REFUSALS))
+    def a_create_is_refused(self, at: int, made: str, status: int) -> None:
+        """Maybe behind one whose answer was lost, or by a gateway that sent it twice."""
+        self.ground.alter("POST", "/batch-calls", refused_create(made, status))
+        self.a_part_is_launched(at)
+        self.ground.heal()
+
+    @precondition(lambda self: self.manifests)
     @rule(at=st.integers(0, 3))
     def a_part_is_launched(self, at: int) -> None:
         at %= len(self.manifests)
@@ -104,7 +128,7 @@ class ClearedRuns(RuleBasedStateMachine):
                 chunk_size=2,
             )
             store = self.stores.setdefault(map_index, Memory()) if self.with_store else None
-            self.ground.run(plan, store, before_create=partial(claim, contacts))
+            self.ground.run(plan, store, claim=Claim(plan.contacts))
         except (CampaignError, ContactsError, TruedyError):
             pass
 

@@ -243,6 +243,39 @@ def test_parts_without_contacts_are_left_out(sqlite: str, tmp_path: Path) -> Non
     assert [manifest["split"]["value"] for manifest in manifests] == ["gold"]
 
 
+PATHS_OF_A_TRY = [
+    "/lists/{{ ti.try_number }}",
+    "/lists/{{ task_instance.start_date }}/x.jsonl.gz",
+    "/{{ ds }}/{{ macros.datetime.now().isoformat() }}",
+    "/{% if now() %}a{% endif %}",
+    "/{{ macros.uuid.uuid4() }}",
+    "/{{ [1, 2] | random }}",
+    "/{{ dag_run.start_date }}",
+    "/{{ ti.id }}",
+]
+
+
+@pytest.mark.parametrize("path", PATHS_OF_A_TRY)
+def test_a_split_list_lies_where_a_cleared_run_finds_it_again(path: str, tmp_path: Path) -> None:
+    for parts in ({"split_by": "plan"}, {"calling_hours": CALLING_HOURS}):
+        with pytest.raises(ValueError, match=r"task 'people': output_path=.* must be the same in every try"):
+            operator(tmp_path, output_path=path, **parts)
+    operator(tmp_path, output_path=path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/try_number/now()",
+        "/{{ ds }}/{{ run_id }}/{{ ti.map_index }}",
+        "/{{ dag_run.logical_date.time() }}/{{ dag.start_date }}",
+        "/{{ var.value.now }}/{{ ti.xcom_pull('folder') }}",
+    ],
+)
+def test_any_other_path_of_a_split_list_is_taken(path: str, tmp_path: Path) -> None:
+    operator(tmp_path, output_path=path, split_by="plan")
+
+
 OWN_RULES = [Rule("gb", "GB", {"mon-fri": ["09:00-20:00"]}, "2026-11-25")]
 CALLING_HOURS = CallingHours(PlaceColumns(country="country"), own_rules=OWN_RULES, warn_after=10_000, fail_after=10_000)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
@@ -29,7 +30,7 @@ from airflow_truedy.operators.contacts import SqlToContactsOperator
 from tests.contacts.prepared import prepared_split
 from tests.support.airflow_versions import needs_airflow
 from tests.support.contexts import context_of
-from tests.support.ground import Ground, refused
+from tests.support.ground import Ground, Send, refused
 from tests.support.plans import AGENT, manifest_of, people
 from tests.support.stores import StateStore
 
@@ -620,6 +621,44 @@ class TestPartsOfASplitList:
         execute(operator(contacts=cleared[0], name="c"), map_index=0)
         assert [ground.numbers(batch) for batch in ground.batches] == [["+12125550000"], ["+12125550001"]]
         everybody = self.manifests(tmp_path, {0: "d", 1: "d"})
-        with pytest.raises(AirflowSkipException, match=r"Everybody in this part .* campaign of another part"):
+        with pytest.raises(AirflowSkipException, match=r"Everybody in this part .* campaign of another part") as skip:
             execute(operator(contacts=everybody[0], name="d"), map_index=0)
         assert len(ground.batches) == 2
+        told = Path(str(skip.value).rpartition(" already: ")[2]).read_text(encoding="utf-8")
+        assert told.count("in_another_part") == 2
+
+    def test_the_summary_counts_who_is_left_out_and_names_nobody(
+        self, ground: Ground, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        whole = execute(operator(contacts=self.manifests(tmp_path, {0: "b", 1: "c"})[0], name="b"), map_index=0)
+        assert "left_out" not in whole
+        summary = execute(operator(contacts=self.manifests(tmp_path, {0: "c", 1: "c"})[0], name="c"), map_index=0)
+        assert (summary["left_out"], summary["total_contacts"]) == (1, 1)
+        assert "in_another_part" in Path(summary["left_out_uri"]).read_text(encoding="utf-8")
+        assert "2125550000" not in caplog.text + json.dumps(summary)
+
+    @pytest.mark.parametrize("status", [402, 403, 422])
+    def test_a_refused_create_holds_nobody(self, ground: Ground, tmp_path: Path, status: int) -> None:
+        ground.alter("POST", "/batch-calls", refused(status))
+        with pytest.raises(AirflowFailException):
+            execute(operator(contacts=self.manifests(tmp_path, {0: "b", 1: "c"})[0], name="b"), map_index=0)
+        ground.heal()
+        summary = execute(operator(contacts=self.manifests(tmp_path, {0: "c", 1: "c"})[0], name="c"), map_index=0)
+        assert summary["total_contacts"] == 2
+        assert len(ground.batches) == 1
+
+    @pytest.mark.parametrize("is_made", [True, False])
+    def test_a_create_that_may_have_been_made_keeps_its_people(
+        self, ground: Ground, tmp_path: Path, is_made: bool
+    ) -> None:
+        def answer(request: httpx.Request, send: Send) -> httpx.Response:
+            if is_made:
+                send()
+            return refused(422 if is_made else 409, "conflict")(request, send)
+
+        ground.alter("POST", "/batch-calls", answer)
+        with pytest.raises(AirflowFailException):
+            execute(operator(contacts=self.manifests(tmp_path, {0: "b", 1: "c"})[0], name="b"), map_index=0)
+        ground.heal()
+        summary = execute(operator(contacts=self.manifests(tmp_path, {0: "c", 1: "c"})[0], name="c"), map_index=0)
+        assert (summary["total_contacts"], summary["left_out"]) == (1, 1)
