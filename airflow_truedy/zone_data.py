@@ -18,6 +18,29 @@ from zoneinfo import ZoneInfo
 _is_version = re.compile(r"\d{4}[a-z]").fullmatch
 #: Names that cannot lead out of the database's folder.
 _is_name = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*").fullmatch
+# In the zone directory, but fixed offsets: where there is daylight saving time, an hour beside the clock on the wall.
+_FIXED = ("EST", "HST", "MST")
+# In the zone directory, but no region's: this machine's own, a rule for others, and copies that count leap seconds.
+_is_no_region = re.compile(r"(localtime|posixrules|Factory|(right|posix)/.*)", re.IGNORECASE).fullmatch
+
+
+def region_zone(name: object) -> ZoneInfo:
+    """
+    Return the zone of a region, by the newer database.
+
+    :raises ValueError: if ``name`` is none; the text is what follows the name in an error.
+    """
+    if isinstance(name, str) and _is_no_region(name):
+        raise ValueError("is not the zone of a region. Write one such as 'America/New_York'.")
+    if name in _FIXED:
+        raise ValueError(
+            "has no daylight saving time, so it is not the clock of a region. Write the IANA zone of a place, such as "
+            "'America/New_York', 'America/Phoenix' or 'Pacific/Honolulu'."
+        )
+    zone = newest_zone(name) if isinstance(name, str) else None
+    if zone is None:
+        raise ValueError("is not an IANA zone. Write one such as 'America/New_York' or 'UTC'.")
+    return zone
 
 
 @lru_cache(maxsize=2_000)

@@ -37,7 +37,6 @@ _ENDPOINTS: list[tuple[str, str, set[str], type[models.Payload] | str | None]] =
     ("POST", "/batch-calls/bulk-delete", set(), models.DeleteRequest),
     ("GET", "/contacts/folders", _PAGE, None),
     ("POST", "/contacts/folders", set(), models.FolderRequest),
-    ("DELETE", f"/contacts/folders/{_ID}", set(), None),
     ("GET", "/contacts", {"folder_id", "search"} | _PAGE, None),
     ("POST", "/contacts", set(), models.ContactRequest),
     ("PATCH", f"/contacts/{_ID}", set(), models.ContactUpdate),

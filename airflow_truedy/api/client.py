@@ -9,35 +9,57 @@ headers along.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
-import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import httpx
 
-from airflow_truedy.api.answer_body import TOO_SLOW, AnswerBody
-from airflow_truedy.api.client_base import ClientBase
-from airflow_truedy.api.client_options import unusable_certificates, unusable_proxy
-from airflow_truedy.api.errors import RequestTimeoutError, TruedyError, UnreachableError, UnreadableAnswerError
+from airflow_truedy.api import decoding
+from airflow_truedy.api.answer_limits import TOO_SLOW, WHOLE_REQUEST_FACTOR, AnswerBody, exchange, limit_reads
+from airflow_truedy.api.client_options import (
+    certificates,
+    check_options,
+    own_headers,
+    unusable_certificates,
+    unusable_proxy,
+)
+from airflow_truedy.api.errors import (
+    RequestTimeoutError,
+    TooLateError,
+    TruedyError,
+    UnreachableError,
+    UnreadableAnswerError,
+)
 from airflow_truedy.api.paging import Pager
+from airflow_truedy.api.rate_limit import RateLimiter
 from airflow_truedy.api.request import Page
+from airflow_truedy.api.restrictions import refuse_if_forbidden
+from airflow_truedy.api.retries import Attempts
+from airflow_truedy.api.server_clock import ServerClock
+from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     from typing_extensions import Self
 
     from airflow_truedy.api.request import ListRequest, Request
 
+DEFAULT_BASE_URL = "https://api.truedy.ai/api/public/v1"
 _LONGEST_CONNECT = 10.0
-_SHORTEST_READ = 0.001
+_SLOW_READ = 60.0
+# What looks like the key is taken out of answers; a shorter one (of a sandbox) could occur there by chance.
+_SHORTEST_SECRET = 8
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 T = TypeVar("T")
-H = TypeVar("H", httpx.Client, httpx.AsyncClient)
+H = TypeVar("H", bound=httpx.Client | httpx.AsyncClient)
 
 
 class _KeyAuth(httpx.Auth):
@@ -61,41 +83,89 @@ class _QuietUrl(httpx.URL):
     __repr__ = __str__
 
 
-class _Exchange(threading.local):
-    """When the current request of this thread must be over, in seconds of the monotonic clock."""
-
-    ends = math.inf
-
-
-_exchange = _Exchange()
-
-
-def _limit_reads(event: str, info: Mapping[str, Any]) -> None:
+class _Client(Generic[H]):
     """
-    End every read of a new connection when the time of the whole request is over; the library calls it at connect.
+    One organisation's client.
 
-    The library's own timeout starts anew with every byte, and during the headers nothing else could stop a blocking
-    client.
+    :param api_key: the key; sent as a bearer token and shown nowhere.
+    :param base_url: the API's address up to and with ``/v1``.
+    :param timeout: seconds to wait for an answer; the whole of it may take three times as long. Default: 30; creates,
+        adds and imports get at least 60.
+    :param requests_per_minute: how many requests this client sends a minute at most. Default: 60; None or 0
+        for no limit.
+    :param proxy: a proxy's URL. Default: what the environment says.
+    :param verify: whether to check the server's certificate, or a file or directory of certificates to check
+        with. Default: yes.
+    :param headers: sent with every request; neither the key's nor the idempotency header.
+    :param user_agent: added to the User-Agent, e.g. ``apache-airflow/3.3.2``.
+    :param dry_run: refuse every request that would change something. Default: no.
+    :param only_numbers: the only numbers that may be called, E.164. Default: all.
+    :param transport: a transport of the HTTP library, for tests.
+    :param sleep: how to wait, for pacing and between attempts; a coroutine function for the async client.
+    :param clock: our clock, seconds since 1970.
+    :param max_wait: the most seconds that one send spends waiting between attempts. Default: 120.
+    :param rate_limiter: shared with other clients of the same key; it then sets the pace.
+    :param name: what errors call this client, e.g. an Airflow connection's id. Default: nothing.
+    :raises InvalidPayloadError: for a key, address, header or proxy that cannot be used.
     """
-    if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
-        return
-    stream = info["return_value"]
-    read = stream.read
 
-    def limited(max_bytes: int, timeout: float | None = None) -> bytes:
-        left = max(_SHORTEST_READ, _exchange.ends - time.monotonic())
-        received: bytes = read(max_bytes, left if timeout is None else min(timeout, left))
-        return received
+    _library_class: ClassVar[Any]
 
-    stream.read = limited
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        timeout: float = 30.0,
+        requests_per_minute: float | None = 60,
+        proxy: str | None = None,
+        verify: bool | str | ssl.SSLContext = True,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str | None = None,
+        dry_run: bool = False,
+        only_numbers: Collection[str] = (),
+        transport: Any = None,
+        sleep: Callable[[float], Any] | None = None,
+        clock: Callable[[], float] = time.time,
+        max_wait: float = 120.0,
+        rate_limiter: RateLimiter | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.dry_run = dry_run
+        self.only_numbers = frozenset(only_numbers)
+        self._name = name
+        self._key = api_key
+        self._timeout = timeout
+        own_sleep = time.sleep if self._library_class is httpx.Client else asyncio.sleep
+        self._sleep: Callable[[float], Any] = sleep or own_sleep
+        self._clock = clock
+        self._server_clock = ServerClock(clock)
+        self._max_wait = max_wait
+        self._rate_limiter = rate_limiter or RateLimiter(requests_per_minute, clock)
+        with self._named_errors():
+            sent_headers = own_headers(headers, user_agent)
+            check_options(api_key, base_url, sent_headers)
+            self._options: dict[str, Any] = {
+                "headers": sent_headers,
+                "proxy": proxy,
+                "verify": certificates(verify),
+                "transport": transport,
+            }
+            self._http: H = self._open()
+        self._pid = os.getpid()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r})"
 
-class _HttpxClient(ClientBase[H]):
-    """A client over the HTTP library."""
+    def now(self) -> datetime:
+        """Return the server's time in UTC, learned from its answers; before the first one, our own time."""
+        return self._server_clock.now()
 
-    def _opened(self, kind: type[H]) -> H:
+    def _open(self) -> H:
         try:
-            return kind(auth=_KeyAuth(self._key), **self._options)
+            opened: H = self._library_class(auth=_KeyAuth(self._key), **self._options)
+            return opened
         except (httpx.InvalidURL, ValueError, ImportError):
             problem = unusable_proxy(self._options["proxy"], _can_be_proxy)
         except OSError:
@@ -103,9 +173,39 @@ class _HttpxClient(ClientBase[H]):
         # Raised out here, so that the library's own words, with the proxy's password, are not this one's context.
         raise problem
 
+    def _connections(self) -> H:
+        if self._pid != os.getpid():
+            # Forked: the sockets belong to the parent. Leave them alone, do not even close them.
+            self._http, self._pid = self._open(), os.getpid()
+        return self._http
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Let errors of ours tell whose client raised them."""
+        try:
+            yield
+        except TruedyError as error:
+            error.connection = self._name
+            raise
+
+    def _begin(self, request: Request[Any]) -> Attempts:
+        refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
+        return Attempts(request, self._max_wait)
+
+    def _refuse_if_too_late(self, request: Request[Any]) -> None:
+        if request.not_after is not None and self.now() > request.not_after:
+            late = f"it is {utc_text(self.now())} on the server, too late for {utc_text(request.not_after)}"
+            raise TooLateError(late, operation=request.operation)
+
+    def _read_timeout(self, request: Request[Any]) -> float:
+        return max(_SLOW_READ, self._timeout) if request.slow else self._timeout
+
+    def _longest_time(self, request: Request[Any]) -> float:
+        return WHOLE_REQUEST_FACTOR * self._read_timeout(request)
+
     def _prepared(self, http: H, request: Request[Any]) -> httpx.Request:
         """Return the request in the library's form; the same bytes whenever it is called."""
-        read = self._longest_silence(request)
+        read = self._read_timeout(request)
         connect = min(_LONGEST_CONNECT, self._timeout)
         headers: dict[str, str] = dict(request.headers)
         form: dict[str, Any] = {}
@@ -128,6 +228,18 @@ class _HttpxClient(ClientBase[H]):
         prepared.url = _QuietUrl(prepared.url)
         return prepared
 
+    def _body_of(self, request: Request[Any], response: httpx.Response, ends: float) -> AnswerBody:
+        return AnswerBody(request, response.status_code, response.headers.get("content-encoding", ""), ends)
+
+    def _result(self, request: Request[T], response: httpx.Response, body: bytes, sent_at: float) -> T:
+        if len(self._key) >= _SHORTEST_SECRET:
+            # A server may echo the key that it refuses.
+            body = body.replace(self._key.encode(), b"***")
+        answer = decoding.HttpAnswer(response.status_code, dict(response.headers), body)
+        envelope = decoding.envelope_of(request, answer, self._clock())
+        self._server_clock.learn(envelope.server_time, answer.headers.get("date"), sent_at)
+        return decoding.result_of(request, envelope, answer.status)
+
     def _failure(self, request: Request[Any], problem: Exception) -> TruedyError:
         text = str(problem).replace(self._key, "***")
         if isinstance(problem, asyncio.TimeoutError):
@@ -141,12 +253,10 @@ class _HttpxClient(ClientBase[H]):
         return UnreadableAnswerError(message, operation=request.operation)
 
 
-class TruedyClient(_HttpxClient[httpx.Client]):
-    """
-    The blocking client. Thread-safe; opens its own connections again in a forked process.
+class TruedyClient(_Client[httpx.Client]):
+    """The blocking client, thread-safe and safe in a forked process; for the parameters see :class:`_Client`."""
 
-    For the parameters see :class:`~airflow_truedy.api.client_base.ClientBase`.
-    """
+    _library_class = httpx.Client
 
     def send(self, request: Request[T]) -> T:
         """
@@ -156,22 +266,21 @@ class TruedyClient(_HttpxClient[httpx.Client]):
         :raises TruedyError: by cause; :class:`~airflow_truedy.api.errors.OutcomeUnknownError` for a request
             that changes something and may have been carried out.
         """
-        attempts = self._begin(request)
-        while True:
-            try:
-                return self._attempt(request)
-            except TruedyError as error:
-                failure = error
-            pause = attempts.pause_after(failure)
-            if pause is None:
-                break
-            self._sleep(pause)
-        # Raised out here, so that no other error is this one's context.
-        raise self._outcome(attempts, failure)
+        with self._named_errors():
+            attempts = self._begin(request)
+            while True:
+                try:
+                    return self._attempt(request)
+                except TruedyError as error:
+                    failure = error
+                # Raised out here, so that no other error is this one's context.
+                if (pause := attempts.pause_after(failure)) is None:
+                    raise attempts.outcome(failure)
+                self._sleep(pause)
 
     def pages(self, list_request: ListRequest[T]) -> Iterator[T]:
         """
-        Yield every object of a list, page by page as they are taken.
+        Yield every object of a list, page by page as they are taken. Stop early by asking for no more.
 
         :param list_request: from :mod:`airflow_truedy.api.endpoints`.
         :raises InconsistentListError: if the list contradicts its own paging.
@@ -180,12 +289,7 @@ class TruedyClient(_HttpxClient[httpx.Client]):
             yield from page.items
 
     def iter_pages(self, list_request: ListRequest[T]) -> Iterator[Page[T]]:
-        """
-        Yield a list in pages, each with the objects that no page before it held. Stop early by asking for no more.
-
-        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
-        :raises InconsistentListError: if the list contradicts its own paging.
-        """
+        """As :meth:`pages`, in pages, each with the objects that no page before it held."""
         pager = Pager(list_request)
         while (request := pager.next_request()) is not None:
             page = self.send(request)
@@ -203,13 +307,6 @@ class TruedyClient(_HttpxClient[httpx.Client]):
     ) -> None:
         self.close()
 
-    def _open(self) -> httpx.Client:
-        return self._opened(httpx.Client)
-
-    @staticmethod
-    def _default_sleep() -> Callable[[float], None]:
-        return time.sleep
-
     def _attempt(self, request: Request[T]) -> T:
         if wait := self._rate_limiter.reserve():
             self._sleep(wait)
@@ -220,48 +317,46 @@ class TruedyClient(_HttpxClient[httpx.Client]):
         except httpx.RequestError as problem:
             failure = self._failure(request, problem)
         else:
-            return self._result(request, response.status_code, dict(response.headers), body, sent_at)
+            return self._result(request, response, body, sent_at)
         # Raised out here, so that the library's error and its request are not even this one's context.
         raise failure
 
     def _exchange(self, request: Request[Any]) -> tuple[httpx.Response, bytes]:
         http = self._connections()
         prepared = self._prepared(http, request)
-        prepared.extensions["trace"] = _limit_reads
-        ends = _exchange.ends = time.monotonic() + self._longest_time(request)
+        prepared.extensions["trace"] = limit_reads
+        ends = exchange.ends = time.monotonic() + self._longest_time(request)
         try:
             response = http.send(prepared, stream=True)
             try:
-                body = AnswerBody(request, response.status_code, response.headers.get("content-encoding", ""), ends)
+                body = self._body_of(request, response, ends)
                 for piece in response.iter_bytes():
                     body.add(piece)
             finally:
                 response.close()
         finally:
-            _exchange.ends = math.inf
+            exchange.ends = math.inf
         return response, body.whole()
 
 
-class AsyncTruedyClient(_HttpxClient[httpx.AsyncClient]):
-    """
-    The client for asyncio, for one event loop.
+class AsyncTruedyClient(_Client[httpx.AsyncClient]):
+    """The client for asyncio, for one event loop; for the parameters see :class:`_Client`."""
 
-    For the parameters see :class:`~airflow_truedy.api.client_base.ClientBase`.
-    """
+    _library_class = httpx.AsyncClient
 
     async def send(self, request: Request[T]) -> T:
         """Send one request; as :meth:`TruedyClient.send`."""
-        attempts = self._begin(request)
-        while True:
-            try:
-                return await self._attempt(request)
-            except TruedyError as error:
-                failure = error
-            pause = attempts.pause_after(failure)
-            if pause is None:
-                break
-            await self._sleep(pause)
-        raise self._outcome(attempts, failure)
+        with self._named_errors():
+            attempts = self._begin(request)
+            while True:
+                try:
+                    return await self._attempt(request)
+                except TruedyError as error:
+                    failure = error
+                # Raised out here, so that no other error is this one's context.
+                if (pause := attempts.pause_after(failure)) is None:
+                    raise attempts.outcome(failure)
+                await self._sleep(pause)
 
     async def pages(self, list_request: ListRequest[T]) -> AsyncIterator[T]:
         """Yield every object of a list; as :meth:`TruedyClient.pages`."""
@@ -288,13 +383,6 @@ class AsyncTruedyClient(_HttpxClient[httpx.AsyncClient]):
     ) -> None:
         await self.close()
 
-    def _open(self) -> httpx.AsyncClient:
-        return self._opened(httpx.AsyncClient)
-
-    @staticmethod
-    def _default_sleep() -> Callable[[float], Awaitable[None]]:
-        return asyncio.sleep
-
     async def _attempt(self, request: Request[T]) -> T:
         if wait := self._rate_limiter.reserve():
             await self._sleep(wait)
@@ -305,7 +393,7 @@ class AsyncTruedyClient(_HttpxClient[httpx.AsyncClient]):
         except (httpx.RequestError, asyncio.TimeoutError) as problem:
             failure = self._failure(request, problem)
         else:
-            return self._result(request, response.status_code, dict(response.headers), body, sent_at)
+            return self._result(request, response, body, sent_at)
         raise failure
 
     async def _exchange(self, request: Request[Any]) -> tuple[httpx.Response, bytes]:
@@ -313,7 +401,7 @@ class AsyncTruedyClient(_HttpxClient[httpx.AsyncClient]):
         ends = time.monotonic() + self._longest_time(request)
         response = await http.send(self._prepared(http, request), stream=True)
         try:
-            body = AnswerBody(request, response.status_code, response.headers.get("content-encoding", ""), ends)
+            body = self._body_of(request, response, ends)
             async for piece in response.aiter_bytes():
                 body.add(piece)
         finally:

@@ -1,19 +1,32 @@
-"""Check the options of a client before the HTTP library sees them: its own errors would repeat a secret."""
+"""The options of a client, checked before the HTTP library sees them: its own errors would repeat a secret."""
 
 from __future__ import annotations
 
 import os
+import platform
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from airflow_truedy import __version__
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.api.request import IDEMPOTENCY_HEADER
 from airflow_truedy.api.scrub import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+def own_headers(headers: Mapping[str, str] | None, user_agent: str | None) -> dict[str, str]:
+    """Return the headers of every request: those that were stated, and the client's own."""
+    agent = f"airflow-provider-truedy/{__version__} python/{platform.python_version()}"
+    return {
+        **(headers or {}),
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": f"{agent} {user_agent}" if user_agent else agent,
+    }
 
 
 def check_options(api_key: str, base_url: str, headers: Mapping[str, str]) -> None:
@@ -44,21 +57,16 @@ def unusable_proxy(proxy: str | None, can_be_used: Callable[[str], bool]) -> Inv
     :param proxy: the proxy that was stated, None if the environment decides.
     :param can_be_used: whether the HTTP library takes an address as a proxy.
     """
-    field, value, rule = _unusable(proxy, can_be_used)
-    return InvalidPayloadError("invalid client settings", problems=[(field, value, rule)])
-
-
-def _unusable(proxy: str | None, can_be_used: Callable[[str], bool]) -> tuple[str, str, str]:
     if proxy is not None:
-        return "proxy", HIDDEN, _proxy_rule(proxy)
+        return _invalid("proxy", HIDDEN, _proxy_rule(proxy))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         for variable in (name.lower(), name):
             value = os.environ.get(variable)
             if value and not can_be_used(value if "://" in value else f"http://{value}"):
-                return variable, HIDDEN, _proxy_rule(value)
+                return _invalid(variable, HIDDEN, _proxy_rule(value))
     variable = "no_proxy" if os.environ.get("no_proxy") else "NO_PROXY"
     rule = "must hold names and addresses separated by commas, IPv6 without brackets and without networks"
-    return variable, os.environ.get(variable, ""), rule
+    return _invalid(variable, os.environ.get(variable, ""), rule)
 
 
 def _proxy_rule(proxy: str) -> str:
@@ -88,6 +96,10 @@ def certificates(verify: bool | str | ssl.SSLContext) -> bool | ssl.SSLContext:
 def unusable_certificates(field: str, value: str) -> InvalidPayloadError:
     """Return the error for certificates that cannot be read: it names the setting or the environment's variable."""
     rule = "must be true, false, or a file or directory of certificates (PEM) on this machine"
+    return _invalid(field, value, rule)
+
+
+def _invalid(field: str, value: str, rule: str) -> InvalidPayloadError:
     return InvalidPayloadError("invalid client settings", problems=[(field, value, rule)])
 
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from airflow_truedy.api import errors
 from airflow_truedy.api.models import Envelope
-from airflow_truedy.api.rate_limit import quota_reset
+from airflow_truedy.api.rate_limit import quota_wait
 from airflow_truedy.api.scrub import scrub_id
 from airflow_truedy.api.sent_people import SentPeople
 from airflow_truedy.api.server_clock import read_http_date, read_moment
@@ -88,7 +88,7 @@ def envelope_of(request: Request[Any], answer: HttpAnswer, now: float) -> Envelo
         data=body.get("data", body),
         pagination=pagination,
         request_id=_request_id(request, _text(meta.get("request_id"))) or header_id,
-        server_time=meta.get("ts", meta.get("timestamp")),
+        server_time=read_moment(meta.get("ts", meta.get("timestamp"))),
     )
 
 
@@ -139,8 +139,9 @@ def _error(request: Request[Any], answer: HttpAnswer, now: float) -> errors.True
         return errors.UnreadableAnswerError("redirected elsewhere, which this API never does", **common)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         # The server's dates follow its own clock, which this very answer may tell.
-        now_there = read_moment(told.server_time) or read_http_date(answer.headers.get("date")) or now
-        wait = quota_reset(answer.headers.get("retry-after"), told.details, now_there) - now_there
+        there = read_moment(told.server_time) or read_http_date(answer.headers.get("date"))
+        now_there = there.timestamp() if there else now
+        wait = quota_wait(answer.headers.get("retry-after"), told.details, now_there)
         resets_at = datetime.fromtimestamp(now + wait, tz=timezone.utc)
         return errors.RateLimitedError(message, retry_after=wait, resets_at=resets_at, **common)
     if status >= 500:

@@ -172,15 +172,6 @@ def create_folder(name: str, description: str | None = None) -> Request[models.F
     return create("/contacts/folders", request, models.Folder)
 
 
-def delete_folder(folder_id: str) -> Request[None]:
-    """
-    ``DELETE /contacts/folders/{folder_id}``: the folder **and every contact in it**, for ever.
-
-    :param folder_id: as the server gave it.
-    """
-    return Request("DELETE", f"/contacts/folders/{quoted(folder_id)}", lambda _: None)
-
-
 def list_contacts(folder_id: str | None = None, search: str | None = None) -> ListRequest[models.Contact]:
     """
     ``GET /contacts``.

@@ -59,9 +59,9 @@ class RateLimiter:
             return max(0.0, slot - now)
 
 
-def quota_reset(retry_after: str | None, details: Any, now: float) -> float:
+def quota_wait(retry_after: str | None, details: Any, now: float) -> float:
     """
-    Return when a used-up quota is free again, in seconds since 1970: from one second to an hour from now.
+    Return in how many seconds a used-up quota is free again: from one second to an hour.
 
     ``Retry-After`` (seconds or a date) comes first, then ``error.details.reset_at``, else the next full minute, since
     the quota is counted by fixed minutes. A time more than an hour ahead is ignored.
@@ -70,11 +70,11 @@ def quota_reset(retry_after: str | None, details: Any, now: float) -> float:
     :param details: the error's details.
     :param now: seconds since 1970, by the clock that the server's dates follow.
     """
-    reset_at = details.get("reset_at") if isinstance(details, Mapping) else None
-    for moment in (_retry_after(retry_after, now), read_moment(reset_at)):
-        if moment is not None and moment - now <= LONGEST_QUOTA_WAIT:
-            return max(moment, now + _SHORTEST_WAIT)
-    return max((now // 60 + 1) * 60, now + _SHORTEST_WAIT)
+    reset_at = read_moment(details.get("reset_at")) if isinstance(details, Mapping) else None
+    for wait in (_retry_after(retry_after, now), reset_at.timestamp() - now if reset_at else None):
+        if wait is not None and wait <= LONGEST_QUOTA_WAIT:
+            return max(wait, _SHORTEST_WAIT)
+    return max(60 - now % 60, _SHORTEST_WAIT)
 
 
 def _retry_after(text: str | None, now: float) -> float | None:
@@ -83,5 +83,6 @@ def _retry_after(text: str | None, now: float) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        return read_http_date(text)
-    return now + seconds if isfinite(seconds) and seconds >= 0 else None
+        date = read_http_date(text)
+        return date.timestamp() - now if date else None
+    return seconds if isfinite(seconds) and seconds >= 0 else None

@@ -1,9 +1,14 @@
-"""Take people and keys out of text that somebody else wrote, before it can reach a log or an exception."""
+"""
+What may reach a log or an exception: text that somebody else wrote, without people and keys, and values of requests.
+
+What a server writes about one request also loses the people in it; see :mod:`airflow_truedy.api.sent_people`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from airflow_truedy.masking import mask_number
@@ -23,6 +28,17 @@ PERSONAL_FIELDS = frozenset(
         *("custom_fields", "metadata", "variables", "contacts", "contact", "row", "input", "ctx", "value", "body"),
     }
 )
+# Fields of requests whose values describe no person. Whatever is not here is not shown, also what is added later.
+_SHOWN_FIELDS = frozenset(
+    {
+        *("name", "agent_id", "phone_number_ids", "phone_rotation_strategy", "folder_id", "description", "ids"),
+        *("contact_source", "contact_folder_id", "contact_ids", "schedule_type", "scheduled_at", "timezone"),
+        *("start_time", "end_time", "working_days", "max_calls_per_day", "retry_failed"),
+        *("recording_enabled", "transcription_enabled", "max_duration", "join_timeout"),
+    }
+)
+_GROUPS = ("custom_fields", "variables", "extra_fields")
+_LONGEST_VALUE = 60
 
 _KEY = re.compile(r"\btruedy_[A-Za-z0-9]+|(?<=Bearer )[^\s\"',]+", re.IGNORECASE)
 # The left side must be short: an unbounded one is quadratic on a long text without an @.
@@ -105,3 +121,27 @@ def scrub_details(value: Any) -> Any:
     if isinstance(value, int):
         return value if abs(value) < 1_000_000 else scrub(str(value))
     return scrub(str(value))
+
+
+def shown_value(path: Sequence[str], value: Any) -> str:
+    """
+    Return a value of a request as it may be shown.
+
+    :param path: where it is; the names on it decide what is shown.
+    :param value: of any type, also one that was refused.
+    """
+    name = next((step for step in reversed(path) if not step.isdigit()), "")
+    if any(step in _GROUPS for step in path):
+        return HIDDEN
+    if value is None:
+        return "(not given)"
+    if name in ("phone_number", "from_number"):
+        return mask_number(str(value)[:_LONGEST_VALUE])
+    plain = (str, int, float, date)
+    if isinstance(value, (list, tuple)):
+        if name not in _SHOWN_FIELDS or not all(isinstance(item, plain) for item in value):
+            return f"({len(value)} items)"
+    elif name not in _SHOWN_FIELDS or not isinstance(value, plain):
+        return HIDDEN
+    shown = scrub(value.isoformat() if isinstance(value, date) else repr(value))
+    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[: _LONGEST_VALUE - 1]}…"

@@ -325,7 +325,7 @@ def _request(
     moment: datetime | None,
 ) -> BatchCallRequest:
     """Build the create request, which checks every field."""
-    from airflow_truedy.api.models import BatchCallRequest, checked
+    from airflow_truedy.api.models import BatchCallRequest
 
     values = {
         **fields,
@@ -337,7 +337,7 @@ def _request(
         values["scheduled_at"] = moment
     if first:
         values["contacts"] = first
-    return checked(BatchCallRequest, values)
+    return BatchCallRequest.checked(**values)
 
 
 def check_schedule_type(schedule_type: object) -> None:

@@ -19,8 +19,15 @@ from pendulum.parsing import parse
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.formats import CLOCK_TIME_RULE, is_clock_time, utc_text
-from airflow_truedy.zone_data import newest_zone
+from airflow_truedy.formats import (
+    CLOCK_TIME_RULE,
+    WEEKDAYS_RULE,
+    are_weekdays,
+    broken_window_rule,
+    is_clock_time,
+    utc_text,
+)
+from airflow_truedy.zone_data import region_zone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -28,10 +35,6 @@ if TYPE_CHECKING:
 
 UTC = timezone.utc
 
-# In the zone directory, but fixed offsets: where there is daylight saving time, an hour beside the clock on the wall.
-_FIXED = ("EST", "HST", "MST")
-# In the zone directory, but no region's: this machine's own, a rule for others, and copies that count leap seconds.
-_NO_REGION = re.compile(r"(localtime|posixrules|Factory|(right|posix)/.*)", re.IGNORECASE)
 # Airflow's ts_nodash: a UTC time without its mark.
 _TS_NODASH = re.compile(r"\d{8}T\d{6}")
 # Offsets and other zones move an instant by less than this.
@@ -49,17 +52,10 @@ def zone_of(name: str) -> ZoneInfo:
 
     :raises TimingError: if there is no such zone, or it is ``EST``, ``HST``, ``MST`` or not a region's.
     """
-    if isinstance(name, str) and _NO_REGION.fullmatch(name):
-        raise TimingError(f"timezone={name!r} is not the zone of a region. Write one such as 'America/New_York'.")
-    if name in _FIXED:
-        raise TimingError(
-            f"timezone={name!r} has no daylight saving time, so it is not the clock of a region. Write the IANA zone "
-            "of a place, such as 'America/New_York', 'America/Phoenix' or 'Pacific/Honolulu'."
-        )
-    found = newest_zone(name) if isinstance(name, str) else None
-    if found is None:
-        raise TimingError(f"timezone={name!r} is not an IANA zone. Write one such as 'America/New_York' or 'UTC'.")
-    return found
+    try:
+        return region_zone(name)
+    except ValueError as problem:
+        raise TimingError(f"timezone={name!r} {problem}") from None
 
 
 def is_same_zone(one: str, other: str) -> bool:
@@ -183,18 +179,10 @@ def check_window_is_possible(
     for field, text in (("start_time", start_time), ("end_time", end_time)):
         if text is not None and not is_clock_time(text):
             raise _refused(field, text, CLOCK_TIME_RULE)
-    if start_time is not None and end_time is not None and end_time <= start_time:
-        raise _refused("end_time", end_time, f"must be after start_time ({start_time})")
-    if working_days is not None and not _are_weekdays(working_days):
-        raise _refused(
-            "working_days", working_days, "must be days from 1 (Monday) to 7 (Sunday), at least one, none twice"
-        )
-
-
-def _are_weekdays(days: Collection[object]) -> bool:
-    # True equals 1, but is not a day.
-    known = all(type(day) is int and 1 <= day <= 7 for day in days)
-    return known and len(set(days)) == len(days) > 0
+    if rule := broken_window_rule(start_time, end_time):
+        raise _refused("end_time", end_time, rule)
+    if working_days is not None and not are_weekdays(working_days):
+        raise _refused("working_days", working_days, WEEKDAYS_RULE)
 
 
 def _refused(field: str, value: object, rule: str) -> InvalidPayloadError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, InvalidRequestError, OutcomeUnknownError
-from airflow_truedy.api.models import BatchCallUpdate, checked
+from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.control import check_same_zone
 from airflow_truedy.campaigns.errors import (
@@ -87,7 +87,7 @@ def update(
         zone_of(timezone)
     if "scheduled_at" in asked:
         asked["scheduled_at"] = _ahead(asked["scheduled_at"], timezone, now or datetime.now(UTC))
-    checked(BatchCallUpdate, asked)
+    BatchCallUpdate.checked(**asked)
     batch = steps.read(client, batch_call_id)
     _same_zone(batch, asked, timezone)
     if "scheduled_at" in asked and State.of(batch.status) not in _MOVABLE:
@@ -104,7 +104,7 @@ def update(
     if not changes:
         log.info("Batch call %s is as asked for already; nothing was sent.", batch.id)
         return Updated(batch, [], [], [])
-    updated = _send(client, batch, checked(BatchCallUpdate, changes))
+    updated = _send(client, batch, BatchCallUpdate.checked(**changes))
     if "name" in changes and updated.name is not None and not has_same_tag(batch.name, updated.name):
         updated = _put_tag_back(client, batch, updated, fields["name"], changes["name"])
         changes["name"] = updated.name

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_truedy.api import models
-from airflow_truedy.api.models import Envelope
+from airflow_truedy.api import endpoints, models
+from airflow_truedy.api.client import TruedyClient
 from tests.api.scripted import NUMBER
 
 JSON = st.recursive(
@@ -165,6 +166,10 @@ def test_a_repr_shows_no_person() -> None:
         (None, None),
     ],
 )
-def test_an_answer_knows_when_it_was_given_by_the_servers_clock(told: Any, moment: datetime | None) -> None:
-    batch = models.BatchCall.model_validate({"id": "b"}).brought_by(Envelope(request_id="req_1", server_time=told))
+def test_an_answer_knows_when_it_was_given_by_the_servers_clock(
+    client: TruedyClient, server: respx.MockRouter, told: Any, moment: datetime | None
+) -> None:
+    body = {"data": {"id": "b"}, "meta": {"request_id": "req_1", "ts": told}}
+    server.get("/batch-calls/b").respond(200, json=body)
+    batch = client.send(endpoints.get_batch_call("b"))
     assert (batch.answered_at, batch.request_id) == (moment, "req_1")

@@ -101,7 +101,6 @@ ONE: list[tuple[Callable[[], Request[Any]], str, str, Any, Any, type]] = [
         {"data": {"id": "folder_1"}},
         models.Folder,
     ),
-    (lambda: endpoints.delete_folder("folder_1"), "DELETE", "/contacts/folders/folder_1", None, None, type(None)),
     (
         lambda: endpoints.create_contact(CONTACT),
         "POST",
@@ -278,7 +277,7 @@ def test_an_import_is_a_file_upload_and_byte_identical_on_a_repeat(
             "whole seconds",
         ),
         (lambda: endpoints.schedule_batch_call("b", scheduled_at="2026-06-01T13:00:00"), "offset from UTC"),
-        (lambda: endpoints.schedule_batch_call("b", timezone="Mars/Olympus"), "IANA time zone"),
+        (lambda: endpoints.schedule_batch_call("b", timezone="Mars/Olympus"), "not an IANA zone"),
         (lambda: endpoints.add_contacts("b", []), "at least 1 item"),
         (lambda: endpoints.delete_batch_calls([]), "at least 1 item"),
         (lambda: endpoints.import_contacts(b"", folder_id="x\r\n--y"), "must be an id"),

@@ -172,7 +172,6 @@ WRITES = [
     endpoints.update_batch_call("b", models.BatchCallUpdate.checked(name="n")),
     endpoints.delete_batch_calls(["b"]),
     endpoints.create_folder("f"),
-    endpoints.delete_folder("f"),
     endpoints.create_contact(models.ContactRequest.checked(phone_number=NUMBER)),
     endpoints.update_contact("c", models.ContactUpdate.checked(first_name="Ann")),
     endpoints.import_contacts(b"phone\n"),

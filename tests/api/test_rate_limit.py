@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.rate_limit import RateLimiter, quota_reset
+from airflow_truedy.api.rate_limit import RateLimiter, quota_wait
 from tests.api.scripted import FakeTime, batch
 
 NOW = 1_772_000_010.0
@@ -22,32 +22,32 @@ NOW = 1_772_000_010.0
 
 @given(st.integers(1, 3600))
 def test_seconds_are_read(seconds: int) -> None:
-    assert quota_reset(str(seconds), None, NOW) == NOW + seconds
+    assert quota_wait(str(seconds), None, NOW) == seconds
 
 
 @given(st.integers(1, 3600), st.sampled_from([0, -5, 3]))
 def test_dates_are_read_in_any_zone(seconds: int, hours: int) -> None:
     zone = timezone(timedelta(hours=hours))
     moment = datetime.fromtimestamp(int(NOW) + seconds, tz=zone)
-    assert quota_reset(format_datetime(moment), None, NOW) == max(int(NOW) + seconds, NOW + 1)
+    assert quota_wait(format_datetime(moment), None, NOW) == max(int(NOW) + seconds - NOW, 1)
 
 
 @given(st.text(), st.none() | st.text() | st.floats() | st.dictionaries(st.just("reset_at"), st.text() | st.floats()))
 def test_whatever_the_server_says_the_wait_is_a_number_between_a_second_and_an_hour(text: str, details: Any) -> None:
-    wait = quota_reset(text, details, NOW) - NOW
+    wait = quota_wait(text, details, NOW)
     assert 1 <= wait <= 3600
 
 
 @pytest.mark.parametrize("text", ["-5", "nan", "inf", "soon", "", "Fri, 99 Foo 2026", None])
 def test_nonsense_falls_back_to_the_body_and_then_to_the_next_minute(text: str | None) -> None:
-    assert quota_reset(text, {"reset_at": NOW + 25}, NOW) == NOW + 25
-    assert quota_reset(text, {"reset_at": "soon"}, NOW) == (NOW // 60 + 1) * 60
-    assert quota_reset(text, "odd", NOW) == (NOW // 60 + 1) * 60
+    assert quota_wait(text, {"reset_at": NOW + 25}, NOW) == 25
+    assert quota_wait(text, {"reset_at": "soon"}, NOW) == (NOW // 60 + 1) * 60 - NOW
+    assert quota_wait(text, "odd", NOW) == (NOW // 60 + 1) * 60 - NOW
 
 
 def test_a_moment_that_has_passed_is_waited_for_a_second() -> None:
-    assert quota_reset("0", None, NOW) == NOW + 1
-    assert quota_reset(None, {"reset_at": "2001-01-01T00:00:00Z"}, NOW) == NOW + 1
+    assert quota_wait("0", None, NOW) == 1
+    assert quota_wait(None, {"reset_at": "2001-01-01T00:00:00Z"}, NOW) == 1
 
 
 def run(limiter: RateLimiter, clock: FakeTime, pauses: list[float]) -> list[float]:

@@ -73,7 +73,7 @@ ENDPOINTS = {
     and str(inspect.signature(value).return_annotation).startswith(("Request", "ListRequest"))
 }
 # Whole folders and transcripts: of the client only, until an operator needs them.
-NOT_ON_THE_HOOKS: set[str] = {"delete_folder", "get_transcript"}
+NOT_ON_THE_HOOKS: set[str] = {"get_transcript"}
 
 
 class TestMethods:

@@ -8,7 +8,7 @@ field are read.
 
 from __future__ import annotations
 
-from airflow_truedy.api.models.base import Answer, Envelope, Payload, checked
+from airflow_truedy.api.models.base import Answer, Envelope, Payload
 from airflow_truedy.api.models.batch_calls import (
     AddContactsRequest,
     AddedContacts,
@@ -61,5 +61,4 @@ __all__ = [
     "ScheduleRequest",
     "ScheduledBatchCall",
     "Transcript",
-    "checked",
 ]

@@ -13,46 +13,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from airflow_truedy.api.errors import InvalidPayloadError, Problem
-from airflow_truedy.api.models.fields import AnsweredMoment, RuleBroken
-from airflow_truedy.api.scrub import HIDDEN, scrub
-from airflow_truedy.masking import mask_number
+from airflow_truedy.api.models.fields import RuleBroken
+from airflow_truedy.api.scrub import scrub, shown_value
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
     from typing_extensions import Self
 
-_NUMBERS = frozenset({"phone_number", "from_number"})
-_SHOWN_LENGTH = 60
-# Fields whose values describe no person. Whatever is not here is not shown, also what is added later.
-_SHOWN = frozenset(
-    [
-        "name",
-        "agent_id",
-        "phone_number_ids",
-        "phone_rotation_strategy",
-        "contact_source",
-        "contact_folder_id",
-        "contact_ids",
-        "schedule_type",
-        "scheduled_at",
-        "max_calls_per_day",
-        "timezone",
-        "start_time",
-        "end_time",
-        "working_days",
-        "retry_failed",
-        "ids",
-        "folder_id",
-        "description",
-        "recording_enabled",
-        "transcription_enabled",
-        "max_duration",
-        "join_timeout",
-    ]
-)
 # pydantic's error types in our words; braces are filled from the error's context.
 _RULES = {
     "missing": "is required",
@@ -70,15 +40,12 @@ _RULES = {
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
     "datetime_parsing": "must be a real date and time",
     "datetime_from_date_parsing": "must be a real date and time",
     "timezone_aware": "must say its offset from UTC, e.g. 2026-03-20T09:00:00Z",
 }
 
 A = TypeVar("A", bound="Answer")
-M = TypeVar("M", bound="Payload")
-_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(AnsweredMoment)
 
 
 class Payload(BaseModel):
@@ -90,48 +57,32 @@ class Payload(BaseModel):
     label: ClassVar[str] = "request"
 
     @classmethod
-    def checked(cls, **values: Any) -> Self:
+    def checked(cls, /, **values: Any) -> Self:
         """
-        Make one, refusing a bad value with a readable error.
+        Make one, refusing bad values with a readable error; pydantic's own text, which repeats the input, never shows.
 
         :param values: the fields under their API names.
-        :raises InvalidPayloadError: naming every bad field, its value as far as it may be shown, and the
-            rule.
+        :raises InvalidPayloadError: naming every bad field, its value as far as it may be shown, and the rule.
         """
-        return checked(cls, values)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as refused:
+            problems = [_problem(error) for error in refused.errors(include_url=False)]
+        # Raised out here, so that pydantic's error is not even this one's context.
+        raise InvalidPayloadError(f"invalid {cls.label}", problems=problems)
 
     def body(self) -> dict[str, Any]:
-        """What is sent, as plain JSON values."""
+        """Return what is sent, as plain JSON values."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def to_json(self) -> bytes:
-        """
-        What is sent, as bytes: equal requests give equal bytes, whatever order their fields were given in.
-        """
+        """Return what is sent, as bytes: equal requests give equal bytes, whatever the order of their fields."""
         return json.dumps(self.body(), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        # A repr ends in logs and tracebacks: show which fields are set and only such values as describe no
-        # person.
+        # A repr ends in logs and tracebacks.
         for name in self.model_fields_set:
-            yield name, safe_value(name, getattr(self, name))
-
-
-def checked(model: type[M], values: Mapping[str, Any]) -> M:
-    """
-    Validate ``values`` as a ``model``; pydantic's own text, which repeats the input, never shows.
-
-    :param model: the request's class.
-    :param values: the fields under their API names.
-    :raises InvalidPayloadError: naming every bad field, its value as far as it may be shown, and the rule.
-    """
-    problems: list[Problem]
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as refused:
-        problems = [_problem(error) for error in refused.errors(include_url=False)]
-    # Raised out here, so that pydantic's error is not even this one's context.
-    raise InvalidPayloadError(f"invalid {model.label}", problems=problems)
+            yield name, shown_value([name], getattr(self, name))
 
 
 def _problem(error: ErrorDetails) -> Problem:
@@ -143,36 +94,11 @@ def _problem(error: ErrorDetails) -> Problem:
         rule = broken.rule
         if broken.field is not None:
             path.append(broken.field)
-            value = broken.value
+            value = value.get(broken.field)
     else:
         rule = _RULES.get(error["type"], "is not valid").format(**context)
     field = scrub(".".join(path)) or "(all)"
-    if error["type"] == "missing":
-        return Problem(field, "(not given)", rule)
-    named = next((step for step in reversed(path) if not step.isdigit()), "")
-    inside_hidden = any(step in ("custom_fields", "variables", "extra_fields") for step in path)
-    return Problem(field, HIDDEN if inside_hidden else safe_value(named, value), rule)
-
-
-def safe_value(field: str, value: Any) -> str:
-    """
-    A value as it may be shown to whoever reads logs.
-
-    :param field: the field's name, which decides what may be shown.
-    :param value: its value, of any type.
-    """
-    if value is None:
-        return "(not given)"
-    if field in _NUMBERS:
-        return mask_number(str(value)[:_SHOWN_LENGTH])
-    if field not in _SHOWN:
-        return f"({len(value)} items)" if isinstance(value, (list, tuple)) else HIDDEN
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple, Mapping, BaseModel)) for item in value):
-        return f"({len(value)} items)"
-    if isinstance(value, (Mapping, BaseModel)):
-        return HIDDEN
-    shown = scrub(value.isoformat() if isinstance(value, datetime) else repr(value))
-    return shown if len(shown) <= _SHOWN_LENGTH else f"{shown[: _SHOWN_LENGTH - 1]}…"
+    return Problem(field, "(not given)" if error["type"] == "missing" else shown_value(path, value), rule)
 
 
 @dataclass(frozen=True)
@@ -183,17 +109,21 @@ class Envelope:
     :param data: the object or the list; the whole body where a server sends no envelope; None for an empty body.
     :param pagination: how far a list goes, in whatever style; empty if the server does not say.
     :param request_id: for Truedy's support.
-    :param server_time: when it was given by the server's own clock, as it writes it; None if it does not say.
+    :param server_time: when it was given, by the server's own clock; None if it does not say.
     """
 
     data: Any = field(default=None, repr=False)
     pagination: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
-    server_time: Any = None
+    server_time: datetime | None = None
 
 
 class Answer(BaseModel):
-    """One object of the API. Its repr shows ids, states and counts, never a person."""
+    """
+    One object of the API. Its repr shows ids, states and counts, never a person.
+
+    Fields without an attribute of their own stay in ``model_extra``, as the server wrote them.
+    """
 
     model_config = ConfigDict(
         extra="allow",
@@ -209,7 +139,7 @@ class Answer(BaseModel):
     shown: ClassVar[tuple[str, ...]] = ("id", "status")
 
     _request_id: str | None = PrivateAttr(default=None)
-    _server_time: Any = PrivateAttr(default=None)
+    _server_time: datetime | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -224,24 +154,16 @@ class Answer(BaseModel):
 
     @property
     def request_id(self) -> str | None:
-        """
-        The id of the request that brought this answer, for Truedy's support; None if the server gave none.
-        """
+        """The id of the request that brought this answer, for Truedy's support; None if the server gave none."""
         return self._request_id
 
     @property
     def answered_at(self) -> datetime | None:
-        """
-        When this was true by the server's own clock, which may differ from ours; None if the server did not say.
-        """
-        return _MOMENT.validate_python(self._server_time)
+        """When this was true by the server's own clock, which may differ from ours; None if it did not say."""
+        return self._server_time
 
     def brought_by(self: A, envelope: Envelope) -> A:
-        """
-        The same answer, saying which request brought it and when.
-
-        :param envelope: what it came in.
-        """
+        """Note which request brought this answer and when, and return it."""
         self._request_id, self._server_time = envelope.request_id, envelope.server_time
         return self
 

@@ -55,8 +55,7 @@ class BatchCallRequest(Payload):
     :param start_time: the daily window's begin, HH:MM; needs ``end_time``.
     :param end_time: the daily window's end, HH:MM, after ``start_time``.
     :param working_days: 1 = Monday to 7 = Sunday, none twice.
-    :param extra_fields: fields that the API takes and this class does not know, merged into the body as they
-        are.
+    :param extra_fields: fields that the API takes and this class does not know, sent as they are.
     """
 
     label: ClassVar[str] = "batch call"
@@ -96,34 +95,25 @@ class BatchCallRequest(Payload):
             raise RuleBroken("is required when schedule_type is scheduled", field="scheduled_at")
         if self.scheduled_at is not None and self.schedule_type != "scheduled":
             # The server's default is immediate: the moment would be dropped and people rung at once.
-            raise RuleBroken(
-                "must be scheduled when scheduled_at is given",
-                field="schedule_type",
-                value=self.schedule_type,
-            )
+            raise RuleBroken("must be scheduled when scheduled_at is given", field="schedule_type")
         if self.contact_source == "folder" and self.contact_folder_id is None:
             raise RuleBroken("is required when contact_source is folder", field="contact_folder_id")
         if not (self.contact_folder_id or self.contact_ids or self.contacts):
-            raise RuleBroken(
-                "someone to call must be given: contacts, contact_ids or contact_folder_id",
-                field="contacts",
-                value=self.contacts,
-            )
+            people = "someone to call must be given: contacts, contact_ids or contact_folder_id"
+            raise RuleBroken(people, field="contacts")
         check_window(self.start_time, self.end_time)
         return self
 
     def body(self) -> dict[str, Any]:
-        """What is sent, as plain JSON values."""
+        """Return what is sent, as plain JSON values."""
         return {**(self.extra_fields or {}), **super().body()}
 
 
 class BatchCallUpdate(Payload):
     """
-    ``PATCH /batch-calls/{batch_call_id}``: at least one field, those of the newest page and of the one before
-    it.
+    ``PATCH /batch-calls/{batch_call_id}``: at least one field, as in :class:`BatchCallRequest`.
 
-    Which fields a server really takes differs by its version: read the batch call back. The parameters mean
-    what they mean for :class:`BatchCallRequest`; ``timezone`` cannot be changed.
+    Which fields a server takes differs by its version: read the batch call back. ``timezone`` cannot be changed.
 
     :param retry_failed: whether failed calls are tried again; only in the older page.
     """
@@ -146,11 +136,7 @@ class BatchCallUpdate(Payload):
         if not self.body():
             raise RuleBroken("at least one field must be given")
         if self.scheduled_at is not None and self.schedule_type == "immediate":
-            raise RuleBroken(
-                "must be scheduled when scheduled_at is given",
-                field="schedule_type",
-                value=self.schedule_type,
-            )
+            raise RuleBroken("must be scheduled when scheduled_at is given", field="schedule_type")
         check_window(self.start_time, self.end_time)
         return self
 
@@ -159,8 +145,7 @@ class ScheduleRequest(Payload):
     """
     ``POST /batch-calls/{batch_call_id}/schedule``.
 
-    :param scheduled_at: when to start, aware. Without it the calls start **at once**, whatever the create
-        stated.
+    :param scheduled_at: when to start, aware. Without it the calls start **at once**, whatever the create stated.
     :param timezone: IANA zone.
     """
 
@@ -171,11 +156,7 @@ class ScheduleRequest(Payload):
 
 
 class AddContactsRequest(Payload):
-    """
-    ``POST /batch-calls/{batch_call_id}/contacts``.
-
-    :param contacts: at least one.
-    """
+    """``POST /batch-calls/{batch_call_id}/contacts``: at least one contact."""
 
     label: ClassVar[str] = "contacts to add"
 
@@ -183,36 +164,25 @@ class AddContactsRequest(Payload):
 
 
 class DeleteRequest(Payload):
-    """
-    ``POST /batch-calls/bulk-delete``.
-
-    :param ids: at least one.
-    """
+    """``POST /batch-calls/bulk-delete``: at least one id."""
 
     label: ClassVar[str] = "bulk delete"
 
     ids: list[Id] = Field(min_length=1)
 
 
-class _BatchCallFields(Answer):
-    shown: ClassVar[tuple[str, ...]] = (
-        "id",
-        "status",
-        "scheduled_at",
-        "timezone",
-        "total_contacts",
-        "called",
-    )
+class BatchCall(Answer):
+    """A batch call. ``status`` is as the server sent it; window, days and numbers are not in what it answers."""
 
+    shown: ClassVar[tuple[str, ...]] = ("id", "status", "scheduled_at", "timezone", "total_contacts", "called")
+
+    id: Id
     name: Text = None
     status: State = ""
     agent_id: Text = None
-    from_number: Text = None
     schedule_type: Text = None
     scheduled_at: AnsweredMoment = None
     timezone: Text = None
-    concurrency: Whole = None
-    retry_attempts: Whole = None
     total_contacts: Whole = None
     called: Whole = None
     completed: Whole = None
@@ -228,39 +198,20 @@ class _BatchCallFields(Answer):
         stats = data.get("stats") if isinstance(data, Mapping) else None
         if not isinstance(stats, Mapping):
             return data
-        counts = {
-            "completed": "completed",
-            "failed": "failed",
-            "pending": "pending",
-            "total_contacts": "total",
-        }
-        found = {field: stats[name] for field, name in counts.items() if stats.get(name) is not None}
+        names = {"completed": "completed", "failed": "failed", "pending": "pending", "total_contacts": "total"}
+        found = {field: stats[name] for field, name in names.items() if stats.get(name) is not None}
         return {**found, **data}
 
 
-class BatchCall(_BatchCallFields):
-    """
-    A batch call. ``status`` is as the server sent it; window, days and numbers are not in what it answers.
-    """
-
-    id: Id
-
-
-class ScheduledBatchCall(_BatchCallFields):
-    """
-    What schedule, pause and resume answer: a part of a batch call, or nothing at all.
-
-    Merge what is there and read the batch call again.
-    """
+class ScheduledBatchCall(Answer):
+    """What schedule, pause and resume answer: a part of a batch call, or nothing at all. Read the batch call again."""
 
     id: Text = None
-    resumed_at: AnsweredMoment = None
+    status: State = ""
 
 
 class BatchCallContact(Answer):
-    """
-    One person of a batch call and how far the call got. Unknown words in ``call_status`` must be expected.
-    """
+    """One person of a batch call and how far the call got. Unknown words in ``call_status`` must be expected."""
 
     other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "contact_id": ("id",),
@@ -293,9 +244,7 @@ class AddedContacts(Answer):
 class DeletedBatchCalls(Answer):
     """What a bulk delete did; a part may fail and the answer is still a success."""
 
-    shown: ClassVar[tuple[str, ...]] = ("deleted_count", "failed_count", "deleted_ids", "failed_ids")
+    shown: ClassVar[tuple[str, ...]] = ("deleted_ids", "failed_ids")
 
-    deleted_count: Whole = None
-    failed_count: Whole = None
     deleted_ids: Annotated[list[str] | None, LENIENT] = None
     failed_ids: Annotated[list[str] | None, LENIENT] = None

@@ -79,15 +79,12 @@ class Call(Answer):
     to_number: Text = None
     from_number: Text = None
     duration_seconds: Amount = None
-    recording_url: Text = None
-    transcript_url: Text = None
     summary: Text = None
     cost_credits: Amount = None
     metadata: Fields = None
     started_at: AnsweredMoment = None
     ended_at: AnsweredMoment = None
     created_at: AnsweredMoment = None
-    updated_at: AnsweredMoment = None
 
     @property
     def batch_call_id(self) -> str | None:
@@ -118,9 +115,7 @@ class Transcript(Answer):
 
 
 class PhoneNumber(Answer):
-    """
-    A number of the organization, or of an agent. Not a person's, so its repr shows only the id all the same.
-    """
+    """A number of the organization, or of an agent."""
 
     shown: ClassVar[tuple[str, ...]] = ("id", "agent_id", "status")
 
@@ -128,8 +123,6 @@ class PhoneNumber(Answer):
     phone_number: Text = None
     agent_id: Text = None
     status: State = ""
-    created_at: AnsweredMoment = None
-    updated_at: AnsweredMoment = None
 
 
 class Agent(Answer):
@@ -139,11 +132,5 @@ class Agent(Answer):
 
     id: Id
     name: Text = None
-    description: Text = None
-    voice_id: Text = None
-    model: Text = None
     status: State = ""
-    inbound_phone_numbers: Annotated[list[PhoneNumber] | None, LENIENT] = None
     outbound_phone_numbers: Annotated[list[PhoneNumber] | None, LENIENT] = None
-    created_at: AnsweredMoment = None
-    updated_at: AnsweredMoment = None

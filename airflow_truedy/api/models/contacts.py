@@ -57,9 +57,7 @@ class ContactRequest(ContactInput):
 
 
 class ContactUpdate(Payload):
-    """
-    ``PATCH /contacts/{contact_id}``: at least one field. Neither phone number nor folder can be changed.
-    """
+    """``PATCH /contacts/{contact_id}``: at least one field. Neither phone number nor folder can be changed."""
 
     label: ClassVar[str] = "contact update"
 
@@ -76,12 +74,7 @@ class ContactUpdate(Payload):
 
 
 class FolderRequest(Payload):
-    """
-    ``POST /contacts/folders``.
-
-    :param name: the folder's name.
-    :param description: free text.
-    """
+    """``POST /contacts/folders``."""
 
     label: ClassVar[str] = "contact folder"
 
@@ -96,7 +89,7 @@ class Contact(Answer):
         "phone": ("phone_number",),
         "custom_fields": ("metadata",),
     }
-    shown: ClassVar[tuple[str, ...]] = ("id", "folder_id", "call_count")
+    shown: ClassVar[tuple[str, ...]] = ("id", "folder_id")
 
     id: Id
     name: Text = None
@@ -104,10 +97,6 @@ class Contact(Answer):
     email: Text = None
     folder_id: Text = None
     custom_fields: Fields = None
-    call_count: Whole = None
-    last_called_at: AnsweredMoment = None
-    created_at: AnsweredMoment = None
-    updated_at: AnsweredMoment = None
 
     @model_validator(mode="before")
     @classmethod
@@ -125,20 +114,17 @@ class Folder(Answer):
 
     id: Id
     name: Text = None
-    description: Text = None
     contact_count: Whole = None
     created_at: AnsweredMoment = None
-    updated_at: AnsweredMoment = None
 
 
 class ImportProblem(Answer):
     """One row that an import refused. ``row`` as the server counts, with or without the header."""
 
-    other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {"reason": ("error",), "phone": ("phone_number",)}
+    other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {"reason": ("error",)}
     shown: ClassVar[tuple[str, ...]] = ("row",)
 
     row: Whole = None
-    phone: Text = None
     reason: Text = None
 
 
