@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_truedy.contacts.contacts_file import line_of
 from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.contacts.regions import REGIONS
 from airflow_truedy.contacts.rules import Region, RegionColumn
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.rows import BrokenRow, Row
@@ -167,8 +168,6 @@ def _region_reader(region: Region) -> Callable[[Row], tuple[str | None, Reason]]
     if not isinstance(region, RegionColumn):
         fixed = (region, Reason.NO_COUNTRY_CODE)
         return lambda _: fixed
-    from phonenumbers import SUPPORTED_REGIONS
-
     column = region.name
 
     def read(row: Row) -> tuple[str | None, Reason]:
@@ -176,7 +175,7 @@ def _region_reader(region: Region) -> Callable[[Row], tuple[str | None, Reason]]
             code = text_of(row.get(column)).upper()
         except UnreadableTextError:
             return None, Reason.REGION_UNKNOWN
-        if code in SUPPORTED_REGIONS:
+        if code in REGIONS:
             return code, Reason.NO_COUNTRY_CODE
         return None, Reason.REGION_UNKNOWN if code else Reason.REGION_MISSING
 

@@ -63,7 +63,6 @@ def prepare_contacts(
         one for each part that has hours of its own. A number is in one of the files only, whatever the values of its
         rows; counts are those of the rows with its value. Refused rows have no hours: the first part counts them, and
         they are in a rejects file that all parts share.
-    :raises UnknownRegionError: the region has no phone numbers.
     :raises MissingColumnError: a column does not exist.
     :raises TooManySplitsError: the column to split by has more than ``rules.max_splits`` values.
     :raises TooManyRejectedError: more rows are refused than ``rules.max_rejected`` allows.

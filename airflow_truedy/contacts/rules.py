@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.contacts.errors import MissingColumnError, UnknownRegionError
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
+from airflow_truedy.contacts.regions import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +73,7 @@ class ContactRules:
         of more than 200 characters refuses its row. Default: the list is not split.
     :param max_splits: how many parts there may be. Each takes about 0.3 MB of memory. Parts with different hours are
         merged into hours that suit all of their people until there are no more. Default 50.
-    :raises UnknownRegionError: ``region`` cannot be an ISO 3166 code.
+    :raises UnknownRegionError: ``region`` is not an ISO 3166 code that has phone numbers.
     :raises MissingColumnError: ``columns`` has a field that does not exist.
     :raises ValueError: another value cannot be; or ``split_by`` is a column of people.
     """
@@ -126,10 +126,7 @@ class ContactRules:
 
         :param present: the columns that there are.
         :raises MissingColumnError: some do not exist.
-        :raises UnknownRegionError: the region has no phone numbers.
         """
-        if isinstance(self.region, str):
-            require_known(self.region)
         there, region = {*present}, self.region
         named: dict[Any, Any] = {}
         for name in self.named() - there:
@@ -196,21 +193,19 @@ def allowed(kinds: Iterable[Reason | str]) -> frozenset[Reason]:
 
 def check_region(region: Region) -> None:
     """
-    Check that a region has the form of one. Whether it has phone numbers is checked when they are read, because
-    libphonenumber is slow to load.
+    Check that a region has phone numbers.
 
-    :raises UnknownRegionError: a value that cannot be an ISO 3166 code.
+    :raises UnknownRegionError: a value that is not the ISO 3166 code of one.
     """
-    if region is None or isinstance(region, RegionColumn):
+    if region is None or isinstance(region, RegionColumn) or (isinstance(region, str) and region in REGIONS):
         return
-    if not isinstance(region, str) or not re.fullmatch(r"[A-Z]{2}", region) or region in _WORDS_FOR_A_REGION:
-        word = str(region).strip().upper()
-        known = _WORDS_FOR_A_REGION.get(word, word if re.fullmatch(r"[A-Z]{2}", word) else None)
-        hint = f'did you mean "{known}"?' if known else 'such as "US" or "GB".'
-        raise UnknownRegionError(
-            f'region={region!r} is not an ISO 3166 code of two capital letters, {hint} Say RegionColumn("country") for '
-            "a column that holds such codes, None to take numbers with + only"
-        )
+    word = str(region).strip().upper()
+    known = _WORDS_FOR_A_REGION.get(word, word if word in REGIONS else None)
+    hint = f'did you mean "{known}"?' if known else 'such as "US" or "GB".'
+    raise UnknownRegionError(
+        f"region={region!r} is not an ISO 3166 code of two capital letters that has phone numbers, {hint} Say "
+        'RegionColumn("country") for a column that holds such codes, None to take numbers with + only'
+    )
 
 
 def check_suppression(suppression: Any) -> None:
@@ -248,18 +243,6 @@ def check_list_region(region: str | None, hashed: bool) -> None:
         raise UnknownRegionError(f"region={region!r}: a do-not-call list has cells, not rows; state one region for all")
     if not hashed:
         check_region(region)
-
-
-def require_known(region: str) -> None:
-    """
-    Check that a region has phone numbers.
-
-    :raises UnknownRegionError: it has none.
-    """
-    from phonenumbers import SUPPORTED_REGIONS
-
-    if region not in SUPPORTED_REGIONS:
-        raise UnknownRegionError(f"region={region!r} is not an ISO 3166 code that has phone numbers")
 
 
 def region_to_dict(region: Region) -> dict[str, str]:

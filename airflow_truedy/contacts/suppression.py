@@ -20,7 +20,7 @@ from airflow_truedy.contacts.errors import (
 )
 from airflow_truedy.contacts.number_set import DigestSet, NumberSet, writings_of
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
-from airflow_truedy.contacts.rules import check_list_region, require_known
+from airflow_truedy.contacts.rules import check_list_region
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.reader import parts_of
 
@@ -238,14 +238,11 @@ class _Found:
 def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
     from airflow_truedy.contacts.numbers import normaliser
 
-    region = entry.region
-    if region is not None:
-        require_known(region)
     # Every kind is taken, and notes are passed over: an entry that is refused would be a called person.
     verdict_of = normaliser(ALLOWABLE | {Reason.NOTE})
     found, beginnings = _Found(), suppressed.beginnings.setdefault(entry.name, set())
     for cell in entry.entries:
-        verdict = verdict_of(cell, region)
+        verdict = verdict_of(cell, entry.region)
         if verdict is Reason.EMPTY:
             found.empty += 1
             continue

@@ -30,8 +30,8 @@ STATE_KEY = "truedy_call"
 
 #: Fields of ``POST /calls``.
 _API_FIELDS = Parameters(
-    Parameter("agent_id", text),
-    Parameter("phone_number", text),
+    Parameter("agent_id", text, required=True),
+    Parameter("phone_number", text, required=True),
     Parameter("from_number", text),
     Parameter("call_settings", mapping),
     Parameter("variables", mapping),

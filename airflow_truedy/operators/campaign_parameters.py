@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: Fields of ``POST /batch-calls`` that go over the wire as they are.
 API_FIELDS = Parameters(
-    Parameter("agent_id", text),
+    Parameter("agent_id", text, required=True),
     Parameter("phone_rotation_strategy", text),
     Parameter("contact_source", text),
     Parameter("contact_folder_id", text),
@@ -48,7 +48,7 @@ API_FIELDS = Parameters(
 )
 #: All parameters of a campaign.
 PARAMETERS = Parameters(
-    Parameter("name", text),
+    Parameter("name", text, required=True),
     Parameter("contacts", contacts),
     API_FIELDS,
     Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),

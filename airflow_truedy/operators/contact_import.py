@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
-from airflow_truedy.operators.parameters import Parameter, Parameters, contacts
-from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people, reveal
+from airflow_truedy.operators.parameters import (
+    Parameter,
+    Parameters,
+    contacts,
+    naming_task,
+    optional,
+    text,
+    truth,
+    whole,
+)
+from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
 from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.retry_policy import failing_fast
 
@@ -20,7 +29,16 @@ if TYPE_CHECKING:
     from airflow_truedy.api.models import Folder
     from airflow_truedy.hooks.truedy import TruedyHook
 
-_PARAMETERS = Parameters(Parameter("contacts", contacts))
+_PARAMETERS = Parameters(
+    Parameter("contacts", contacts, required=True),
+    Parameter("folder", text, may_vanish=False),
+    Parameter("folder_id", text, may_vanish=False),
+    Parameter("fresh_folder", truth, templated=False),
+    Parameter("overwrite_existing", truth, templated=False),
+    Parameter("max_errors", whole(0), templated=False),
+    Parameter("max_bytes", optional(whole(1)), templated=False),
+    Parameter("truedy_conn_id", text),
+)
 #: Truedy takes names of 100 characters; the mark of a run needs some.
 _LONGEST_NAME = 70
 
@@ -57,7 +75,7 @@ class ImportContactsOperator(PrivateFieldsOperator):
 
     contacts = PrivateField(holds_people)
 
-    template_fields: Sequence[str] = ("contacts", "folder", "folder_id", "truedy_conn_id")
+    template_fields: Sequence[str] = _PARAMETERS.template_fields
     ui_color = "#e6f4ea"
 
     def __init__(
@@ -74,10 +92,6 @@ class ImportContactsOperator(PrivateFieldsOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if (folder is None) == (folder_id is None):
-            raise ValueError("State either folder (its name) or folder_id")
-        if fresh_folder and folder is None:
-            raise ValueError("fresh_folder needs folder, the name that the new folder's begins with")
         self.contacts = contacts
         self.folder = folder
         self.folder_id = folder_id
@@ -86,7 +100,12 @@ class ImportContactsOperator(PrivateFieldsOperator):
         self.max_errors = max_errors
         self.max_bytes = max_bytes
         self.truedy_conn_id = truedy_conn_id
-        _PARAMETERS.check(self)
+        self._stated = _PARAMETERS.check(self)
+        with naming_task(self):
+            if (folder is None) == (folder_id is None):
+                raise ValueError("State either folder (its name) or folder_id")
+            if fresh_folder and folder is None:
+                raise ValueError("fresh_folder needs folder, the name that the new folder's begins with")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import everything and return what came of it."""
@@ -95,9 +114,8 @@ class ImportContactsOperator(PrivateFieldsOperator):
         from airflow_truedy.operators.contact_source import contact_list_of
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
-            contacts = contact_list_of(reveal(self.contacts))
-            if contacts is None:
-                raise AirflowFailException("contacts is empty: nothing says who is to be imported")
+            contacts = contact_list_of(_PARAMETERS.read(self, self._stated)["contacts"])
+            assert contacts is not None  # or the parameters could not be read
             into = f"folder {self.folder_id or self.folder}"
             if hook.settings.dry_run:
                 return dry_summary(self.log, f"import {contacts.count} contacts into {into}", contacts=contacts.count)

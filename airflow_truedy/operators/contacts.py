@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 from airflow_truedy.contacts.rules import ContactRules, allowed, check_suppression, columns_of
 from airflow_truedy.files.rows import NULLS, ReadOptions
 from airflow_truedy.operators.contact_import import ImportContactsOperator
-from airflow_truedy.operators.parameters import naming_task
+from airflow_truedy.operators.parameters import Parameter, Parameters, anything, naming_task, text
 from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression, recently_called
 from airflow_truedy.retry_policy import failing_fast
 
@@ -38,6 +38,15 @@ __all__ = [
     "contacts_from_rows",
     "recently_called",
 ]
+
+_COMMON = Parameters(Parameter("output_path", text, required=True), Parameter("suppression", anything))
+_SQL = Parameters(
+    Parameter("sql", text, required=True),
+    Parameter("conn_id", text, required=True),
+    Parameter("parameters", anything),
+    _COMMON,
+)
+_FILE = Parameters(Parameter("path", text, required=True), _COMMON)
 
 _ENDING = ".jsonl.gz"
 #: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.
@@ -158,7 +167,8 @@ class ContactsOperator(BaseOperator):
     :raises AirflowSkipException: no row became a contact, and ``on_empty`` is ``"skip"``.
     """
 
-    template_fields: Sequence[str] = ("output_path", "suppression")
+    _parameters: ClassVar[Parameters] = _COMMON
+    template_fields: Sequence[str] = _COMMON.template_fields
     template_ext: Sequence[str] = (".sql",)
     ui_color = "#e6f4ea"
 
@@ -199,6 +209,7 @@ class ContactsOperator(BaseOperator):
             if self.rules.is_split:
                 _check_is_of_a_run(output_path)
         self._manifests: dict[str, Any] | list[dict[str, Any]] | None = None
+        self._stated = _COMMON.check(self)
 
     @abstractmethod
     def rows(self) -> Iterable[Mapping[str, Any]]:
@@ -210,6 +221,8 @@ class ContactsOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Make the files and return their manifest, or the list of manifests."""
+        with failing_fast():
+            self._parameters.read(self, self._stated)
         rules = replace(self.rules, suppression=self.suppression)
         self._manifests = _written(self.rows(), rules, self.output_path, self.source(), context)
         return self._manifests
@@ -239,7 +252,8 @@ class SqlToContactsOperator(ContactsOperator):
     All other parameters are those of :class:`ContactsOperator`.
     """
 
-    template_fields: Sequence[str] = ("sql", "conn_id", "parameters", *ContactsOperator.template_fields)
+    _parameters = _SQL
+    template_fields: Sequence[str] = _SQL.template_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "parameters": "json"}
 
     def __init__(
@@ -256,6 +270,7 @@ class SqlToContactsOperator(ContactsOperator):
         self.conn_id = conn_id
         self.parameters = parameters
         self.hook_params = hook_params
+        self._stated = _SQL.check(self)
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
         """Return the rows of the query."""
@@ -288,7 +303,8 @@ class FileToContactsOperator(ContactsOperator):
     All other parameters are those of :class:`ContactsOperator`.
     """
 
-    template_fields: Sequence[str] = ("path", *ContactsOperator.template_fields)
+    _parameters = _FILE
+    template_fields: Sequence[str] = _FILE.template_fields
 
     def __init__(
         self,
@@ -303,6 +319,7 @@ class FileToContactsOperator(ContactsOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
+        self._stated = _FILE.check(self)
         with naming_task(self):
             self.options = ReadOptions(format, encoding, delimiter, sheet, frozenset(nulls))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_truedy.hooks.truedy import TruedyHook
 
 _COMMON = Parameters(
-    Parameter("hold", text, may_vanish=False),
+    Parameter("hold", text, required=True),
     Parameter("zones", several),
     Parameter("states", several),
     Parameter("names", several),
@@ -34,8 +34,8 @@ _COMMON = Parameters(
 )
 _RELEASE = Parameters(
     _COMMON,
-    Parameter("start_time", text, may_vanish=False),
-    Parameter("end_time", text, may_vanish=False),
+    Parameter("start_time", text, required=True),
+    Parameter("end_time", text, required=True),
     Parameter("working_days", items, may_vanish=False),
 )
 

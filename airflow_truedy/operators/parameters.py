@@ -40,7 +40,7 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.compat import XComArg
 from airflow_truedy.contacts.errors import ContactsError
-from airflow_truedy.operators.private_fields import PrivateValue
+from airflow_truedy.operators.private_fields import PrivateValue, reveal
 from airflow_truedy.operators.restrictions import ONLY_PLANNED, is_only_planned
 
 Kind = Callable[[Any], Any]
@@ -65,6 +65,7 @@ class Parameter:
     :param kind: what its values are; one of the functions below.
     :param templated: whether it is a template field. Default: yes, for whatever varies from run to run.
     :param may_vanish: whether a stated value may render to nothing and then counts as left out. Default: yes.
+    :param required: whether it must be stated, in the Dag as in the run. Default: no.
     :param attribute: where the operator keeps it. Default: ``name``.
     """
 
@@ -73,6 +74,7 @@ class Parameter:
     templated: bool = True
     may_vanish: bool = True
     attribute: str = ""
+    required: bool = False
 
     def value_in(self, operator: Any) -> Any:
         """Return what the operator was given."""
@@ -82,9 +84,16 @@ class Parameter:
         """Return what the operator's value means, and what is wrong with it."""
         value = self.value_in(operator)
         try:
-            return self.kind(value.value if isinstance(value, PrivateValue) else value), []
+            return self.kind(reveal(value)), []
         except NotOfKindError as refused:
             return None, [self.problem(value, str(refused))]
+
+    def unstated(self, value: Any) -> str | None:
+        """Return which rule a required value breaks while the Dag is parsed; a number of digits is not text yet."""
+        bare = reveal(value)
+        if self.required and anything(bare) is None:
+            return "must be stated"
+        return "must be text" if self.required and self.kind is text and isinstance(bare, int) else None
 
     def problem(self, value: Any, rule: str) -> tuple[str, str, str]:
         """Return the problem with a value, as :class:`InvalidPayloadError` takes it; people are not shown."""
@@ -128,8 +137,8 @@ class Parameters:
         """
         Check what is known while the Dag is parsed, and return what is stated.
 
-        :param operator: whose ``__init__`` has set all attributes.
-        :raises InvalidPayloadError: naming the task, each parameter, its value and the rule.
+        :param operator: whose ``__init__`` has set all attributes; also a do-not-call list, which has no task yet.
+        :raises InvalidPayloadError: naming the task or class, each parameter, its value and the rule.
         """
         names: set[str] = set()
         known: dict[str, Any] = {}
@@ -139,14 +148,18 @@ class Parameters:
             known[each.name] = None
             if value is not None and not (isinstance(value, str) and not value):
                 names.add(each.name)
-            if not is_template(value):
+            if rule := each.unstated(value):
+                problems.append(each.problem(value, rule))
+            elif not is_template(value):
                 meant, found = each.read(operator)
                 problems += found
                 known[each.name] = None if isinstance(value, PrivateValue) else meant
             elif not each.templated:
                 problems.append(each.problem(value, "is decided in the Dag and cannot be a template"))
         if problems:
-            raise InvalidPayloadError(f"task {operator.task_id!r}", problems=problems)
+            is_task = hasattr(operator, "task_id")
+            where = f"task {operator.task_id!r}" if is_task else type(operator).__name__
+            raise InvalidPayloadError(where, problems=problems)
         return Stated(frozenset(names), known)
 
     def read(self, operator: Any, stated: Stated) -> dict[str, Any]:
@@ -159,8 +172,8 @@ class Parameters:
         values, problems = {}, []
         for each in self:
             values[each.name], found = each.read(operator)
-            if not found and values[each.name] is None and each.name in stated.names and not each.may_vanish:
-                found = [(each.name, "(nothing)", VANISHED)]
+            if not found and values[each.name] is None and each.name in stated.names:
+                found = [] if each.may_vanish and not each.required else [(each.name, "(nothing)", VANISHED)]
             problems += found
         if problems:
             raise InvalidPayloadError("invalid parameter", problems=problems)

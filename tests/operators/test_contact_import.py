@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.api.errors import OutcomeUnknownError, UnreadableAnswerError
+from airflow_truedy.api.errors import InvalidPayloadError, OutcomeUnknownError, UnreadableAnswerError
 from airflow_truedy.api.models import ImportResult
 from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.hooks.truedy import TruedyHook
@@ -125,6 +125,7 @@ def test_refused_rows_fail_the_task_and_show_nobody(
 def test_contacts_that_the_answer_leaves_out_count_as_refused(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], missing: int
 ) -> None:
+    imported(folder="spring")
     result = ImportResult.model_validate(answer)
     monkeypatch.setattr(TruedyHook, "import_contacts", lambda *_: result)
     bad = missing + (result.errors or 0)
@@ -226,7 +227,11 @@ def test_a_folder_must_be_said_once() -> None:
 def test_what_no_retry_can_help_fails_at_once(sandbox: SandboxProcess) -> None:
     with pytest.raises(AirflowFailException, match=r"phone_number is not an E\.164"):
         imported(folder="spring", contacts=[{"phone_number": "212 555 0100"}])
-    with pytest.raises(AirflowFailException, match="contacts is empty"):
+    with pytest.raises(InvalidPayloadError, match="task 'import': contacts = None"):
         imported(folder="spring", contacts=None)
+    rendered = ImportContactsOperator(task_id="import", folder="spring", contacts="{{ people }}")
+    rendered.contacts = ""
+    with pytest.raises(AirflowFailException, match=r"contacts = \(nothing\): its template rendered to nothing"):
+        rendered.execute({})
     with pytest.raises(AirflowFailException):
         imported(folder_id="folder_none")

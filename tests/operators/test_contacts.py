@@ -400,6 +400,8 @@ def test_the_region_must_be_said_when_the_dag_is_parsed(tmp_path: Path) -> None:
         SqlToContactsOperator(task_id="people", sql=SELECT, conn_id="crm", output_path=str(tmp_path))
     with pytest.raises(UnknownRegionError, match='did you mean "GB"'):
         operator(tmp_path, region="UK")
+    with pytest.raises(UnknownRegionError, match="task 'people': region='ZZ'"):
+        operator(tmp_path, region="ZZ")
     with pytest.raises(UnknownRegionError):
         SqlSuppression(SELECT, "crm")
     FileSuppression("hashes.csv", hashed=True)
@@ -430,8 +432,10 @@ def test_a_long_task_id_gets_a_shorter_file_name(sqlite: str, tmp_path: Path) ->
 def test_what_no_retry_can_help_fails_at_once(sqlite: str, tmp_path: Path) -> None:
     with pytest.raises(AirflowFailException, match="TooManyRejectedError: 1 of 5 rows"):
         operator(tmp_path, max_rejected=0).execute(context_of())
-    with pytest.raises(AirflowFailException, match="UnknownRegionError"):
-        operator(tmp_path, region="XX").execute(context_of())
+    rendered = operator(tmp_path, conn_id="{{ params.database }}")
+    rendered.conn_id = "None"
+    with pytest.raises(AirflowFailException, match=r"conn_id = \(nothing\): its template rendered to nothing"):
+        rendered.execute(context_of())
 
 
 def test_do_not_call_lists_come_from_queries_and_files(sqlite: str, tmp_path: Path) -> None:

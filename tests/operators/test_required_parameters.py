@@ -1,0 +1,126 @@
+"""What every public operator must be told is refused while the Dag is parsed, by task and by name."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+import pytest
+
+from airflow_truedy.contacts.regions import REGIONS
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+GIVEN: dict[str, Any] = {
+    "name": "Renewals",
+    "agent_id": "agt_1",
+    "contacts": [{"phone_number": "+12125550100"}],
+    "batch_call_id": "batch_1",
+    "batch_call_ids": ["batch_1"],
+    "sql": "SELECT 1",
+    "conn_id": "crm",
+    "path": "people.csv",
+    "output_path": "contacts",
+    "region": "US",
+    "phone_number": "+12125550100",
+    "hold": "blackout",
+    "start_time": "09:00",
+    "end_time": "17:00",
+}
+CAMPAIGN = {"schedule_type": "immediate", "timezone": "UTC", "start_time": "09:00", "end_time": "17:00"}
+ALSO: dict[str, dict[str, Any]] = {
+    "CreateBatchCallOperator": {**CAMPAIGN, "contacts": GIVEN["contacts"]},
+    "PlanBatchCallsOperator": {**CAMPAIGN, "contacts": GIVEN["contacts"]},
+    "ScheduleBatchCallOperator": {"schedule_type": "immediate"},
+    "UpdateBatchCallOperator": {"name": "Renewals"},
+    "BatchCallResultsOperator": {"to": "results.jsonl"},
+    "ImportContactsOperator": {"folder": "Renewals"},
+}
+
+
+def public_operators() -> dict[str, Any]:
+    """All operators and sensors of the README's table."""
+    found = {}
+    for line in re.findall(r"^\| (`(?:operators|sensors)\..*?) \|", README, re.MULTILINE):
+        module, first = re.fullmatch(r"`(\w+\.\w+)\.(\w+)`.*", line).groups()
+        for name in (first, *re.findall(r", `(\w+)`", line)):
+            kind = getattr(import_module(f"airflow_truedy.{module}"), name)
+            if inspect.isclass(kind):
+                found[name] = kind
+    return found
+
+
+OPERATORS = public_operators()
+
+
+def parameters_of(kind: Any) -> dict[str, inspect.Parameter]:
+    """The parameters of an operator and of what it is made from, without Airflow's own."""
+    ours = [each for each in kind.__mro__ if each.__module__.startswith("airflow_truedy") and "__init__" in vars(each)]
+    signatures = [inspect.signature(vars(each)["__init__"]).parameters.values() for each in ours]
+    return {each.name: each for many in signatures for each in many if each.kind is each.KEYWORD_ONLY}
+
+
+def required_by(kind: Any) -> list[str]:
+    return [name for name, each in parameters_of(kind).items() if each.default is each.empty]
+
+
+def made(kind: Any, **changed: Any) -> Any:
+    required = {name: GIVEN[name] for name in required_by(kind)}
+    return kind(task_id="ring", **{**required, **ALSO.get(kind.__name__, {}), **changed})
+
+
+EVERY = [(operator, name) for operator, kind in OPERATORS.items() for name in required_by(kind)]
+
+
+def test_the_table_of_operators_is_read() -> None:
+    assert len(OPERATORS) == 15
+    assert len(EVERY) > len(OPERATORS)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_an_operator_takes_what_it_needs(operator: str) -> None:
+    assert made(OPERATORS[operator]).task_id == "ring"
+
+
+@pytest.mark.parametrize("value", [None, "", " ", 5, 0.5, False], ids=repr)
+@pytest.mark.parametrize(("operator", "name"), EVERY)
+def test_nothing_empty_text_and_a_bare_number_are_refused(operator: str, name: str, value: Any) -> None:
+    if (name, value) == ("region", None):
+        assert made(OPERATORS[operator], region=None).rules.region is None  # only numbers with + are taken
+        return
+    with pytest.raises(ValueError, match=rf"^task 'ring'.*\b{name}\b"):
+        made(OPERATORS[operator], **{name: value})
+
+
+@pytest.mark.parametrize("value", ["{{ params.it }}", "{{ it }}.sql", "made-up"])
+@pytest.mark.parametrize(
+    ("operator", "name"), [each for each in EVERY if each[1] in ("sql", "path", "conn_id", "name")]
+)
+def test_templates_and_text_are_taken(operator: str, name: str, value: str) -> None:
+    assert getattr(made(OPERATORS[operator], **{name: value}), name) == value
+
+
+def test_all_regions_are_known_that_have_numbers() -> None:
+    assert phonenumbers.SUPPORTED_REGIONS == REGIONS
+
+
+@pytest.mark.parametrize("region", ["ZZ", "XX", "AQ", "UK", "us", "{{ params.region }}"])
+@pytest.mark.parametrize("operator", ["SqlToContactsOperator", "FileToContactsOperator"])
+def test_a_region_without_numbers_is_refused(operator: str, region: str) -> None:
+    with pytest.raises(ValueError, match=rf"^task 'ring': region='{re.escape(region)}' is not an ISO 3166 code"):
+        made(OPERATORS[operator], region=region)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_every_parameter_is_described_and_every_described_one_exists(operator: str) -> None:
+    kind = OPERATORS[operator]
+    text = "\n".join(
+        inspect.getdoc(each) or "" for each in kind.__mro__ if each.__module__.startswith("airflow_truedy")
+    )
+    described = set(re.findall(r":param (\w+):", text))
+    taken = {*parameters_of(kind)}
+    assert described - taken <= {"campaign", "kwargs"}
+    assert taken - described - set(re.findall(r"``(\w+)``", text)) == set()
