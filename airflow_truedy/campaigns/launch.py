@@ -412,7 +412,8 @@ class Launch:
         if self.batch_call_id is None or (isinstance(error, CampaignError) and self.batch_call_id in str(error)):
             return
         state = "may have been started" if self._progress.may_have_called else "is a draft and dials nobody"
-        stays = f"Batch call {self.batch_call_id} stays on the server: it {state}. The next try goes on with it."
+        goes_on = "The next try goes" if getattr(error, "retryable", True) else "No retry follows; a cleared task goes"
+        stays = f"Batch call {self.batch_call_id} stays on the server: it {state}. {goes_on} on with it."
         log.error("%s", stays)
         if hasattr(error, "add_note"):
             error.add_note(stays)

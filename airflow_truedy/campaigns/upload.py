@@ -207,7 +207,7 @@ def check_count(client: TruedyClient, plan: CampaignPlan, batch: BatchCall, sett
     if count > expected:
         raise CountMismatchError(
             f"{where} has {count} contacts, {expected} were sent: somebody may be in it twice. {left}"
-            + (" The next try throws this draft away and builds it again." if is_draft else "")
+            + (" A cleared task throws this draft away and builds it again." if is_draft else "")
         )
     if count < least:
         raise CountMismatchError(

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_truedy.api.errors import InconsistentListError
+from airflow_truedy.api.errors import InconsistentListError, TruedyError
 from airflow_truedy.campaigns.errors import (
     AgentNotReadyError,
     CampaignEndedError,
@@ -461,6 +461,12 @@ class TestCountersThatLag:
             ground.run(plan_of(3))
         assert ground.only.status == "draft"
 
+    def test_contacts_that_are_too_many_are_told_with_what_helps(self, ground: Ground) -> None:
+        ground.alter_data("GET", "/batch-calls.*", total_contacts=4)
+        with pytest.raises(CountMismatchError, match=r"has 4 contacts, 3 were sent.*A cleared task throws this draft"):
+            ground.run(plan_of(3))
+        assert ground.only.status == "draft"
+
 
 class TestCost:
     @pytest.mark.parametrize("lag", [0.0, 5.0])
@@ -508,11 +514,17 @@ class TestPreflight:
         ground.alter("GET", "/agents.*", refused(status, "not_found"))
         assert ground.run(plan_of(3)).batch.status == "scheduled"
 
-    def test_what_fails_later_says_what_stays_behind(self, ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
-        ground.alter("POST", ".*/contacts", refused(402, "payment_required", "no credits"))
-        with pytest.raises(Exception, match="no credits"):
+    @pytest.mark.parametrize(
+        ("status", "then"), [(402, "No retry follows; a cleared task goes on"), (429, "The next try goes on")]
+    )
+    def test_what_fails_later_says_what_stays_behind(
+        self, ground: Ground, caplog: pytest.LogCaptureFixture, status: int, then: str
+    ) -> None:
+        ground.alter("POST", ".*/contacts", refused(status, "code", "no credits"))
+        with pytest.raises(TruedyError, match="no credits"):
             ground.run(plan_of(4, chunk_size=2))
-        assert f"Batch call {ground.only.id} stays on the server: it is a draft and dials nobody." in caplog.text
+        stays = f"Batch call {ground.only.id} stays on the server: it is a draft and dials nobody. {then} with it."
+        assert stays in caplog.text
 
 
 def fill_with_others(ground: Ground, count: int) -> None:
