@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks.truedy")],
         "operators": [
             _modules(
+                "operators.approvals",
                 "operators.batch_calls",
                 "operators.contacts",
                 "operators.calls",

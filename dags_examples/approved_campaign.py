@@ -11,19 +11,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowOptionalProviderFeatureException
-from airflow.sdk import dag, task
+from airflow.sdk import dag
 
 from airflow_truedy.contacts import RegionColumn
+from airflow_truedy.operators.approvals import ApprovePlanOperator
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.contacts import SqlSuppression, SqlToContactsOperator
 from airflow_truedy.operators.plans import PlanBatchCallsOperator
 from airflow_truedy.retry_policy import TruedyRetryPolicy
-
-try:
-    from airflow.providers.standard.operators.hitl import ApprovalOperator
-except (ImportError, AirflowOptionalProviderFeatureException):
-    ApprovalOperator = None
 
 NEW_YORK = ZoneInfo("America/New_York")
 HALF_A_DAY = timedelta(hours=12)
@@ -56,12 +51,6 @@ def working_day(moment: datetime, days: int) -> date:
     return day + timedelta(days=max(0, 7 - day.weekday()) if day.weekday() > 4 else 0)
 
 
-@task(task_id="approve_plan")
-def nobody_can_approve(plan: str) -> None:
-    """Take the place of the approval before Airflow 3.1, so that nothing is started unseen."""
-    raise AirflowFailException("The ApprovalOperator needs Airflow 3.1 or later. Nothing was started.")
-
-
 @dag(
     schedule=None,
     tags=["truedy"],
@@ -85,17 +74,14 @@ def approved_campaign():
         task_id="plan_campaign", contacts=contacts, cost_per_minute="0.09", average_minutes=3, **CAMPAIGN
     ).output
 
-    if ApprovalOperator is None:
-        approval = nobody_can_approve(plan["markdown"])
-    else:
-        # No "defaults": when time is up the task fails, and nobody has approved.
-        approval = ApprovalOperator(
-            task_id="approve_plan",
-            subject="Shall this campaign call?",
-            body=plan["markdown"],
-            response_timeout=HALF_A_DAY,
-            retries=0,
-        ).output
+    # No "defaults": when time is up the task fails, and nobody has approved.
+    approval = ApprovePlanOperator(
+        task_id="approve_plan",
+        subject="Shall this campaign call?",
+        body=plan["markdown"],
+        response_timeout=HALF_A_DAY,
+        retries=0,
+    ).output
 
     CreateBatchCallOperator(
         task_id="create_batch_call",

@@ -22,6 +22,8 @@ import time_machine
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.campaigns.bound_hours import BoundHours
+from airflow_truedy.campaigns.plan_markdown import plan_markdown
+from airflow_truedy.campaigns.preview import planned, preview
 from airflow_truedy.campaigns.schedule import CallingWindow
 from airflow_truedy.contacts import Columns, ContactRules, RegionColumn
 from airflow_truedy.contacts.contacts_file import Manifest
@@ -30,6 +32,8 @@ from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.contacts.suppression import Suppression
 from airflow_truedy.files.reader import read_rows
 from tests.support.airflow_versions import needs_airflow
+from tests.support.contexts import context_of
+from tests.support.plans import MONDAY, plan_of
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "dags_examples"
@@ -149,10 +153,13 @@ def test_the_recurring_campaign_keeps_its_wall_time_over_clock_changes(tuesday: 
 
 def test_before_airflow_3_1_nobody_can_approve_and_the_dag_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "airflow.providers.standard.operators.hitl", None)  # an ImportError
+    monkeypatch.delitem(sys.modules, "airflow_truedy.operators.approvals", raising=False)
     dag = runpy.run_path(str(EXAMPLES / "approved_campaign.py"))["approved_campaign"]()
     assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == TASKS["approved_campaign"]
+    task = dag.get_task("approve_plan")
+    task.body = plan_markdown(preview([planned(plan_of(3), MONDAY)], MONDAY))
     with pytest.raises(AirflowFailException, match=r"needs Airflow 3\.1"):
-        dag.get_task("approve_plan").python_callable("the plan")
+        task.execute(context_of(task))
 
 
 def test_the_form_of_the_emergency_stop_takes_nothing_a_zone_or_a_state() -> None:

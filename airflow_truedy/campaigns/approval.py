@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.errors import NotApprovedError
+from airflow_truedy.campaigns.plan_format import seal_of
 from airflow_truedy.formats import moment_of, utc_text
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
     Return the approval of a plan.
 
     :param plan: what ``PlanBatchCallsOperator`` returned.
-    :param answer: what Airflow's ``ApprovalOperator`` returned. Without it the age counts from the making of the plan.
-    :raises NotApprovedError: the answer is another than "Approve", or older than the plan.
+    :param answer: what ``ApprovePlanOperator`` returned. Without it the age counts from the making of the plan.
+    :raises NotApprovedError: the answer is another than "Approve", or to another plan.
     """
     made_at = _instant(plan.get("made_at"), "The approved plan", "made_at")
     if answer is None:
@@ -68,10 +69,10 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
     if chosen not in (APPROVE, [APPROVE], (APPROVE,)):
         raise NotApprovedError(f"The answer to the plan is {chosen!r}, not {APPROVE!r}. This try started nothing.")
     given_at = _instant(answer.get("responded_at"), "The approval", "responded_at")
-    if given_at < made_at:
+    if seal_of(plan) not in (answer.get("plans") or ()):
         raise NotApprovedError(
-            f"The plan was made at {utc_text(made_at)}, after the approval of {utc_text(given_at)}: nobody has "
-            "approved this one. This try started nothing. Clear the task that asks for the approval."
+            f"The answer of {utc_text(given_at)} is not to the plan of {utc_text(made_at)}: nobody has approved this "
+            "one. This try started nothing. Ask with ApprovePlanOperator, and clear the task that asks."
         )
     return Approval(given_at, max_age)
 

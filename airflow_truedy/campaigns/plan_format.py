@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -9,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_truedy.campaigns.forecast import Assumptions
+from airflow_truedy.campaigns.identity import digest
 
 KIND = "truedy.plan"
 VERSION = 1
@@ -19,6 +21,21 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\
 def is_plan(value: Any) -> bool:
     """Return whether a value, such as a task's XCom, is a plan that this version can read."""
     return isinstance(value, Mapping) and value.get("kind") == KIND and value.get("version") == VERSION
+
+
+def seal_of(plan: Mapping[str, Any]) -> str:
+    """Return what tells a plan from every other, one that the same task makes again among them."""
+    return digest(json.dumps(plan, sort_keys=True), 16)
+
+
+def seal_line(plan: Mapping[str, Any]) -> str:
+    """Return the line of Markdown by which an approval knows later which plan a person was shown."""
+    return f"An answer counts for plan `{seal_of(plan)}`."
+
+
+def seals_in(markdown: str) -> list[str]:
+    """Return the seals of the plans that a text shows. No name in a plan can look like one: it begins no line."""
+    return re.findall(r"(?m)^[ \t]*An answer counts for plan `([0-9a-f]{16})`\.[ \t]*$", markdown)
 
 
 def shown(value: Any, longest: int = 80) -> str:

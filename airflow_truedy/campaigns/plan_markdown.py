@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.calling_hours.weekly import days_text
-from airflow_truedy.campaigns.plan_format import assumptions_of, counted, days_of, is_plan, parts_of, shown
+from airflow_truedy.campaigns.plan_format import assumptions_of, counted, days_of, is_plan, parts_of, seal_line, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,6 +36,7 @@ def plan_markdown(plan: Mapping[str, Any], picture: str = "", page: str = "") ->
         "\n".join(_table(_PART_COLUMNS, _part_rows(plan))),
         _bars(plan),
         _rows_read(plan),
+        seal_line(plan),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 

@@ -35,14 +35,15 @@ def terms_of(plan: CampaignPlan) -> dict[str, Any]:
     """
     Return the terms of one batch call as plain JSON: small, and nothing of a person.
 
-    ``digest`` is that of the people, ``seal`` that of all terms together, those which are not shown too; the name is
-    none of them.
+    ``digest`` is that of the people, ``seal`` that of all terms together, those which are not shown too: among them
+    what makes it another campaign, or lets it call people again. The name is none of them.
     """
     body = {name: value for name, value in plan.request.body().items() if name not in _NO_TERMS}
     people = [plan.contacts and plan.contacts.fingerprint, body.get("contact_ids"), body.get("contact_folder_id")]
     start = "a draft" if not plan.start else utc_text(plan.moment) if plan.moment else "at once"
     blocked = plan.hours.people.blocked if plan.hours.people else None
-    sealed = json.dumps([people, start, body, blocked, plan.hours.held_on_blocked_days], sort_keys=True)
+    campaign = [plan.key.word, plan.key.run or plan.key.text, plan.on_duplicate, plan.on_retry, plan.may_refuse]
+    sealed = json.dumps([people, start, body, blocked, plan.hours.held_on_blocked_days, campaign], sort_keys=True)
     return {
         "digest": digest(json.dumps(people), _DIGITS),
         "seal": digest(sealed, _DIGITS),
@@ -60,7 +61,7 @@ def approved(
     Return a plan that may be launched for as long as its approval counts.
 
     :param approved_plan: what ``PlanBatchCallsOperator`` returned.
-    :param answer: what Airflow's ``ApprovalOperator`` returned. Without it the age counts from the making of the plan.
+    :param answer: what ``ApprovePlanOperator`` returned. Without it the age counts from the making of the plan.
     :param max_age: for how long an approval counts.
     :raises NotApprovedError: this is not what was approved, or the answer was another.
     """
@@ -99,4 +100,7 @@ def _difference(part: Mapping[str, Any] | None, terms: Mapping[str, Any]) -> str
             told.append("other people (the list has changed)")
         else:
             told += [f"{word}: {name} is {value!r}, approved was {part[name]!r}" for name, value in here.items()]
-    return "; ".join(told) or "blocked days, numbers to call from, rotation or another field"
+    return "; ".join(told) or (
+        "campaign_key, run, tag_word, on_duplicate, on_retry, max_rejected, blocked days, numbers to call from, "
+        "rotation or another field"
+    )

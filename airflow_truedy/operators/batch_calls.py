@@ -111,9 +111,10 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
     :param dry_run: do everything but the writes; log and return what would be sent. A connection with ``dry_run`` does
         this for every task. Tasks behind this one have nothing to do then and end green; results are skipped.
     :param approved_plan: what :class:`~airflow_truedy.operators.plans.PlanBatchCallsOperator` returned. Nothing is
-        started whose people, agent, hours, start or caps differ from it. Default: nobody has to approve.
-    :param approval: what Airflow's ``ApprovalOperator`` (3.1) returned. Any other answer than "Approve", or one that is
-        older than the plan, starts nothing. Default: being run counts as the answer.
+        started whose people, agent, hours, start, caps, key or rules about a second campaign differ from it. Default:
+        nobody has to approve.
+    :param approval: what :class:`~airflow_truedy.operators.approvals.ApprovePlanOperator` (3.1) returned. Any other
+        answer than "Approve", or one to another plan, starts nothing. Default: being run counts as the answer.
     :param max_approval_age: seconds, or a timedelta, after the approval (without ``approval``: after the plan was made)
         in which the schedule step may be sent. Default: 24 hours.
     :param kwargs: parameters of the wait, see :class:`~airflow_truedy.operators.waiting.WaitingOperator`
@@ -249,7 +250,12 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         ti, people = context["ti"], contact_list_of(given["contacts"])
         part = people and people.manifest and people.manifest.part
         place = part or (-1 if ti.map_index is None else ti.map_index)
-        key = given["campaign_key"] or default_key(ti.dag_id, ti.task_id, ti.run_id, place)
+        stated_key = given["campaign_key"]
+        key = CampaignKey(
+            stated_key or default_key(ti.dag_id, ti.task_id, ti.run_id, place),
+            given["tag_word"] or DEFAULT_WORD,
+            run=None if stated_key else (ti.dag_id, ti.run_id),
+        )
         options = (
             "name",
             "scheduled_at",
@@ -268,7 +274,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         if is_empty and given["on_empty"] == "skip" and self._has_no_earlier_attempt(context):
             raise AirflowSkipException("The list is empty, so there is nobody to call. Nothing was sent.")
         plan = plan_campaign(
-            key=CampaignKey(key, given["tag_word"] or DEFAULT_WORD),
+            key=key,
             fields={field.name: given[field.name] for field in API_FIELDS},
             contacts=people,
             chunk_size=given["chunk_size"],

@@ -94,7 +94,7 @@ class PlanBatchCallsOperator(CreateBatchCallOperator):
         CAMPAIGN = {"name": "Renewals", "agent_id": "agt_f9447372", "start_on": "{{ ds }}"}
 
         plan = PlanBatchCallsOperator(task_id="plan", contacts=people, **CAMPAIGN)
-        approve = ApprovalOperator(
+        approve = ApprovePlanOperator(
             task_id="approve",
             subject="Call them?",
             body="{{ ti.xcom_pull('plan', key='markdown') }}",

@@ -13,6 +13,7 @@ from airflow_truedy.campaigns.approval import Approval, approval_of
 from airflow_truedy.campaigns.errors import NotApprovedError, PastStartError, PastStartSkip
 from airflow_truedy.campaigns.identity import CampaignKey
 from airflow_truedy.campaigns.plan import CampaignPlan
+from airflow_truedy.campaigns.plan_format import seal_of
 from airflow_truedy.campaigns.preview import planned, preview
 from airflow_truedy.campaigns.terms import approved, check_terms
 from airflow_truedy.formats import utc_text
@@ -29,8 +30,13 @@ def plan_json(*plans: CampaignPlan) -> dict[str, Any]:
     return found
 
 
-def answer(chosen: Any = ("Approve",), at: Any = MONDAY + timedelta(minutes=5)) -> dict[str, Any]:
-    return {"chosen_options": list(chosen), "params_input": {}, "responded_at": at, "responded_by_user": None}
+def answer(
+    chosen: Any = ("Approve",), at: Any = MONDAY + timedelta(minutes=5), to: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """An answer of ApprovePlanOperator to a plan; by default to that of three people."""
+    plans = [seal_of(to or plan_json(plan_of(3)))]
+    asked = {"chosen_options": list(chosen), "params_input": {}, "responded_at": at, "responded_by_user": None}
+    return {**asked, "plans": plans}
 
 
 def test_the_same_campaign_is_what_was_approved() -> None:
@@ -42,9 +48,8 @@ def test_the_same_campaign_is_what_was_approved() -> None:
     [
         {"name": "Another name"},
         {"chunk_size": 1},
-        {"max_rejected": 0.5},
         {"on_past": "skip"},
-        {"on_duplicate": "allow"},
+        {"on_change": "rebuild"},
         # The same instant, written otherwise.
         {"scheduled_at": "2026-06-02T14:00Z"},
     ],
@@ -77,6 +82,12 @@ OTHER_NUMBER = [*people(2), *people(1, 7)]
         (3, {"phone_number_ids": ["num_1"]}, "numbers to call from"),
         (3, {"phone_rotation_strategy": "sequential"}, "rotation"),
         (3, {"extra_fields": {"max_concurrent_calls": 90}}, "another field"),
+        (3, {"key": "dag/task/other"}, "campaign_key, run"),
+        (3, {"on_duplicate": "allow"}, "on_duplicate"),
+        (3, {"on_duplicate": "warn"}, "on_duplicate"),
+        (3, {"on_retry": "new"}, "on_retry"),
+        (3, {"max_rejected": 1}, "max_rejected"),
+        (3, {"max_rejected": 0.5}, "max_rejected"),
     ],
 )
 def test_anything_else_is_refused_and_named(contacts: Any, change: dict[str, Any], says: str) -> None:
@@ -135,13 +146,38 @@ class TestAnswer:
         with pytest.raises(NotApprovedError):
             approval_of(plan_json(plan_of(3)), wrong, A_DAY)
 
-    def test_a_plan_that_was_made_after_the_yes_is_not_approved(self) -> None:
+    @pytest.mark.parametrize("made_at", [MONDAY - timedelta(hours=1), MONDAY + timedelta(minutes=1)])
+    def test_a_yes_to_another_plan_of_the_same_task_counts_for_none(self, made_at: datetime) -> None:
+        shown = preview([planned(plan_of(3), made_at)], made_at)
         with pytest.raises(NotApprovedError, match="nobody has approved this one"):
-            approval_of(plan_json(plan_of(3)), answer(at=MONDAY - timedelta(seconds=1)), A_DAY)
+            approval_of(plan_json(plan_of(3)), answer(to=shown), A_DAY)
+        assert approval_of(json.loads(json.dumps(shown)), answer(to=shown), A_DAY)
+
+    @pytest.mark.parametrize("plans", [None, [], "", ["0" * 16]])
+    def test_an_answer_that_does_not_tell_what_was_shown_counts_for_none(self, plans: Any) -> None:
+        with pytest.raises(NotApprovedError, match="ApprovePlanOperator"):
+            approval_of(plan_json(plan_of(3)), {**answer(), "plans": plans}, A_DAY)
+
+
+def test_the_key_of_a_task_is_sealed_as_its_run_because_the_plan_is_another_task() -> None:
+    def keyed(text: str, **more: Any) -> CampaignPlan:
+        return replace(plan_of(3), key=CampaignKey(text, **more))
+
+    run = ("dag", "run")
+    shown = plan_json(keyed("dag/plan/run/-1", run=run))
+    check_terms(shown, keyed("dag/create/run/3", run=run))
+    for other in (
+        keyed("dag/create/run/3", run=("dag", "another run")),
+        keyed("dag/create/run/3", run=run, word="other"),
+        keyed("stated"),
+    ):
+        with pytest.raises(NotApprovedError, match="campaign_key, run, tag_word"):
+            check_terms(shown, other)
 
 
 def approved_plan(hours: float = 24, **changes: Any) -> CampaignPlan:
-    return approved(plan_of(3, **changes), plan_json(plan_of(3, **changes)), answer(), timedelta(hours=hours))
+    shown = plan_json(plan_of(3, **changes))
+    return approved(plan_of(3, **changes), shown, answer(to=shown), timedelta(hours=hours))
 
 
 class TestLaunch:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from truedy_sandbox.process import SandboxProcess
 
+from airflow_truedy.campaigns.plan_format import seal_of
 from tests import services
 from tests.support.browser import Browser
 from tools.airflow_settings import PASSWORD, USERNAME
@@ -60,6 +61,9 @@ class World:
 
     def state(self, run_id: str, task_id: str = "create_batch_call") -> str:
         return str(self.airflow.rest.task_instance(DAG, run_id, task_id)["state"])
+
+    def log_of(self, run_id: str) -> str:
+        return "\n".join(path.read_text() for path in self.airflow.task_logs() if run_id in str(path))
 
     def on_server(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.sandbox.state()["batch_calls"]
@@ -134,7 +138,28 @@ def test_a_list_that_changed_after_the_approval_was_asked_for_starts_nothing(wor
     assert rest.wait_for_run(DAG, run_id) == "failed"
     # No retry helps, so there was none.
     assert rest.task_instance(DAG, run_id, "create_batch_call")["try_number"] == 1
-    log = "\n".join(path.read_text() for path in world.airflow.task_logs() if run_id in str(path))
+    log = world.log_of(run_id)
     assert "NotApprovedError" in log
     assert "other people (the list has changed)" in log
     assert len(world.on_server()) == before
+
+
+def test_an_answer_to_a_question_that_shows_the_plan_before_starts_nothing(world: World) -> None:
+    before, rest = len(world.on_server()), world.airflow.rest
+    run_id = world.asked()
+    shown = rest.xcom(DAG, run_id, "plan_campaign")
+    rest.clear_task(DAG, run_id, "plan_campaign")
+    rest.wait_for_task(DAG, run_id, "plan_campaign", ("success",))
+    made_again = rest.xcom(DAG, run_id, "plan_campaign")
+    assert {**made_again, "made_at": shown["made_at"]} == shown != made_again
+    text = world.answer(run_id, "Approve")
+    assert seal_of(shown) in text
+    assert rest.wait_for_run(DAG, run_id) == "failed"
+    assert "nobody has approved this one" in world.log_of(run_id)
+    assert len(world.on_server()) == before
+    # Asked again, a person sees the plan of now, and the answer counts.
+    rest.clear_task(DAG, run_id, "approve_plan", downstream=True)
+    rest.wait_for_task(DAG, run_id, "approve_plan", WAITING)
+    assert seal_of(made_again) in world.answer(run_id, "Approve")
+    assert rest.wait_for_run(DAG, run_id) == "success"
+    assert len(world.on_server()) == before + 1

@@ -19,6 +19,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.calling_hours import PartHours
 from airflow_truedy.campaigns.errors import TimingError
+from airflow_truedy.campaigns.plan_format import seal_of
 from airflow_truedy.contacts import Columns, ContactRules, RegionColumn
 from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
@@ -66,9 +67,11 @@ def plan(contacts: Any = None, **parameters: Any) -> dict[str, Any]:
     return found
 
 
-def yes(minutes: float = 10) -> dict[str, Any]:
+def yes(to: dict[str, Any], minutes: float = 10) -> dict[str, Any]:
+    """What ApprovePlanOperator returns after a yes to a plan."""
     at = datetime.now(timezone.utc) + timedelta(minutes=minutes)
-    return {"chosen_options": ["Approve"], "params_input": {}, "responded_at": at, "responded_by_user": None}
+    asked = {"chosen_options": ["Approve"], "params_input": {}, "responded_at": at, "responded_by_user": None}
+    return {**asked, "plans": [seal_of(to)]}
 
 
 class TestPlan:
@@ -138,7 +141,7 @@ class TestPlan:
             assert (part["timezone"], part["start_time"], part["end_time"]) == binding.window[:3]
             assert binding.allows(datetime.fromisoformat(part["first_call"]["utc"].replace("Z", "+00:00")))
             # The create task of each part starts exactly this.
-            summary = run(CreateBatchCallOperator, manifest, approved_plan=found, approval=yes(), **limits)
+            summary = run(CreateBatchCallOperator, manifest, approved_plan=found, approval=yes(found), **limits)
             assert (summary["scheduled_at"], summary["total_contacts"]) == (part["start"], part["people"])
 
     def test_it_refuses_and_skips_as_the_create_task_would(self, ground: Ground) -> None:
@@ -179,13 +182,14 @@ class TestApproved:
     def test_what_was_approved_starts_once(self, ground: Ground) -> None:
         approved = json.loads(json.dumps(plan()))
         for _ in range(2):
-            summary = run(CreateBatchCallOperator, approved_plan=approved, approval=yes())
+            summary = run(CreateBatchCallOperator, approved_plan=approved, approval=yes(approved))
             assert summary["status"] == "scheduled"
         assert len(ground.batches) == 1
 
     def test_as_text_too(self, ground: Ground) -> None:
-        text = json.dumps(plan())
-        answer = json.dumps({**yes(), "responded_at": yes()["responded_at"].isoformat()})
+        made = plan()
+        text = json.dumps(made)
+        answer = json.dumps({**yes(made), "responded_at": yes(made)["responded_at"].isoformat()})
         assert run(CreateBatchCallOperator, approved_plan=text, approval=answer)["status"] == "scheduled"
 
     def test_without_an_answer_the_plan_itself_must_be_young(self, ground: Ground) -> None:
@@ -207,23 +211,50 @@ class TestApproved:
             {"scheduled_at": "{{ ds }}T10:30"},
             {"max_calls_per_day": 201},
             {"max_calls_per_day": ""},
+            {"campaign_key": "another"},
+            {"on_duplicate": "allow"},
+            {"on_retry": "new"},
+            {"max_rejected": 0.5},
+            {"tag_word": "other"},
         ],
     )
     def test_anything_else_starts_nothing(self, ground: Ground, change: dict[str, Any]) -> None:
         approved = plan()
         with pytest.raises(AirflowFailException, match=r"NotApprovedError.*not what was approved"):
-            run(CreateBatchCallOperator, approved_plan=approved, approval=yes(), **change)
+            run(CreateBatchCallOperator, approved_plan=approved, approval=yes(approved), **change)
+        assert ground.writes == []
+
+    def test_one_approval_starts_no_second_campaign_under_another_key(self, ground: Ground) -> None:
+        campaign = {"campaign_key": "one", "on_duplicate": "allow"}
+        approved = plan(**campaign)
+        assert run(CreateBatchCallOperator, approved_plan=approved, approval=yes(approved), **campaign)["status"]
+        with pytest.raises(AirflowFailException, match=r"NotApprovedError.*campaign_key"):
+            run(
+                CreateBatchCallOperator,
+                approved_plan=approved,
+                approval=yes(approved),
+                **{**campaign, "campaign_key": "two"},
+            )
+        assert len(ground.batches) == 1
+
+    def test_a_yes_to_the_plan_before_starts_nothing(self, ground: Ground) -> None:
+        # Of the same campaign: only the price that a person saw differs.
+        shown, made_again = plan(cost_per_call=1), plan(cost_per_call=2)
+        with pytest.raises(AirflowFailException, match=r"NotApprovedError.*nobody has approved this one"):
+            run(CreateBatchCallOperator, approved_plan=made_again, approval=yes(shown))
         assert ground.writes == []
 
     def test_a_list_that_was_made_again_with_the_same_people_is_the_same(self, ground: Ground, tmp_path: Path) -> None:
         first, again = (manifest_of(tmp_path / name, hours=None) for name in ("one", "two"))
-        summary = run(CreateBatchCallOperator, again, approved_plan=plan(first), approval=yes())
+        made = plan(first)
+        summary = run(CreateBatchCallOperator, again, approved_plan=made, approval=yes(made))
         assert summary["total_contacts"] == 3
 
     def test_each_part_of_a_mapped_task_is_compared_with_the_plan_of_all(self, ground: Ground, tmp_path: Path) -> None:
         parts = [manifest_of(tmp_path / name, count, hours=None) for name, count in (("a", 2), ("b", 3))]
         parts[1]["split"] = {"column": "segment", "value": "b"}
-        given = {"approved_plan": plan(parts), "approval": yes()}
+        made = plan(parts, on_duplicate="allow")
+        given = {"approved_plan": made, "approval": yes(made)}
         with DAG("mapped", start_date=MONDAY):
             mapped = CreateBatchCallOperator.partial(
                 task_id="create", **CAMPAIGN, on_duplicate="allow", **given
@@ -241,21 +272,23 @@ class TestApproved:
 
     @pytest.mark.parametrize("answer", [{"chosen_options": ["Reject"]}, {"chosen_options": []}, {}])
     def test_another_answer_starts_nothing(self, ground: Ground, answer: dict[str, Any]) -> None:
+        made = plan()
         with pytest.raises(AirflowFailException, match="NotApprovedError"):
-            run(CreateBatchCallOperator, approved_plan=plan(), approval={**yes(), **answer} if answer else {})
+            run(CreateBatchCallOperator, approved_plan=made, approval={**yes(made), **answer} if answer else {})
         assert ground.writes == []
 
     @pytest.mark.parametrize("nothing", ["{{ none }}", "{{ '' }}", "{{ 'null' }}"])
     @pytest.mark.parametrize("name", ["approved_plan", "approval"])
     def test_what_renders_to_nothing_approves_nothing(self, ground: Ground, name: str, nothing: str) -> None:
-        given = {"approved_plan": plan(), "approval": yes(), name: nothing}
+        made = plan()
+        given = {"approved_plan": made, "approval": yes(made), name: nothing}
         with pytest.raises(AirflowFailException, match=f"{name}.*rendered to nothing"):
             run(CreateBatchCallOperator, **given)
         assert ground.requests == []
 
     def test_an_answer_without_a_plan_and_a_folder_are_refused_while_the_dag_is_parsed(self) -> None:
         with pytest.raises(InvalidPayloadError, match="approved_plan"):
-            CreateBatchCallOperator(task_id="t", contacts=people(1), **CAMPAIGN, approval=yes())
+            CreateBatchCallOperator(task_id="t", contacts=people(1), **CAMPAIGN, approval=yes({}))
         with pytest.raises(InvalidPayloadError, match="contact_folder_id"):
             CreateBatchCallOperator(task_id="t", **CAMPAIGN, contact_folder_id="f", approved_plan={"kind": "x"})
 

@@ -17,6 +17,11 @@ class TaskInstance(SimpleNamespace):
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
+    def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
+        """Return what this instance has pushed itself."""
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return self.pushed.get(key)
+
 
 def context_of(operator: Any, store: StateStore | None = None, **more: Any) -> Any:
     """
