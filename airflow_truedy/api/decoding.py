@@ -43,13 +43,7 @@ _PLAIN_ID = re.compile(r"(?:[a-z]{2,8}_)?(?=[0-9-]*[a-f])(?=[a-f-]*[0-9])[0-9a-f
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """
-    What came back.
-
-    :param status: the HTTP status.
-    :param headers: names in lower case.
-    :param body: the decoded bytes.
-    """
+    """What came back; the names of headers in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -60,8 +54,6 @@ def envelope_of(request: Request[Any], answer: HttpAnswer, now: float) -> Envelo
     """
     Take a successful answer apart.
 
-    :param request: what was sent.
-    :param answer: what came back.
     :param now: our clock, seconds since 1970, to tell when a rate limit ends.
     :raises TruedyError: the error in the answer.
     """
@@ -96,9 +88,6 @@ def result_of(request: Request[T], envelope: Envelope, status: int) -> T:
     """
     Return what a successful answer brought.
 
-    :param request: what was sent.
-    :param envelope: the answer, from :func:`envelope_of`.
-    :param status: its HTTP status, for the error.
     :raises UnreadableAnswerError: if it lacks what it must hold.
     """
     lacking = "data"

@@ -2,8 +2,9 @@
 Every endpoint of the Truedy API that this project uses: method, path, body, how to read the answer, and whether it may
 be repeated. Both clients send these values.
 
-Only reads, and ``POST /batch-calls`` with an idempotency key, are repeatable. Ids are opaque and quoted; a bad value
-raises :class:`~airflow_truedy.api.errors.InvalidPayloadError` here, before there is anything to send.
+Only reads, and ``POST /batch-calls`` with an idempotency key, are repeatable. Ids are opaque, stated as the server gave
+them, and quoted; a bad value raises :class:`~airflow_truedy.api.errors.InvalidPayloadError` here, before there is
+anything to send.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from airflow_truedy.api.request import (
     FormFile,
     ListRequest,
     Request,
-    by_id,
     change,
-    create,
     given_id,
     maybe,
     one,
@@ -41,19 +40,14 @@ def create_batch_call(
     """
     ``POST /batch-calls``. Whether anybody is called at once depends on the server: read ``status``.
 
-    :param request: the batch call.
-    :param idempotency_key: makes the call repeatable: the server answers a repeat of the same bytes from
-        memory. Best effort on the server's side, kept for minutes to hours.
+    :param idempotency_key: makes the request repeatable: the server answers a repeat of the same bytes from memory.
+        Best effort on the server's side, kept for minutes to hours.
     """
-    return create("/batch-calls", request, models.BatchCall, idempotency_key, slow=True)
+    return change("POST", "/batch-calls", request, one(models.BatchCall), idempotency_key=idempotency_key, slow=True)
 
 
 def get_batch_call(batch_call_id: str) -> Request[models.BatchCall]:
-    """
-    ``GET /batch-calls/{batch_call_id}``.
-
-    :param batch_call_id: as the server gave it.
-    """
+    """``GET /batch-calls/{batch_call_id}``."""
     return read_one(f"/batch-calls/{quoted(batch_call_id)}", models.BatchCall)
 
 
@@ -61,22 +55,14 @@ def list_batch_calls(status: str | None = None, agent_id: str | None = None) -> 
     """
     ``GET /batch-calls``.
 
-    :param status: only those in this state; ``running`` is sent as ``active``, the only name that the filter
-        knows.
-    :param agent_id: only those of this agent.
+    :param status: only those in this state; ``running`` is sent as ``active``, the only name that the filter knows.
     """
     wanted = "active" if status == "running" else status
-    return read_all("/batch-calls", models.BatchCall, by_id, status=wanted, agent_id=agent_id)
+    return read_all("/batch-calls", models.BatchCall, status=wanted, agent_id=agent_id)
 
 
 def update_batch_call(batch_call_id: str, update: models.BatchCallUpdate) -> Request[models.BatchCall]:
-    """
-    ``PATCH /batch-calls/{batch_call_id}``. Read it back: servers differ in what they take, and in which
-    state.
-
-    :param batch_call_id: as the server gave it.
-    :param update: the fields to change.
-    """
+    """``PATCH /batch-calls/{batch_call_id}``. Read it back: servers differ in what they take, and in which state."""
     return change("PATCH", f"/batch-calls/{quoted(batch_call_id)}", update, one(models.BatchCall))
 
 
@@ -86,7 +72,6 @@ def schedule_batch_call(
     """
     ``POST /batch-calls/{batch_call_id}/schedule``: the one step that makes a draft ring people.
 
-    :param batch_call_id: as the server gave it.
     :param scheduled_at: when to start, with its offset. Without it the calls start **at once**.
     :param timezone: IANA zone.
     """
@@ -96,32 +81,19 @@ def schedule_batch_call(
 
 
 def pause_batch_call(batch_call_id: str) -> Request[models.ScheduledBatchCall]:
-    """
-    ``POST /batch-calls/{batch_call_id}/pause``. Calls already placed run to their end.
-
-    :param batch_call_id: as the server gave it.
-    """
+    """``POST /batch-calls/{batch_call_id}/pause``. Calls already placed run to their end."""
     return Request("POST", f"/batch-calls/{quoted(batch_call_id)}/pause", maybe(models.ScheduledBatchCall))
 
 
 def resume_batch_call(batch_call_id: str) -> Request[models.ScheduledBatchCall]:
-    """
-    ``POST /batch-calls/{batch_call_id}/resume``.
-
-    :param batch_call_id: as the server gave it.
-    """
+    """``POST /batch-calls/{batch_call_id}/resume``."""
     return Request("POST", f"/batch-calls/{quoted(batch_call_id)}/resume", maybe(models.ScheduledBatchCall))
 
 
 def list_batch_call_contacts(batch_call_id: str, status: str | None = None) -> ListRequest[models.BatchCallContact]:
-    """
-    ``GET /batch-calls/{batch_call_id}/contacts``.
-
-    :param batch_call_id: as the server gave it.
-    :param status: only those with this call status; the API does not say which words it knows.
-    """
+    """``GET /batch-calls/{batch_call_id}/contacts``. Which words of ``status`` it knows the API does not say."""
     path = f"/batch-calls/{quoted(batch_call_id)}/contacts"
-    return read_all(path, models.BatchCallContact, _listed_contact, status=status)
+    return read_all(path, models.BatchCallContact, key=_listed_contact, status=status)
 
 
 def _listed_contact(row: models.BatchCallContact) -> str | None:
@@ -132,23 +104,14 @@ def _listed_contact(row: models.BatchCallContact) -> str | None:
 def add_contacts(
     batch_call_id: str, contacts: Iterable[models.ContactInput | Mapping[str, Any]]
 ) -> Request[models.AddedContacts]:
-    """
-    ``POST /batch-calls/{batch_call_id}/contacts``.
-
-    :param batch_call_id: as the server gave it.
-    :param contacts: at least one.
-    """
+    """``POST /batch-calls/{batch_call_id}/contacts``, at least one."""
     request = models.AddContactsRequest.checked(contacts=list(contacts))
     path = f"/batch-calls/{quoted(batch_call_id)}/contacts"
     return change("POST", path, request, maybe(models.AddedContacts), slow=True)
 
 
 def delete_batch_calls(ids: Iterable[str]) -> Request[models.DeletedBatchCalls]:
-    """
-    ``POST /batch-calls/bulk-delete``. Drafts, failed and perhaps cancelled ones only; look at ``failed_ids``.
-
-    :param ids: at least one.
-    """
+    """``POST /batch-calls/bulk-delete``. Drafts, failed and perhaps cancelled ones only; look at ``failed_ids``."""
     request = models.DeleteRequest.checked(ids=list(ids))
     return change("POST", "/batch-calls/bulk-delete", request, maybe(models.DeletedBatchCalls))
 
@@ -158,46 +121,31 @@ def delete_batch_calls(ids: Iterable[str]) -> Request[models.DeletedBatchCalls]:
 
 def list_folders() -> ListRequest[models.Folder]:
     """``GET /contacts/folders``."""
-    return replace(read_all("/contacts/folders", models.Folder, by_id), may_be_unpaged=True)
+    return read_all("/contacts/folders", models.Folder, may_be_unpaged=True)
 
 
 def create_folder(name: str, description: str | None = None) -> Request[models.Folder]:
-    """
-    ``POST /contacts/folders``.
-
-    :param name: at least one character.
-    :param description: free text.
-    """
+    """``POST /contacts/folders``."""
     request = models.FolderRequest.checked(name=name, description=description)
-    return create("/contacts/folders", request, models.Folder)
+    return change("POST", "/contacts/folders", request, one(models.Folder))
 
 
 def list_contacts(folder_id: str | None = None, search: str | None = None) -> ListRequest[models.Contact]:
     """
     ``GET /contacts``.
 
-    :param folder_id: only those in this folder.
     :param search: in name, phone number and e-mail address.
     """
-    return read_all("/contacts", models.Contact, by_id, folder_id=folder_id, search=search)
+    return read_all("/contacts", models.Contact, folder_id=folder_id, search=search)
 
 
 def create_contact(request: models.ContactRequest) -> Request[models.Contact]:
-    """
-    ``POST /contacts``.
-
-    :param request: the person.
-    """
-    return create("/contacts", request, models.Contact)
+    """``POST /contacts``."""
+    return change("POST", "/contacts", request, one(models.Contact))
 
 
 def update_contact(contact_id: str, update: models.ContactUpdate) -> Request[models.Contact]:
-    """
-    ``PATCH /contacts/{contact_id}``. Whether custom fields are merged or replaced is not documented.
-
-    :param contact_id: as the server gave it.
-    :param update: the fields to change.
-    """
+    """``PATCH /contacts/{contact_id}``. Whether custom fields are merged or replaced is not documented."""
     return change("PATCH", f"/contacts/{quoted(contact_id)}", update, one(models.Contact))
 
 
@@ -233,19 +181,14 @@ def create_call(request: models.CallRequest, *, idempotency_key: str | None = No
     """
     ``POST /calls``: rings one person at once. Never repeated while it is unknown whether the phone rang.
 
-    :param request: the person to call, and the agent.
     :param idempotency_key: sent along. It does not make the call repeatable: a server that forgets keys would ring
         with every repeat.
     """
-    return create("/calls", request, models.Call, idempotency_key).once()
+    return change("POST", "/calls", request, one(models.Call), idempotency_key=idempotency_key).once()
 
 
 def get_call(call_id: str) -> Request[models.Call]:
-    """
-    ``GET /calls/{call_id}``.
-
-    :param call_id: as the server gave it.
-    """
+    """``GET /calls/{call_id}``."""
     return read_one(f"/calls/{quoted(call_id)}", models.Call)
 
 
@@ -255,20 +198,13 @@ def list_calls(
     """
     ``GET /calls``. To find the calls of a batch call, go through :func:`list_batch_call_contacts`.
 
-    :param agent_id: only those of this agent.
-    :param status: only those in this state.
     :param direction: ``inbound`` or ``outbound``.
     """
-    calls = read_all("/calls", models.Call, by_id, agent_id=agent_id, status=status, direction=direction)
-    return replace(calls, may_be_unpaged=True)
+    return read_all("/calls", models.Call, may_be_unpaged=True, agent_id=agent_id, status=status, direction=direction)
 
 
 def get_transcript(call_id: str) -> Request[models.Transcript]:
-    """
-    ``GET /calls/{call_id}/transcript``. 404 while there is none (yet), or on a server without this path.
-
-    :param call_id: as the server gave it.
-    """
+    """``GET /calls/{call_id}/transcript``. 404 while there is none (yet), or on a server without this path."""
     return read_one(f"/calls/{quoted(call_id)}/transcript", models.Transcript)
 
 
@@ -282,18 +218,14 @@ def list_agents(status: str | None = None, name: str | None = None) -> ListReque
     :param status: ``active``, ``draft``, ``creating`` or ``failed``.
     :param name: a part of the name, in any case.
     """
-    return read_all("/agents", models.Agent, by_id, status=status, name=name)
+    return read_all("/agents", models.Agent, status=status, name=name)
 
 
 def get_agent(agent_id: str) -> Request[models.Agent]:
-    """
-    ``GET /agents/{agent_id}``.
-
-    :param agent_id: as the server gave it.
-    """
+    """``GET /agents/{agent_id}``."""
     return read_one(f"/agents/{quoted(agent_id)}", models.Agent)
 
 
 def list_numbers() -> ListRequest[models.PhoneNumber]:
     """``GET /telephony/numbers``: the organization's numbers, bought and imported."""
-    return read_all("/telephony/numbers", models.PhoneNumber, by_id)
+    return read_all("/telephony/numbers", models.PhoneNumber)

@@ -15,7 +15,7 @@ What can go wrong with the Truedy API, by cause.
     ├── no usable answer came
     │   ├── ServerError               *  5xx
     │   ├── UnreachableError          *  no connection, or it broke
-    │   ├── RequestTimeoutError       *  408, or no complete answer in time
+    │   │   └── RequestTimeoutError   *  408, or no complete answer in time
     │   ├── UnreadableAnswerError     *  not what the API answers, or too large
     │   ├── InconsistentListError     *  a list contradicts its own paging
     │   └── OutcomeUnknownError       *  a change was sent, its effect is not known
@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _PROBLEMS_SHOWN = 5
+
+
+def _first(problems: Sequence[str]) -> str:
+    """Return the first few of a list, and how many there are beside them."""
+    more = len(problems) - _PROBLEMS_SHOWN
+    return "; ".join(problems[:_PROBLEMS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 class TruedyError(Exception):
@@ -142,10 +148,7 @@ class InvalidRequestError(TruedyError):
     def _summary(self) -> str:
         # A reason that the message already gives is not repeated, but its field is named.
         named = [field if reason in self.message else f"{field}: {reason}" for field, reason in self.fields.items()]
-        listed = named[:_PROBLEMS_SHOWN]
-        if len(named) > _PROBLEMS_SHOWN:
-            listed.append(f"and {len(named) - _PROBLEMS_SHOWN} more")
-        return f"{super()._summary()} [{'; '.join(listed)}]" if listed else super()._summary()
+        return f"{super()._summary()} [{_first(named)}]" if named else super()._summary()
 
 
 class ConflictError(TruedyError):
@@ -199,19 +202,10 @@ class UnreachableError(TruedyError):
         self.sent = sent
 
 
-class RequestTimeoutError(TruedyError):
-    """
-    No answer in time.
+class RequestTimeoutError(UnreachableError):
+    """No complete answer in time."""
 
-    :param sent: False when the request surely never left this machine.
-    """
-
-    retryable = True
     advice = "Try again later, or raise timeout in the connection."
-
-    def __init__(self, message: str = "", *, sent: bool = True, **common: Any) -> None:
-        super().__init__(message, **common)
-        self.sent = sent
 
 
 class UnreadableAnswerError(TruedyError):
@@ -252,11 +246,7 @@ class OutcomeUnknownError(TruedyError):
 
     @classmethod
     def after(cls, cause: TruedyError) -> OutcomeUnknownError:
-        """
-        The error for a request whose last attempt ended in ``cause``.
-
-        :param cause: the last attempt's own error; its status, code, details and request id are taken over.
-        """
+        """Return the error for a request whose last attempt ended in ``cause``, with all that it tells."""
         return cls(
             f"outcome unknown after {type(cause).__name__}: {cause.message}",
             cause=cause,
@@ -291,10 +281,8 @@ class InvalidPayloadError(TruedyError, ValueError):
         self.problems = [Problem(*map(scrub, problem)) for problem in problems]
 
     def _summary(self) -> str:
-        shown = [f"{field} = {value}: {rule}" for field, value, rule in self.problems[:_PROBLEMS_SHOWN]]
-        if len(self.problems) > _PROBLEMS_SHOWN:
-            shown.append(f"and {len(self.problems) - _PROBLEMS_SHOWN} more")
-        return f"{super()._summary()}: {'; '.join(shown)}" if shown else super()._summary()
+        named = [f"{field} = {value}: {rule}" for field, value, rule in self.problems]
+        return f"{super()._summary()}: {_first(named)}" if named else super()._summary()
 
 
 class TooLateError(TruedyError):

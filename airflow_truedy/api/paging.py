@@ -47,24 +47,20 @@ class Paging(ABC):
         self.position = 0
         #: How many rows of the list have been shown, by their places.
         self.read = 0
-        #: Whether there is another page to ask for.
         self.has_next = True
         #: Whether the server promises rows beyond those it has shown.
         self.promises_more = False
-        #: Whether the last answer ended the list, and the next one only makes sure.
-        self.ended = False
+        #: How many rows of the page before the next page begins with.
+        self.overlap = 0
+        # The last answer ended the list, and the next one only makes sure.
+        self._ended = False
 
     def update(self, rows: int, stated: Mapping[str, Any]) -> None:
-        """
-        Take the page that came.
-
-        :param rows: how many rows it holds.
-        :param stated: what the server states about the list.
-        """
+        """Take the page that came: how many rows it holds, and what the server states about the list."""
         self.advance(rows, stated)
         more, total = stated.get("has_more"), whole_number(stated.get("total"))
         self.promises_more = more is True or self.falls_short(stated)
-        was_ended, self.ended = self.ended, not self.promises_more
+        was_ended, self._ended = self._ended, not self.promises_more
         states_nothing = total is None and more is None and "pages" not in stated
         if self.promises_more:
             self.has_next = True
@@ -81,11 +77,6 @@ class Paging(ABC):
     @abstractmethod
     def falls_short(self, stated: Mapping[str, Any]) -> bool:
         """Tell whether the server counts more than it has shown."""
-
-    @property
-    def overlap(self) -> int:
-        """How many rows of the page before the next page begins with."""
-        return 0
 
     def _looks_capped(self, rows: int, stated: Mapping[str, Any]) -> bool:
         """
@@ -107,23 +98,17 @@ class OffsetPaging(Paging):
     def __init__(self, limit: int, *, overlapped: bool = True) -> None:
         super().__init__(limit)
         self._overlapped = overlapped
-        self._overlap = 0
 
     def advance(self, rows: int, stated: Mapping[str, Any]) -> None:
         """Begin the next page a little before the end of what was read."""
         self.read = self.position + rows
-        self._overlap = _OVERLAP if self._overlapped and rows >= _SHORTEST_OVERLAPPED else 0
-        self.position = self.read - self._overlap
+        self.overlap = _OVERLAP if self._overlapped and rows >= _SHORTEST_OVERLAPPED else 0
+        self.position = self.read - self.overlap
 
     def falls_short(self, stated: Mapping[str, Any]) -> bool:
         """Compare the rows read with the total."""
         total = whole_number(stated.get("total"))
         return total is not None and self.read < total
-
-    @property
-    def overlap(self) -> int:
-        """How many rows of the page before the next page begins with."""
-        return self._overlap
 
 
 class PageNumberPaging(Paging):
@@ -172,9 +157,8 @@ class Pager(Generic[T]):
 
     def take(self, page: Page[T]) -> list[T]:
         """
-        Return the page's objects that were not seen before, and decide where to go on.
+        Take the answer to the last ``next_request()``; return its objects that were not seen before.
 
-        :param page: the answer to the last ``next_request()``.
         :raises InconsistentListError: if the list contradicts its own paging.
         """
         keys = [self._list.key(item) for item in page.items]

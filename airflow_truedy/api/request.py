@@ -25,18 +25,11 @@ IDEMPOTENCY_HEADER = "X-Idempotency-Key"
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
-_JSON = (("Content-Type", "application/json"),)
 
 
 @dataclass(frozen=True)
 class FormFile:
-    """
-    A CSV file to upload, with the text fields of the same form.
-
-    :param name: the file's name as the server shall see it.
-    :param content: the file's bytes.
-    :param fields: the form's other fields, name and value.
-    """
+    """A CSV file to upload, with the text fields of the same form."""
 
     name: str
     content: bytes = field(repr=False)
@@ -98,12 +91,7 @@ class Request(Generic[T]):
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """
-    One page of a list.
-
-    :param items: the page's objects, in the server's order.
-    :param pagination: what the server says about the list; empty if nothing.
-    """
+    """Objects of a list in the server's order, and what it says about the list; empty if nothing."""
 
     items: list[T] = field(repr=False)
     pagination: Mapping[str, Any] = field(default_factory=dict)
@@ -135,11 +123,7 @@ class ListRequest(Generic[T]):
     may_be_unpaged: bool = False
 
     def page(self, position: tuple[str, int]) -> Request[Page[T]]:
-        """
-        Return the request for one page.
-
-        :param position: ``("offset", n)`` or ``("page", n)``.
-        """
+        """Return the request for the page at ``("offset", n)`` or ``("page", n)``."""
         name, number = position
         query = (*self.query, ("limit", str(self.limit)), (name, str(number)))
         return Request("GET", self.path, self.parse_page, query=query, repeatable=True)
@@ -150,7 +134,14 @@ def read_one(path: str, model: type[A]) -> Request[A]:
     return Request("GET", path, one(model), repeatable=True)
 
 
-def read_all(path: str, model: type[A], key: Callable[[A], str | None], **filters: str | None) -> ListRequest[A]:
+def read_all(
+    path: str,
+    model: type[A],
+    *,
+    key: Callable[[A], str | None] = lambda item: str(item.id),  # type: ignore[attr-defined]
+    may_be_unpaged: bool = False,
+    **filters: str | None,
+) -> ListRequest[A]:
     """Make a list request; ``key`` tells the objects apart. A filter that is None is not sent."""
     query = tuple((name, value) for name, value in filters.items() if value is not None)
 
@@ -159,37 +150,32 @@ def read_all(path: str, model: type[A], key: Callable[[A], str | None], **filter
             raise ValueError("a list was expected")
         return Page([model.model_validate(item).brought_by(envelope) for item in envelope.data], envelope.pagination)
 
-    return ListRequest(path, parse, key, query)
-
-
-def create(
-    path: str,
-    payload: Payload,
-    model: type[A],
-    idempotency_key: str | None = None,
-    *,
-    slow: bool = False,
-) -> Request[A]:
-    """Make a request that creates one object; repeatable with an idempotency key, where the endpoint honours it."""
-    headers: tuple[tuple[str, str], ...] = _JSON
-    if idempotency_key is not None:
-        headers = (*_JSON, (IDEMPOTENCY_HEADER, header_value("idempotency_key", idempotency_key)))
-    return Request(
-        "POST",
-        path,
-        one(model),
-        body=payload.to_json(),
-        headers=headers,
-        repeatable=idempotency_key is not None,
-        slow=slow,
-    )
+    return ListRequest(path, parse, key, query, may_be_unpaged=may_be_unpaged)
 
 
 def change(
-    method: str, path: str, payload: Payload, parse: Callable[[Envelope], A], *, slow: bool = False
+    method: str,
+    path: str,
+    payload: Payload,
+    parse: Callable[[Envelope], A],
+    *,
+    idempotency_key: str | None = None,
+    slow: bool = False,
 ) -> Request[A]:
-    """Make a request that changes something and must not be repeated before the state is read."""
-    return Request(method, path, parse, body=payload.to_json(), headers=_JSON, slow=slow)
+    """
+    Make a request that changes something, not to be repeated before the state is read.
+
+    :param idempotency_key: makes it repeatable.
+    """
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
+    if idempotency_key is not None:
+        key = idempotency_key
+        if not key or not key.isascii() or not key.isprintable() or key != key.strip():
+            rule = "must be printable ASCII text without spaces around it"
+            raise InvalidPayloadError("invalid header", problems=[("idempotency_key", repr(key), rule)])
+        headers = (*headers, (IDEMPOTENCY_HEADER, key))
+    repeatable = idempotency_key is not None
+    return Request(method, path, parse, body=payload.to_json(), headers=headers, repeatable=repeatable, slow=slow)
 
 
 def one(model: type[A]) -> Callable[[Envelope], A]:
@@ -215,37 +201,18 @@ def whole_number(value: Any) -> int | None:
         return None
 
 
-def by_id(item: Any) -> str | None:
-    """Return an object's own id."""
-    return str(item.id)
-
-
 def given_id(value: str, field: str = "id") -> str:
-    """Return an id as the server gave it; refuse what cannot be one."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or _is_person(value):
+    """
+    Return an id as the server gave it; refuse what cannot be one.
+
+    An empty id would turn one object into the list, dots would leave the path, and logs of requests show paths.
+    """
+    is_text = isinstance(value, str) and value.strip() and value.isprintable() and value not in (".", "..")
+    if not is_text or value.startswith("+") or "@" in value:
         raise InvalidPayloadError("invalid id", problems=[(field, repr(value), "must be an id from the server")])
     return value
 
 
-def _is_person(value: str) -> bool:
-    # Logs of requests show paths.
-    return value.startswith("+") or "@" in value
-
-
 def quoted(value: str) -> str:
-    """
-    Return an id as a part of a path.
-
-    An empty id would turn one object into the list, dots would leave the path: both are refused.
-    """
-    if given_id(value) in (".", ".."):
-        raise InvalidPayloadError("invalid id", problems=[("id", repr(value), "must be an id from the server")])
-    return quote(value, safe="")
-
-
-def header_value(name: str, value: str) -> str:
-    """Return a header's value; refuse one that could not be sent as it is."""
-    if not value or not value.isascii() or not value.isprintable() or value != value.strip():
-        rule = "must be printable ASCII text without spaces around it"
-        raise InvalidPayloadError("invalid header", problems=[(name, repr(value), rule)])
-    return value
+    """Return an id as a part of a path."""
+    return quote(given_id(value), safe="")

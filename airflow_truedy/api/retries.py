@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.api.errors import (
     OutcomeUnknownError,
     RateLimitedError,
-    RequestTimeoutError,
     ServerError,
     TruedyError,
     UnreachableError,
@@ -50,15 +49,14 @@ def may_be_sent_again(request: Request[Any], error: TruedyError) -> bool:
 
 def was_never_sent(error: TruedyError) -> bool:
     """Tell whether the request surely never left this machine."""
-    return isinstance(error, (UnreachableError, RequestTimeoutError)) and not error.sent
+    return isinstance(error, UnreachableError) and not error.sent
 
 
 def may_have_been_carried_out(error: TruedyError) -> bool:
     """Tell whether the server may have carried out a request that ended in ``error``."""
     if isinstance(error, UnreadableAnswerError) and error.status is not None and 300 <= error.status < 400:
         return error.status == _SEE_OTHER
-    no_answer = (ServerError, UnreachableError, RequestTimeoutError, UnreadableAnswerError)
-    return isinstance(error, no_answer) and not was_never_sent(error)
+    return isinstance(error, (ServerError, UnreachableError, UnreadableAnswerError)) and not was_never_sent(error)
 
 
 class Attempts:
@@ -77,12 +75,7 @@ class Attempts:
         self.count = 0
 
     def pause_after(self, error: TruedyError) -> float | None:
-        """
-        Return the seconds to wait before the next attempt, or None if there is none; and log it. Call it once per
-        failed attempt.
-
-        :param error: what the attempt ended in.
-        """
+        """Count a failed attempt; return and log the seconds to wait before the next one, None if there is none."""
         self.count += 1
         self._maybe_done |= not self._request.reads_only and may_have_been_carried_out(error)
         if self.count >= MAX_ATTEMPTS or not may_be_sent_again(self._request, error):
