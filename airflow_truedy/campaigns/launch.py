@@ -409,7 +409,11 @@ class Launch:
 
     def _tell_what_stays(self, error: Exception) -> None:
         """Add to an error what is left on the server."""
-        if self.batch_call_id is None or (isinstance(error, CampaignError) and self.batch_call_id in str(error)):
+        if self.batch_call_id is None:
+            if not self._progress.begun:
+                log.error("This try created nothing and started nothing.")
+            return
+        if isinstance(error, CampaignError) and self.batch_call_id in str(error):
             return
         state = "may have been started" if self._progress.may_have_called else "is a draft and dials nobody"
         goes_on = "The next try goes" if getattr(error, "retryable", True) else "No retry follows; a cleared task goes"

@@ -17,6 +17,7 @@ from airflow_truedy.campaigns.errors import (
     PastStartError,
     TagLostError,
     TimingError,
+    UnsettledError,
 )
 from airflow_truedy.campaigns.launch import Launched
 from tests.campaigns.requests_of_a_launch import (
@@ -525,6 +526,15 @@ class TestPreflight:
             ground.run(plan_of(4, chunk_size=2))
         stays = f"Batch call {ground.only.id} stays on the server: it is a draft and dials nobody. {then} with it."
         assert stays in caplog.text
+
+    @pytest.mark.parametrize(("method", "said"), [("GET", True), ("POST", False)])
+    def test_nothing_was_started_is_said_only_where_no_create_was_sent(
+        self, ground: Ground, caplog: pytest.LogCaptureFixture, method: str, said: bool
+    ) -> None:
+        ground.alter(method, "/batch-calls", refused(500, "internal_error", "broken"))
+        with pytest.raises((TruedyError, UnsettledError)):
+            ground.run(plan_of(2))
+        assert ("This try created nothing and started nothing." in caplog.text) is said
 
 
 def fill_with_others(ground: Ground, count: int) -> None:
