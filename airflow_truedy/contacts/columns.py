@@ -64,15 +64,9 @@ class Columns:
             self, "required", (self.required,) if isinstance(self.required, str) else tuple(self.required)
         )
 
-    @property
-    def takes_others(self) -> bool:
-        """Tell whether every column that is not mapped becomes a custom field."""
-        return self.custom_fields == OTHERS
-
     def named(self) -> set[str]:
-        """Every column that this mapping names."""
-        custom = () if self.takes_others else (column for _, column in self._pairs())
-        return {*self.personal(), *self.required, *custom}
+        """Return every column that this mapping names."""
+        return {*self.personal(), *self.required, *(column for _, column in self._pairs() or ())}
 
     def renamed(self, names: Mapping[str, Any]) -> Columns:
         """Return the same mapping for rows with other column names, by old and new name."""
@@ -81,30 +75,32 @@ class Columns:
             return names.get(name, name)
 
         single = {field: new(getattr(self, field)) for field in _SINGLE}
-        custom = self.custom_fields if self.takes_others else {field: new(column) for field, column in self._pairs()}
+        pairs = self._pairs()
+        custom = OTHERS if pairs is None else {field: new(column) for field, column in pairs}
         return replace(self, **single, custom_fields=custom, required=[new(name) for name in self.required])
 
     def reader(self) -> Callable[[Mapping[str, Any]], Fields]:
         """Return the function that makes the fields of a contact, but for its number, from a row."""
         named = (("first_name", self.first_name or self.full_name), ("last_name", self.last_name))
         names = [(field, column) for field, column in named if column]
-        email, required, mapped = self.email, tuple(self.required), self.personal()
-        pairs = None if self.takes_others else sorted(self._pairs())
+        email, required, mapped = self.email, self.required, self.personal()
+        pairs = self._pairs()
 
-        def read(row: Mapping[str, Any]) -> dict[str, Any]:
+        def read(row: Mapping[str, Any]) -> Fields:
             if required and not all(text_of(row.get(column)) for column in required):
-                raise _RefusedError(Reason.MISSING_VALUE)
+                return Reason.MISSING_VALUE
             fields: dict[str, Any] = {}
             for field, column in names:
                 if name := text_of(row.get(column)):
-                    fields[field] = _checked_name(name)
+                    if len(name) > _NAME_MAX_LENGTH:
+                        return Reason.NAME_TOO_LONG
+                    fields[field] = name
             if email and (address := text_of(row.get(email))):
-                fields["email"] = _checked_email(address)
-            if pairs is None:
-                custom = _texts((name, row[name]) for name in sorted(row) if name not in mapped)
-            else:
-                custom = _texts((field, row.get(column)) for field, column in pairs)
-            if custom:
+                if len(address) > _EMAIL_MAX_LENGTH or not is_email(address):
+                    return Reason.BAD_EMAIL
+                fields["email"] = address
+            found = ((name, name) for name in sorted(row) if name not in mapped) if pairs is None else pairs
+            if custom := {field: text for field, column in found if (text := text_of(row.get(column)))}:
                 fields["custom_fields"] = custom
             return fields
 
@@ -114,46 +110,23 @@ class Columns:
         """Return the columns that identify a person; each becomes a field of its own."""
         return {column for field in _SINGLE if (column := getattr(self, field))}
 
-    def _pairs(self) -> tuple[tuple[str, str], ...]:
-        return self.custom_fields  # type: ignore[return-value]  # made so in __post_init__
+    def _pairs(self) -> tuple[tuple[str, str], ...] | None:
+        """Return custom fields and their columns, sorted; ``None``: every column that is not mapped is one."""
+        return None if self.custom_fields == OTHERS else self.custom_fields  # type: ignore[return-value]
 
 
-class _RefusedError(Exception):
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
-
-
-def _read_or_refuse(read: Callable[[Mapping[str, Any]], dict[str, Any]], row: Mapping[str, Any]) -> Fields:
+def _read_or_refuse(read: Callable[[Mapping[str, Any]], Fields], row: Mapping[str, Any]) -> Fields:
     try:
         return read(row)
-    except _RefusedError as refused:
-        return refused.reason
     except UnreadableTextError:
         return Reason.UNREADABLE_TEXT
-
-
-def _checked_name(name: str) -> str:
-    if len(name) > _NAME_MAX_LENGTH:
-        raise _RefusedError(Reason.NAME_TOO_LONG)
-    return name
-
-
-def _checked_email(address: str) -> str:
-    if len(address) > _EMAIL_MAX_LENGTH or not is_email(address):
-        raise _RefusedError(Reason.BAD_EMAIL)
-    return address
-
-
-def _texts(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
-    return {field: text for field, value in pairs if (text := text_of(value))}
 
 
 def _as_pairs(custom: Mapping[str, str] | Iterable[str] | str) -> tuple[tuple[str, str], ...] | str:
     """One form for all ways to say it."""
     if custom == OTHERS:
         return OTHERS
-    if isinstance(custom, str):
-        return ((custom, custom),)
     if isinstance(custom, Mapping):
-        return tuple(custom.items())
-    return tuple(item if isinstance(item, tuple) else (item, item) for item in custom)
+        return tuple(sorted(custom.items()))
+    several = (custom,) if isinstance(custom, str) else custom
+    return tuple(sorted(item if isinstance(item, tuple) else (item, item) for item in several))

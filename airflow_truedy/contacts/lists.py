@@ -63,19 +63,11 @@ class ContactList:
     """
 
     left_out: LeftOut | None = None
+    manifest: Manifest | None = None
+    path: Any = None
 
-    def __init__(
-        self,
-        lines: Callable[[], Iterator[bytes]],
-        count: int,
-        fingerprint: str,
-        name: str,
-        manifest: Manifest | None = None,
-        path: Any = None,
-    ) -> None:
+    def __init__(self, lines: Callable[[], Iterator[bytes]], count: int, fingerprint: str, name: str) -> None:
         self._lines = lines
-        self.manifest = manifest
-        self.path = path
         self.count = count
         self.fingerprint = fingerprint
         self._name = name
@@ -139,7 +131,9 @@ class ContactList:
             known.check(path)
         except (ContactsFileError, FileError) as error:
             raise type(error)(f"{str(error).rstrip('.')}. {known.how_to_make_again}") from None
-        return cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path), known, path)
+        contacts = cls(lambda: read_lines(path), known.contacts, known.fingerprint, str(path))
+        contacts.manifest, contacts.path = known, path
+        return contacts
 
     @classmethod
     def from_file(cls, path: Any, options: ReadOptions | None = None) -> ContactList:
@@ -217,47 +211,32 @@ def _nested(row: Row, position: int) -> dict[str, Any]:
 
 
 def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
-    """Return the line of a contacts file for a contact that somebody made."""
-    try:
-        wire, key = _as_wire(contact), text_of(contact.get("contact_key"))
-    except _NotAContactError as error:
-        raise ContactsFileError(f"Contact {position}: {error}") from None
-    except UnreadableTextError:
-        raise ContactsFileError(f"Contact {position} holds a value that is not text") from None
-    try:
-        return line_of(wire, key)
-    except ValueError:
-        raise ContactsFileError(f"Contact {position} holds broken characters") from None
-
-
-class _NotAContactError(Exception):
-    """The message shows nothing of the person."""
-
-
-def _as_wire(contact: Mapping[str, Any]) -> Contact:
-    number = contact.get("phone_number")
+    """Return the line of a contacts file for a contact that somebody made. Errors show nothing of the person."""
+    who, number = f"Contact {position}", contact.get("phone_number")
     if not isinstance(number, str) or not is_e164(number):
-        what = (
-            "there is no phone_number"
-            if "phone_number" not in contact
-            else "phone_number is not an E.164 number (+ and digits)"
-        )
-        raise _NotAContactError(
-            f"{what}. Make contacts of such rows first: SqlToContactsOperator, FileToContactsOperator and "
+        is_there = "phone_number" in contact
+        what = "phone_number is not an E.164 number (+ and digits)" if is_there else "there is no phone_number"
+        raise ContactsFileError(
+            f"{who}: {what}. Make contacts of such rows first: SqlToContactsOperator, FileToContactsOperator and "
             "contacts_from_rows take the region and the names of your columns"
         )
     # After the number: in a mapping from number to name the keys are people, not names of fields.
     unknown = sorted(set(contact) - _FIELDS)
     if unknown:
-        raise _NotAContactError(f"{unknown} are not fields of a contact; put them into custom_fields")
-    wire: Contact = {"phone_number": number}
-    for field in _TEXT_FIELDS:
-        if text := text_of(contact.get(field)):
-            wire[field] = text
-            if field != "email" and len(text) > _NAME_MAX_LENGTH:
-                raise _NotAContactError(f"{field} has more than {_NAME_MAX_LENGTH} characters")
+        raise ContactsFileError(f"{who}: {unknown} are not fields of a contact; put them into custom_fields")
     custom = contact.get("custom_fields") or {}
     if not isinstance(custom, Mapping):
-        raise _NotAContactError("custom_fields is not a mapping")
-    texts = {name: text for name in sorted(custom) if (text := text_of(custom[name]))}
-    return {**wire, "custom_fields": texts} if texts else wire
+        raise ContactsFileError(f"{who}: custom_fields is not a mapping")
+    try:
+        wire: Contact = {field: text for field in _TEXT_FIELDS if (text := text_of(contact.get(field)))}
+        texts = {name: text for name in sorted(custom) if (text := text_of(custom[name]))}
+        key = text_of(contact.get("contact_key"))
+    except UnreadableTextError:
+        raise ContactsFileError(f"{who} holds a value that is not text") from None
+    for field in ("first_name", "last_name"):
+        if len(wire.get(field, "")) > _NAME_MAX_LENGTH:
+            raise ContactsFileError(f"{who}: {field} has more than {_NAME_MAX_LENGTH} characters")
+    try:
+        return line_of({"phone_number": number, **wire, **({"custom_fields": texts} if texts else {})}, key)
+    except ValueError:
+        raise ContactsFileError(f"{who} holds broken characters") from None

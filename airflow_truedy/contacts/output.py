@@ -15,7 +15,6 @@ from airflow_truedy.contacts.contacts_file import ENDING, ContactsFile, Manifest
 from airflow_truedy.contacts.errors import TooManySplitsError
 from airflow_truedy.contacts.placing import PlacedContacts
 from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.contacts.rules import region_to_dict
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.paths import create_private, open_local, publish, sibling
 from airflow_truedy.files.writer import escaped
@@ -23,7 +22,6 @@ from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from airflow_truedy.calling_hours.part_hours import PartHours
@@ -44,40 +42,26 @@ class Output:
 
     :param folder: a local folder in which they are made.
     :param to: where the contacts file goes; the others are named after it.
-    :param now: the instant at which the list is made.
+    :param about: what every manifest tells of the list as a whole.
     :param placer: placed the contacts. Default: nobody was placed.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        to: Any,
-        rules: ContactRules,
-        source: str,
-        made_by: Mapping[str, Any] | None,
-        now: datetime,
-        placer: Placer | None = None,
+        self, folder: Path, to: Any, rules: ContactRules, about: Mapping[str, Any], placer: Placer | None = None
     ) -> None:
         self._folder = folder
         self._to = open_local(to) if isinstance(to, str) else to
         if not self._to.name.endswith(ENDING):
             raise ValueError(f"The name of a contacts file ends in {ENDING}; {self._to.name!r} does not")
-        self._rules, self._placer = rules, placer
-        self._about = {
-            "region": region_to_dict(rules.region),
-            "source": source,
-            "created_at": now.isoformat(timespec="seconds"),
-            "made_by": dict(made_by or {}),
-        }
+        self._rules, self._about, self._placer = rules, about, placer
         self._lists: dict[str, _List] = {}
 
     def take(self, outcomes: Iterable[RowOutcome]) -> None:
         """Write every outcome into the files of its list."""
         if self._rules.split_by is None:
-            self._list("").take(outcomes)
-            return
+            self._list("")
         for outcome in outcomes:
-            self._list(outcome.part).take((outcome,))
+            (self._lists.get(outcome.part) or self._list(outcome.part)).add(outcome)
 
     def publish(self) -> list[Manifest]:
         """
@@ -96,68 +80,53 @@ class Output:
         return [manifest for each in lists for manifest in each.publish()]
 
     def _list(self, value: str) -> _List:
-        found = self._lists.get(value)
-        if found is None:
-            if self._rules.split_by is not None and len(self._lists) >= self._rules.max_splits:
+        column, to, split = self._rules.split_by, self._to, None
+        if column is not None:
+            if len(self._lists) >= self._rules.max_splits:
                 raise TooManySplitsError(
-                    f"The column {self._rules.split_by!r} holds more than {self._rules.max_splits} values; "
-                    "raise max_splits, or split by a column with fewer"
+                    f"The column {column!r} holds more than {self._rules.max_splits} values; raise max_splits, or "
+                    "split by a column with fewer"
                 )
-            found = self._lists[value] = self._new_list(value)
-        return found
-
-    def _new_list(self, value: str) -> _List:
-        stem = self._to.name[: -len(ENDING)]
-        split = None
-        if self._rules.split_by is not None:
-            split = {"column": self._rules.split_by, "value": value}
-            stem = f"{stem}-{_file_name(value) if _is_place(value) else f'part-{_digest(value, 12)}'}"
+            split = {"column": column, "value": value}
+            word = _file_name(value) if _is_place(value) else f"part-{_digest(value, 12)}"
+            to = sibling(to, f"{to.name.removesuffix(ENDING)}-{word}{ENDING}")
         staged = self._folder / f"{len(self._lists)}"
-        return _List(
-            staged, sibling(self._to, stem + ENDING), self._rules, {**self._about, "split": split}, self._placer
-        )
+        found = self._lists[value] = _List(staged, to, self._rules, {**self._about, "split": split}, self._placer)
+        return found
 
 
 class _List:
     """One rejects file, its contacts, and what was counted."""
 
     def __init__(
-        self, staged: Path, to: Any, rules: ContactRules, about: dict[str, Any], placer: Placer | None
+        self, staged: Path, to: Any, rules: ContactRules, about: Mapping[str, Any], placer: Placer | None
     ) -> None:
         self._staged, self._to, self._about = staged, to, about
         self._consent = rules.consent
-        self._stem = to.name[: -len(ENDING)]
+        self._stem = to.name.removesuffix(ENDING)
         self._rejects = RejectsFile(staged.with_suffix(".rejects"), rules.columns)
         self._placed = PlacedContacts(placer, staged) if placer else None
+        self._whole = None if placer else ContactsFile(staged.with_suffix(".contacts"))
         self._files: list[tuple[PartHours | None, ContactsFile]] = []
-        if self._placed is None:
-            self._files.append((None, ContactsFile(staged.with_suffix(".contacts"))))
         self._dropped: Counter[Reason] = Counter()
 
-    def take(self, outcomes: Iterable[RowOutcome]) -> None:
-        add_line = self._files[0][1].add if self._files else None
-        add_placed = self._placed.add if self._placed else None
-        dropped, rejects = self._dropped, self._rejects
-        first = True
-        for outcome in outcomes:
-            if first:
-                rejects.name_columns(outcome.row)
-                first = False
-            if outcome.reason is not None:
-                dropped[outcome.reason] += 1
-                rejects.add(outcome)
-            elif add_line:
-                add_line(outcome.line)
-            elif add_placed:
-                add_placed(outcome)
+    def add(self, outcome: RowOutcome) -> None:
+        if not self._rejects.columns:
+            self._rejects.name_columns(outcome.row)
+        if outcome.reason is not None:
+            self._dropped[outcome.reason] += 1
+            self._rejects.add(outcome)
+        elif self._whole:
+            self._whole.add(outcome.line)
+        elif self._placed:
+            self._placed.add(outcome)
 
     def close(self, most: int) -> int:
         """Finish the files, and return how many contacts files there are."""
         self._rejects.close()
-        if self._placed:
-            self._files += self._placed.parts(most)
+        self._files += self._placed.parts(most) if self._placed else ()
         if not self._files:
-            self._files.append((None, ContactsFile(self._staged.with_suffix(".contacts"))))
+            self._files.append((None, self._whole or ContactsFile(self._staged.with_suffix(".contacts"))))
         for _, file in self._files:
             file.close()
         return len(self._files)
@@ -171,30 +140,25 @@ class _List:
             if hours is not None:
                 to = sibling(self._to, f"{self._stem}-{_file_name(_in_a_word(hours))}{ENDING}")
             publish(file.staged, to)
-            yield self._manifest(file, str(to), str(rejects_to), dropped, hours)
-            dropped = {}
-
-    def _manifest(
-        self, file: ContactsFile, uri: str, rejects_uri: str, dropped: dict[Reason, int], hours: PartHours | None
-    ) -> Manifest:
-        duplicates, suppressed = dropped.pop(Reason.DUPLICATE, 0), dropped.pop(Reason.SUPPRESSED, 0)
-        rejected = sum(dropped.values())
-        return Manifest(
-            uri=uri,
-            rejects_uri=rejects_uri,
-            rows_read=file.count + duplicates + suppressed + rejected,
-            contacts=file.count,
-            duplicates=duplicates,
-            suppressed=suppressed,
-            rejected=rejected,
-            rejected_by_reason={reason.value: count for reason, count in sorted(dropped.items())},
-            sha256=file.sha256,
-            size=file.size,
-            fingerprint=file.fingerprint,
-            calling_hours=hours.to_dict() if hours else None,
-            consent=self._consent.to_dict(file.consents) if self._consent else None,
-            **self._about,
-        )
+            duplicates, suppressed = dropped.pop(Reason.DUPLICATE, 0), dropped.pop(Reason.SUPPRESSED, 0)
+            rejected = sum(dropped.values())
+            yield Manifest(
+                uri=str(to),
+                rejects_uri=str(rejects_to),
+                rows_read=file.count + duplicates + suppressed + rejected,
+                contacts=file.count,
+                duplicates=duplicates,
+                suppressed=suppressed,
+                rejected=rejected,
+                rejected_by_reason={reason.value: count for reason, count in sorted(dropped.items())},
+                sha256=file.sha256,
+                size=file.size,
+                fingerprint=file.fingerprint,
+                calling_hours=hours.to_dict() if hours else None,
+                consent=self._consent.to_dict(file.consents) if self._consent else None,
+                **self._about,
+            )
+            dropped = {}  # The first part counts them for all.
 
 
 class RejectsFile:
@@ -205,6 +169,7 @@ class RejectsFile:
 
     :param staged: the local file to make.
     :param columns: which columns hold the number, which is not written, and the key.
+    :ivar columns: of the header, as far as they are known.
     """
 
     def __init__(self, staged: Path, columns: Columns) -> None:
@@ -212,11 +177,11 @@ class RejectsFile:
         self._waiting = staged.with_suffix(".waiting").open("w+", encoding="utf-8")
         self._phone_column = _column(columns.phone_number)
         self._key_column = _column(columns.contact_key) if columns.contact_key else None
-        self._columns: dict[str, None] = {}
+        self.columns: dict[str, None] = {}
 
     def name_columns(self, row: Mapping[str, Any]) -> None:
         """Put these columns into the header even if no row is refused."""
-        self._columns.update(dict.fromkeys(map(_column, row)))
+        self.columns.update(dict.fromkeys(map(_column, row)))
 
     def add(self, outcome: RowOutcome) -> None:
         """Add a row that has a reason."""
@@ -226,26 +191,23 @@ class RejectsFile:
         own = [outcome.row_number, outcome.reason.value, masked]
         if self._key_column:
             own.append(escaped(row.pop(self._key_column, "")))
-        self._columns.update(dict.fromkeys(row))
+        self.columns.update(dict.fromkeys(row))
         self._waiting.write(json.dumps([own, row]) + "\n")
 
     def close(self) -> None:
         """Finish the file."""
         own = [*REJECTS_COLUMNS, *(["contact_key"] if self._key_column else [])]
         for column in (self._phone_column, self._key_column or ""):
-            self._columns.pop(column, None)
-        others = list(self._columns)
+            self.columns.pop(column, None)
+        others = list(self.columns)
         create_private(self.staged).close()
         with self.staged.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([*own, *map(escaped, _told_apart(others, own))])
-            for known, row in self._read_waiting():
+            self._waiting.seek(0)
+            for known, row in map(json.loads, self._waiting):
                 writer.writerow([*known, *(escaped(row.get(column, "")) for column in others)])
         self._waiting.close()
-
-    def _read_waiting(self) -> Iterator[list[Any]]:
-        self._waiting.seek(0)
-        return map(json.loads, self._waiting)
 
 
 def written(value: Any) -> str:

@@ -23,6 +23,7 @@ from airflow_truedy.contacts.errors import DuplicateContactError, EmptyListError
 from airflow_truedy.contacts.output import Output
 from airflow_truedy.contacts.placing import hold_back, place
 from airflow_truedy.contacts.reasons import Reason, advice_for
+from airflow_truedy.contacts.rules import region_to_dict
 from airflow_truedy.contacts.suppression import suppressed_numbers
 
 if TYPE_CHECKING:
@@ -76,8 +77,14 @@ def prepare_contacts(
     now = datetime.now(timezone.utc)
     rows, rules = begin(rows, rules)
     placer = Placer(rules.calling_hours, now) if rules.calling_hours else None
+    about = {
+        "region": region_to_dict(rules.region),
+        "source": source,
+        "created_at": now.isoformat(timespec="seconds"),
+        "made_by": dict(made_by or {}),
+    }
     with tempfile.TemporaryDirectory(prefix="contacts-") as folder:
-        output = Output(Path(folder), to, rules, source, made_by, now, placer)
+        output = Output(Path(folder), to, rules, about, placer)
         output.take(accounted(rows, rules, now, placer))
         manifests = output.publish()
     _log(manifests)

@@ -1,6 +1,4 @@
-"""
-Do-not-call lists: plain or hashed numbers that must not be called, from any iterable.
-"""
+"""Do-not-call lists: plain or hashed numbers that must not be called, from any iterable."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import hashlib
 import logging
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,7 @@ from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.reader import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_truedy.contacts.convert import RowOutcome
 
@@ -43,22 +41,20 @@ class Suppression:
     """
     One do-not-call list.
 
-    :param entries: the cells of the list: numbers in any form, or sha256 digests. Gone through
-        once, when the list is prepared. Empty cells are passed over.
+    :param entries: the cells of the list: numbers in any form, or sha256 digests; read once. Empty cells are passed
+        over.
     :param name: what the list is called in error messages.
     :param region: in which region its numbers without ``+`` are read: an ISO 3166 code, or ``None``: an entry without
         ``+`` cannot be read. Must be stated, unless ``hashed``. It may differ from that of the contacts.
-    :param hashed: the entries are sha256 digests in hex (any case) of ``salt`` followed by the E.164 number
-        with its ``+``.
+    :param hashed: the entries are sha256 digests in hex (any case) of ``salt`` followed by the E.164 number with its
+        ``+``.
     :param salt: what comes before the number when it is hashed. Default: nothing.
-    :param as_of: when the list was true, with a time zone. For a file: its change time, see
-        :func:`changed_at`.
+    :param as_of: when the list was true, with a time zone. For a file: its change time, see :func:`changed_at`.
     :param max_age: how old it may be; needs ``as_of``. Default: any age.
-    :param max_unreadable: how many entries may be unreadable before the list is refused: an ``int`` is a
-        number, a ``float`` a share. Default 0, for an entry that is not understood is a person who gets
-        called.
-    :param allow_empty: whether the list may be without any entry. Default ``False``: a list that was not loaded,
-        or whose entries are in another column, looks like one with nobody on it.
+    :param max_unreadable: how many entries may be unreadable before the list is refused: an ``int`` is a number, a
+        ``float`` a share. Default 0, for an entry that is not understood is a person who gets called.
+    :param allow_empty: whether the list may be without any entry. Default ``False``: a list that was not loaded, or
+        whose entries are in another column, looks like one with nobody on it.
     """
 
     entries: Iterable[Any]
@@ -196,9 +192,7 @@ def suppressed_numbers(sources: Any, now: datetime | None = None) -> Suppressed 
     for entry in lists:
         entry.check_age(now or datetime.now(timezone.utc))
     for entry in lists:
-        found = (_read_hashed if entry.hashed else _read_plain)(entry, suppressed)
-        log.info("%s: %d entries, %d empty", entry.name, found.total, found.empty)
-        found.check(entry)
+        _read(entry, suppressed)
     return suppressed
 
 
@@ -211,65 +205,62 @@ def changed_at(path: Any) -> datetime:
     return datetime.fromtimestamp(min(part.stat().st_mtime for part in parts_of(path) or [path]), timezone.utc)
 
 
-@dataclass
-class _Found:
-    """How many cells of a list were what."""
+def _read(entry: Suppression, suppressed: Suppressed) -> None:
+    """Add the entries of a list; refuse one by which somebody on it might be called."""
+    add = (_adder_of_hashed if entry.hashed else _adder_of_plain)(entry, suppressed)
+    total, unreadable = 0, Counter[str]()
+    for cell in entry.entries:
+        total += 1
+        if refused := add(cell):
+            unreadable[refused] += 1
+    empty = unreadable.pop(Reason.EMPTY.value, 0)
+    total -= empty
+    log.info("%s: %d entries, %d empty", entry.name, total, empty)
+    refused_in_all, limit = unreadable.total(), entry.max_unreadable
+    if refused_in_all > (limit * total if isinstance(limit, float) else limit):
+        raise UnreadableSuppressionError(
+            f"{entry.name}: {refused_in_all} of {total} entries cannot be read, max_unreadable is {limit}: "
+            f"{dict(unreadable.most_common())}"
+        )
+    if refused_in_all == total and not entry.allow_empty:
+        raise EmptySuppressionError(
+            f"{entry.name}: it gave no entry that can be used, of {total + empty} cells {empty} are empty. Was it "
+            "loaded, and are the entries in the column that is read? State allow_empty=True if nobody may be on it"
+        )
 
-    total: int = 0
-    empty: int = 0
-    unreadable: Counter[str] = field(default_factory=Counter)
 
-    def check(self, entry: Suppression) -> None:
-        """Refuse a list by which somebody on it might be called."""
-        refused, limit = sum(self.unreadable.values()), entry.max_unreadable
-        if refused > (limit * self.total if isinstance(limit, float) else limit):
-            raise UnreadableSuppressionError(
-                f"{entry.name}: {refused} of {self.total} entries cannot be read, max_unreadable is {limit}: "
-                f"{dict(self.unreadable.most_common())}"
-            )
-        if refused == self.total and not entry.allow_empty:
-            raise EmptySuppressionError(
-                f"{entry.name}: it gave no entry that can be used, of {self.total + self.empty} cells {self.empty} are "
-                "empty. Was it loaded, and are the entries in the column that is read? State allow_empty=True if "
-                "nobody may be on it"
-            )
-
-
-def _read_plain(entry: Suppression, suppressed: Suppressed) -> _Found:
+def _adder_of_plain(entry: Suppression, suppressed: Suppressed) -> Callable[[Any], str | None]:
+    """Return the function that adds a number, or says why it cannot be read."""
     from airflow_truedy.contacts.numbers import normaliser
 
     # Every kind is taken, and notes are passed over: an entry that is refused would be a called person.
     verdict_of = normaliser(ALLOWABLE | {Reason.NOTE})
-    found, beginnings = _Found(), suppressed.beginnings.setdefault(entry.name, set())
-    for cell in entry.entries:
+    beginnings = suppressed.beginnings.setdefault(entry.name, set())
+
+    def add(cell: Any) -> str | None:
         verdict = verdict_of(cell, entry.region)
-        if verdict is Reason.EMPTY:
-            found.empty += 1
-            continue
-        found.total += 1
         if isinstance(verdict, Reason):
-            found.unreadable[verdict.value] += 1
-        else:
-            beginnings.add(verdict[1:4])
-            suppressed.plain.add(int(verdict))
-    return found
+            return verdict.value
+        beginnings.add(verdict[1:4])
+        suppressed.plain.add(int(verdict))
+        return None
+
+    return add
 
 
-def _read_hashed(entry: Suppression, suppressed: Suppressed) -> _Found:
+def _adder_of_hashed(entry: Suppression, suppressed: Suppressed) -> Callable[[Any], str | None]:
+    """Return the function that adds a digest, or says why it is none."""
     digests = suppressed.hashed.setdefault(entry.salt, DigestSet())
     suppressed.salts[entry.name] = entry.salt
-    found = _Found()
-    for cell in entry.entries:
+
+    def add(cell: Any) -> str | None:
         try:
             text = text_of(cell).lower()
         except UnreadableTextError:
-            text = "unreadable"
-        if not text:
-            found.empty += 1
-            continue
-        found.total += 1
-        if _is_sha256(text):
-            digests.add(bytes.fromhex(text))
-        else:
-            found.unreadable["no_sha256"] += 1
-    return found
+            return "no_sha256"
+        if not _is_sha256(text):
+            return "no_sha256" if text else Reason.EMPTY.value
+        digests.add(bytes.fromhex(text))
+        return None
+
+    return add
