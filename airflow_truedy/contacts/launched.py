@@ -21,7 +21,7 @@ from airflow_truedy.contacts.errors import ContactsFileError, SharedContactsErro
 from airflow_truedy.contacts.lists import LeftOut
 from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.files.paths import publish, remove, sibling
+from airflow_truedy.files.paths import publish, remove
 from airflow_truedy.files.writer import StagedFile, write_rows
 from airflow_truedy.masking import mask_number
 
@@ -59,7 +59,7 @@ def without_launched(contacts: ContactList | None) -> ContactList | None:
         return contacts
     stem = contacts.path.name.removesuffix(ENDING)
     told = _digest([_prefix(contacts), contacts.manifest.part, left.fingerprint])  # type: ignore[union-attr]
-    to = sibling(contacts.path, f"{stem}.left-out-{told}.csv")
+    to = contacts.path.parent / f"{stem}.left-out-{told}.csv"
     write_rows(_left_out(contacts, others), to, columns=_COLUMNS)
     log.warning(
         "%d of %d people changed parts of the list and are in the campaign of another part already; left out here, see "
@@ -90,8 +90,9 @@ class Claim:
     def __init__(self, contacts: ContactList | None) -> None:
         self._contacts = contacts if is_part(contacts) else None
         self._creates = 0
-        # Of its own for each attempt, so that giving one up takes nothing from an earlier attempt or another worker.
-        self._name = f"{_prefix(contacts)}{uuid.uuid4().hex}.gz" if contacts and self._contacts else ""
+        if contacts and self._contacts:
+            # Of its own for each attempt, so that giving one up takes nothing from an earlier one or another worker.
+            self._file = contacts.path.parent / f"{_prefix(contacts)}{uuid.uuid4().hex}.gz"
 
     def make(self) -> None:
         """
@@ -105,11 +106,11 @@ class Claim:
         self._creates += 1
         if self._creates == 1:
             self._write(contacts)
-        others = _in_other_parts(contacts, must_show=self._name)
+        others = _in_other_parts(contacts, must_show=self._file.name)
         shared = sum(int(person["phone_number"][1:]) in others for person in contacts) if len(others) else 0
         if shared:
             if self.may_be_given_up:
-                remove(sibling(contacts.path, self._name))
+                remove(self._file)
             manifest: Any = contacts.manifest
             raise SharedContactsError(
                 f"{shared} of {contacts.count} people of a part of the list of task {manifest.made_by.get('task_id')!r}"
@@ -124,8 +125,7 @@ class Claim:
 
     def give_up(self) -> None:
         """Let other parts have these people: it is certain that no campaign was made."""
-        assert self._contacts is not None
-        remove(sibling(self._contacts.path, self._name))
+        remove(self._file)
         log.info("The create was refused, so the people of this part may be in the campaign of another part.")
 
     def _write(self, contacts: ContactList) -> None:
@@ -136,7 +136,7 @@ class Claim:
             for person in contacts:
                 staged.write(person["phone_number"][1:].encode() + b"\n")
             staged.close()
-            publish(Path(folder) / "claim", sibling(contacts.path, self._name))
+            publish(Path(folder) / "claim", self._file)
 
 
 def _prefix(contacts: ContactList) -> str:

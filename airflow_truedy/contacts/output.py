@@ -16,7 +16,7 @@ from airflow_truedy.contacts.errors import TooManySplitsError
 from airflow_truedy.contacts.placing import PlacedContacts
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
-from airflow_truedy.files.paths import create_private, open_local, publish, sibling
+from airflow_truedy.files.paths import create_private, open_local, publish
 from airflow_truedy.files.writer import escaped
 from airflow_truedy.masking import mask_number
 
@@ -89,7 +89,7 @@ class Output:
                 )
             split = {"column": column, "value": value}
             word = _file_name(value) if _is_place(value) else f"part-{_digest(value, 12)}"
-            to = sibling(to, f"{to.name.removesuffix(ENDING)}-{word}{ENDING}")
+            to = to.parent / f"{to.name.removesuffix(ENDING)}-{word}{ENDING}"
         staged = self._folder / f"{len(self._lists)}"
         found = self._lists[value] = _List(staged, to, self._rules, {**self._about, "split": split}, self._placer)
         return found
@@ -132,13 +132,13 @@ class _List:
         return len(self._files)
 
     def publish(self) -> Iterator[Manifest]:
-        rejects_to = sibling(self._to, f"{self._stem}.rejects.csv")
+        rejects_to = self._to.parent / f"{self._stem}.rejects.csv"
         publish(self._rejects.staged, rejects_to)
         dropped = dict(self._dropped)
         for hours, file in self._files:
             to = self._to
             if hours is not None:
-                to = sibling(self._to, f"{self._stem}-{_file_name(_in_a_word(hours))}{ENDING}")
+                to = self._to.parent / f"{self._stem}-{_file_name(_in_a_word(hours))}{ENDING}"
             publish(file.staged, to)
             duplicates, suppressed = dropped.pop(Reason.DUPLICATE, 0), dropped.pop(Reason.SUPPRESSED, 0)
             rejected = sum(dropped.values())

@@ -98,7 +98,7 @@ def _make_private_folders(folder: Path) -> None:
 def _upload(staged: Path, target: Any) -> None:
     # Some stores keep what came until an upload broke, so it goes beside the file that may be there already.
     store: Any = target.fs
-    part = sibling(target, _part_of(target.name))
+    part = target.parent / _part_of(target.name)
     try:
         with staged.open("rb") as source, store.open(part.path, "wb") as copy:
             shutil.copyfileobj(source, copy, _BLOCK)
@@ -138,11 +138,6 @@ def open_binary(path: Any) -> IO[bytes]:
     except FileNotFoundError:
         raise MissingFileError(f"The file {path} is not there") from None
     return stream
-
-
-def sibling(path: Any, name: str) -> Any:
-    """Another file in the same folder."""
-    return path.parent / name
 
 
 class Digest(NamedTuple):

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import zlib
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_truedy.files.csv_rows import csv_rows
@@ -40,7 +40,7 @@ _GUESS = "cp1252"
 _CONTROLS = bytes(code for code in range(0x20) if chr(code) not in "\t\n\v\f\r\x1a\x1b")
 _BLOCK = 1 << 20
 _HEAD = 4_096
-_HAS_PATTERN = re.compile(r"[*?\[]").search
+_has_pattern = re.compile(r"[*?\[]").search
 #: Bytes that are not UTF-8, as Python keeps them in text that is read nevertheless.
 _find_odd_byte = re.compile(r"[\udc80-\udcff]").search
 _count_odd_bytes = re.compile(r"[\udc80-\udcff]").findall
@@ -91,14 +91,16 @@ def parts_of(path: Any, stated: str | None = None) -> list[Any] | None:
     :param stated: the format that the user stated; without it they must all be of one kind.
     :raises MissingFileError: there are none.
     """
-    local, has_pattern = local_path(path), _HAS_PATTERN(str(path))
+    local, has_pattern = local_path(path), _has_pattern(str(path))
     place = local or path
     if isinstance(place, str) or (local is None and kind_of(str(path)) and not has_pattern):
         return None  # On an object store it costs requests, and rights, to ask whether something is a folder.
     if place.is_dir():
         found = [each for each in place.iterdir() if each.name[:1] not in (".", "_") and each.is_file()]
     elif has_pattern and not place.exists():
-        found = list(_matching(place))
+        if _has_pattern(str(place.parent)):
+            raise RowsFileError(f"In {place} only the last part of the path may be a pattern")
+        found = [each for each in place.parent.glob(place.name) if each.is_file()]
     else:
         return None
     if not found:
@@ -109,13 +111,6 @@ def parts_of(path: Any, stated: str | None = None) -> list[Any] | None:
             f"{path} holds files of several kinds ({', '.join(sorted(map(str, kinds)))}); use a pattern"
         )
     return sorted(found, key=lambda each: str(each.name))
-
-
-def _matching(place: Any) -> Iterator[Any]:
-    folder, pattern = place.parent, place.name
-    if _HAS_PATTERN(str(folder)):
-        raise RowsFileError(f"In {place} only the last part of the path may be a pattern")
-    return (each for each in folder.glob(pattern) if each.is_file())
 
 
 def _rows_of(path: Any, options: ReadOptions) -> Iterator[Row]:
@@ -141,7 +136,7 @@ def _table_rows(path: Any, kind: str, options: ReadOptions) -> Iterator[Row]:
 def _text_rows(path: Any, kind: str, options: ReadOptions) -> Iterator[Row]:
     encoding, errors = (_known(options.encoding), "strict") if options.encoding else _detect_encoding(path, kind)
     with (
-        closing(_open_bytes(path)) as data,
+        _open_bytes(path) as data,
         io.TextIOWrapper(data, encoding, errors, newline="") as text,
     ):
         rows = _jsonl_rows(path, text) if kind == "jsonl" else csv_rows(path, text, options)
@@ -157,23 +152,12 @@ def _known(encoding: str) -> str:
     return "utf-8-sig" if name == "utf-8" else encoding  # or its byte order mark would be in the first name
 
 
-def _open_bytes(path: Any) -> IO[bytes]:
-    stream = open_binary(path)
-    is_packed = stream.read(len(GZIP)) == GZIP or (stream.tell() and str(path).lower().endswith(".gz"))
-    stream.seek(0)
-    return _OwningGzip(stream) if is_packed else stream  # type: ignore[return-value]
-
-
-class _OwningGzip(gzip.GzipFile):
-    """Closes the file under it too."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(fileobj=stream, mode="rb")
-        self._under = stream
-
-    def close(self) -> None:
-        super().close()
-        self._under.close()
+@contextmanager
+def _open_bytes(path: Any) -> Iterator[Any]:
+    with closing(open_binary(path)) as stream:
+        is_packed = stream.read(len(GZIP)) == GZIP or (stream.tell() and str(path).lower().endswith(".gz"))
+        stream.seek(0)
+        yield gzip.GzipFile(fileobj=stream, mode="rb") if is_packed else stream
 
 
 def _detect_encoding(path: Any, kind: str) -> tuple[str, str]:
@@ -183,7 +167,7 @@ def _detect_encoding(path: Any, kind: str) -> tuple[str, str]:
     All of the file is read for it: a sample would let a late byte fail a long run.
     """
     letters = odd_bytes = 0
-    with closing(_open_bytes(path)) as data:
+    with _open_bytes(path) as data:
         block = data.read(_BLOCK)
         check_first_bytes(path, kind, block[:_HEAD])
         for mark, encoding in _BOMS:

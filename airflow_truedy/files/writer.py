@@ -1,10 +1,9 @@
-"""Files in the making: staged on local disk, digested while they are written, published whole or not at all."""
+"""Files in the making: staged on local disk, published whole or not at all."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 import re
@@ -83,42 +82,25 @@ def write_rows(
 
 class StagedFile:
     """
-    A local file in the making, readable for its owner only, which counts and digests what is written to it.
+    A local file in the making, readable for its owner only.
 
     :param path: the local file to make.
     :param level: of gzip compression, 1 to 9; ``None``: none. The same content gives the same bytes.
-    :ivar sha256: of the bytes of the file, in hex; known once it is closed, as ``size``, their number.
+    :ivar sha256: of the bytes of the finished file, in hex; ``size`` is their number.
     """
 
     def __init__(self, path: Path, level: int | None = None) -> None:
-        self._file = create_private(path)
-        self._digest = hashlib.sha256()
-        self.size = 0
+        self._path, self._file = path, create_private(path)
         # No name and no time in it, so that the same content gives the same bytes.
-        self._gzip = None if level is None else gzip.GzipFile("", "wb", level, _Sink(self._keep), mtime=0)
-        self.write = self._keep if self._gzip is None else self._gzip.write
+        self._gzip = None if level is None else gzip.GzipFile("", "wb", level, self._file, mtime=0)
+        self.write = (self._gzip or self._file).write
 
     def close(self) -> None:
         """Finish the file."""
         if self._gzip is not None:
             self._gzip.close()
         self._file.close()
-        self.sha256 = self._digest.hexdigest()
-
-    def _keep(self, data: bytes) -> int:
-        self._digest.update(data)
-        self.size += len(data)
-        return self._file.write(data)
-
-
-class _Sink:
-    """What gzip writes to."""
-
-    def __init__(self, write: Any) -> None:
-        self.write = write
-
-    def flush(self) -> None:
-        """Do nothing: the file under it is closed in the end."""
+        self.sha256, self.size = digest_of(self._path)
 
 
 def escaped(cell: str) -> str:

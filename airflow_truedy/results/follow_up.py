@@ -16,7 +16,7 @@ from airflow_truedy.campaigns.call_status import IN_PROGRESS, call_status
 from airflow_truedy.contacts.contacts_file import ContactsFile, Manifest, line_of
 from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.rules import region_to_dict
-from airflow_truedy.files.paths import publish, sibling
+from airflow_truedy.files.paths import publish
 from airflow_truedy.files.writer import escaped
 from airflow_truedy.formats import is_e164
 from airflow_truedy.masking import mask_number
@@ -110,7 +110,7 @@ def follow_up(
     """
     if not to.name.endswith(_ENDING):
         raise ResultsError(f"The name of a contacts file ends in {_ENDING}; {to.name!r} does not.")
-    rejects_to = sibling(to, to.name[: -len(_ENDING)] + ".rejects.csv")
+    rejects_to = to.parent / f"{to.name.removesuffix(_ENDING)}.rejects.csv"
     created_at = created_at or datetime.now(timezone.utc)
     counted: Counter[str] = Counter()
     with (
