@@ -1,9 +1,8 @@
 """
 Send requests over HTTP: :class:`TruedyClient` and :class:`AsyncTruedyClient`.
 
-The only module that knows the HTTP library. The API key sits in an auth object that shows nothing, never
-among the client's headers; no library exception leaves this module, so none carries a request with its
-headers along.
+The only module that knows the HTTP library. The API key sits in an auth object that shows nothing, never among the
+client's headers; no library exception leaves this module, so none carries a request with its headers along.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import httpx
 
-from airflow_truedy.api import decoding
+from airflow_truedy.api import decoding, errors
 from airflow_truedy.api.answer_limits import TOO_SLOW, WHOLE_REQUEST_FACTOR, AnswerBody, exchange, limit_reads
 from airflow_truedy.api.client_options import (
     certificates,
@@ -26,13 +25,7 @@ from airflow_truedy.api.client_options import (
     unusable_certificates,
     unusable_proxy,
 )
-from airflow_truedy.api.errors import (
-    RequestTimeoutError,
-    TooLateError,
-    TruedyError,
-    UnreachableError,
-    UnreadableAnswerError,
-)
+from airflow_truedy.api.errors import TruedyError
 from airflow_truedy.api.paging import Pager
 from airflow_truedy.api.rate_limit import RateLimiter
 from airflow_truedy.api.request import Page
@@ -51,7 +44,6 @@ if TYPE_CHECKING:
 
     from airflow_truedy.api.request import ListRequest, Request
 
-DEFAULT_BASE_URL = "https://api.truedy.ai/api/public/v1"
 _LONGEST_CONNECT = 10.0
 _SLOW_READ = 60.0
 # What looks like the key is taken out of answers; a shorter one (of a sandbox) could occur there by chance.
@@ -91,11 +83,9 @@ class _Client(Generic[H]):
     :param base_url: the API's address up to and with ``/v1``.
     :param timeout: seconds to wait for an answer; the whole of it may take three times as long. Default: 30; creates,
         adds and imports get at least 60.
-    :param requests_per_minute: how many requests this client sends a minute at most. Default: 60; None or 0
-        for no limit.
+    :param requests_per_minute: the most requests that this client sends a minute. Default: 60; None or 0 for no limit.
     :param proxy: a proxy's URL. Default: what the environment says.
-    :param verify: whether to check the server's certificate, or a file or directory of certificates to check
-        with. Default: yes.
+    :param verify: whether to check the server's certificate, or a file or folder of certificates for it. Default: yes.
     :param headers: sent with every request; neither the key's nor the idempotency header.
     :param user_agent: added to the User-Agent, e.g. ``apache-airflow/3.3.2``.
     :param dry_run: refuse every request that would change something. Default: no.
@@ -109,12 +99,12 @@ class _Client(Generic[H]):
     :raises InvalidPayloadError: for a key, address, header or proxy that cannot be used.
     """
 
-    _library_class: ClassVar[Any]
+    _library: ClassVar[Any]
 
     def __init__(
         self,
         api_key: str,
-        base_url: str = DEFAULT_BASE_URL,
+        base_url: str = "https://api.truedy.ai/api/public/v1",
         *,
         timeout: float = 30.0,
         requests_per_minute: float | None = 60,
@@ -137,8 +127,7 @@ class _Client(Generic[H]):
         self._name = name
         self._key = api_key
         self._timeout = timeout
-        own_sleep = time.sleep if self._library_class is httpx.Client else asyncio.sleep
-        self._sleep: Callable[[float], Any] = sleep or own_sleep
+        self._sleep: Callable[[float], Any] = sleep or (time.sleep if self._library is httpx.Client else asyncio.sleep)
         self._clock = clock
         self._server_clock = ServerClock(clock)
         self._max_wait = max_wait
@@ -164,7 +153,7 @@ class _Client(Generic[H]):
 
     def _open(self) -> H:
         try:
-            opened: H = self._library_class(auth=_KeyAuth(self._key), **self._options)
+            opened: H = self._library(auth=_KeyAuth(self._key), **self._options)
             return opened
         except (httpx.InvalidURL, ValueError, ImportError):
             problem = unusable_proxy(self._options["proxy"], _can_be_proxy)
@@ -188,14 +177,10 @@ class _Client(Generic[H]):
             error.connection = self._name
             raise
 
-    def _begin(self, request: Request[Any]) -> Attempts:
-        refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
-        return Attempts(request, self._max_wait)
-
     def _refuse_if_too_late(self, request: Request[Any]) -> None:
         if request.not_after is not None and self.now() > request.not_after:
             late = f"it is {utc_text(self.now())} on the server, too late for {utc_text(request.not_after)}"
-            raise TooLateError(late, operation=request.operation)
+            raise errors.TooLateError(late, operation=request.operation)
 
     def _read_timeout(self, request: Request[Any]) -> float:
         return max(_SLOW_READ, self._timeout) if request.slow else self._timeout
@@ -241,33 +226,32 @@ class _Client(Generic[H]):
         return decoding.result_of(request, envelope, answer.status)
 
     def _failure(self, request: Request[Any], problem: Exception) -> TruedyError:
-        text = str(problem).replace(self._key, "***")
         if isinstance(problem, asyncio.TimeoutError):
-            return RequestTimeoutError(TOO_SLOW, operation=request.operation)
+            return errors.RequestTimeoutError(TOO_SLOW, operation=request.operation)
+        text = str(problem).replace(self._key, "***")
         message = f"{type(problem).__name__}: {text}" if text else type(problem).__name__
-        sent = not isinstance(problem, _NEVER_SENT)
-        if isinstance(problem, httpx.TimeoutException):
-            return RequestTimeoutError(message, sent=sent, operation=request.operation)
-        if isinstance(problem, httpx.TransportError):
-            return UnreachableError(message, sent=sent, operation=request.operation)
-        return UnreadableAnswerError(message, operation=request.operation)
+        if not isinstance(problem, httpx.TransportError):
+            return errors.UnreadableAnswerError(message, operation=request.operation)
+        timed_out = isinstance(problem, httpx.TimeoutException)
+        kind = errors.RequestTimeoutError if timed_out else errors.UnreachableError
+        return kind(message, sent=not isinstance(problem, _NEVER_SENT), operation=request.operation)
 
 
 class TruedyClient(_Client[httpx.Client]):
     """The blocking client, thread-safe and safe in a forked process; for the parameters see :class:`_Client`."""
 
-    _library_class = httpx.Client
+    _library = httpx.Client
 
     def send(self, request: Request[T]) -> T:
         """
-        Send one request, again where that is safe and can help.
+        Send one request of :mod:`airflow_truedy.api.endpoints`, again where that is safe and can help.
 
-        :param request: from :mod:`airflow_truedy.api.endpoints`.
         :raises TruedyError: by cause; :class:`~airflow_truedy.api.errors.OutcomeUnknownError` for a request
             that changes something and may have been carried out.
         """
         with self._named_errors():
-            attempts = self._begin(request)
+            refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
+            attempts = Attempts(request, self._max_wait)
             while True:
                 try:
                     return self._attempt(request)
@@ -282,7 +266,6 @@ class TruedyClient(_Client[httpx.Client]):
         """
         Yield every object of a list, page by page as they are taken. Stop early by asking for no more.
 
-        :param list_request: from :mod:`airflow_truedy.api.endpoints`.
         :raises InconsistentListError: if the list contradicts its own paging.
         """
         for page in self.iter_pages(list_request):
@@ -342,18 +325,18 @@ class TruedyClient(_Client[httpx.Client]):
 class AsyncTruedyClient(_Client[httpx.AsyncClient]):
     """The client for asyncio, for one event loop; for the parameters see :class:`_Client`."""
 
-    _library_class = httpx.AsyncClient
+    _library = httpx.AsyncClient
 
     async def send(self, request: Request[T]) -> T:
         """Send one request; as :meth:`TruedyClient.send`."""
         with self._named_errors():
-            attempts = self._begin(request)
+            refuse_if_forbidden(request, dry_run=self.dry_run, only_numbers=self.only_numbers)
+            attempts = Attempts(request, self._max_wait)
             while True:
                 try:
                     return await self._attempt(request)
                 except TruedyError as error:
                     failure = error
-                # Raised out here, so that no other error is this one's context.
                 if (pause := attempts.pause_after(failure)) is None:
                     raise attempts.outcome(failure)
                 await self._sleep(pause)
