@@ -85,6 +85,10 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("scheduled_at", {"scheduled_at": 1_774_000}, "***", "a date and time"),
     ("scheduled_at", {"scheduled_at": "tomorrow"}, "'tomorrow'", "a date and time"),
     ("scheduled_at", {"scheduled_at": "2026-02-30T09:00:00Z"}, "'2026-02-30T09:00:00Z'", "a real date and time"),
+    ("scheduled_at", {"scheduled_at": "9999-12-31T23:59:00-12:00"}, "31T23:59:00-12:00", "a real date and time"),
+    ("scheduled_at", {"scheduled_at": "2026-03-20T09:00:00+24:00"}, "+24:00", "a real date and time"),
+    ("scheduled_at", {"scheduled_at": "20260320T090000"}, "T090000", "a date and time"),
+    ("scheduled_at", {"scheduled_at": "NaT"}, "'NaT'", "a date and time"),
     ("max_calls_per_day", {"max_calls_per_day": 0}, "0", "at least 1"),
     ("max_calls_per_day", {"max_calls_per_day": "500"}, "'500'", "a whole number"),
     ("max_calls_per_day", {"max_calls_per_day": True}, "True", "a whole number"),
@@ -160,6 +164,12 @@ def test_a_bad_value_is_refused_before_any_request(
     assert rule in problem.rule
     assert f"{field} = {problem.value}: {problem.rule}" in str(refused.value)
     assert len(server.calls) == 0
+
+
+def test_a_moment_that_pandas_calls_none_is_refused() -> None:
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(InvalidPayloadError, match="scheduled_at = NaT: must be a real date and time"):
+        BatchCallRequest.checked(**LEAST, schedule_type="scheduled", scheduled_at=pandas.NaT)
 
 
 def test_every_bad_value_is_named_at_once() -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.schedule import in_words, instant_of, zone_of
+from airflow_truedy.campaigns.schedule import in_words, instant_of, is_same_zone, zone_of
 from airflow_truedy.formats import utc_text
 
 UTC = timezone.utc
@@ -213,6 +213,65 @@ def test_what_is_no_zone_is_refused_by_name(name: object) -> None:
 def test_shorthand_without_daylight_saving_time_is_no_zone_of_a_start(name: str, moment: str) -> None:
     with pytest.raises(TimingError, match=rf"'{name}' has no daylight saving time.*'America/New_York'"):
         instant_of(moment, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["localtime", "LOCALTIME", "posixrules", "Factory", "right/Europe/Berlin", "Right/UTC", "posix/America/New_York"],
+)
+def test_what_lies_in_the_zone_directory_but_is_no_regions_is_refused(name: str) -> None:
+    with pytest.raises(TimingError, match=rf"timezone='{name}' is not the zone of a region"):
+        zone_of(name)
+    with pytest.raises(TimingError, match="not the zone of a region"):
+        instant_of("2026-12-20T09:30", name)
+
+
+@pytest.mark.parametrize("text", ["20261220T093000", " 20261220t093000"])
+def test_a_utc_time_without_its_mark_is_not_read_as_wall_time(text: str) -> None:
+    with pytest.raises(TimingError, match="ts_nodash"):
+        instant_of(text, "America/New_York")
+    assert instant_of(f"{text}Z", "America/New_York") == datetime(2026, 12, 20, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-12-20T09:30+24:00",
+        "2026-12-20T09:30-24:00",
+        "9999-12-31T23:59",
+        datetime(9999, 12, 31, 23, 59),
+        datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-5))),
+        "NaT",
+    ],
+)
+def test_what_is_no_moment_is_a_timing_error(value: str | datetime) -> None:
+    with pytest.raises(TimingError, match="is not a moment"):
+        instant_of(value, "America/New_York")
+
+
+def test_what_pandas_calls_no_time_is_a_timing_error() -> None:
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TimingError, match="NaT is not a moment"):
+        instant_of(pandas.NaT, "America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("US/Eastern", "America/New_York"),
+        ("Asia/Calcutta", "Asia/Kolkata"),
+        ("America/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+        ("UTC", "Etc/UTC"),
+    ],
+)
+def test_two_names_of_one_zone_are_one(one: str, other: str) -> None:
+    assert is_same_zone(one, other)
+    assert is_same_zone(other, one)
+
+
+@pytest.mark.parametrize("other", ["America/Detroit", "America/Chicago", "Mars/Phobos", "localtime"])
+def test_two_zones_are_not_one(other: str) -> None:
+    assert not is_same_zone("America/New_York", other)
 
 
 @pytest.mark.parametrize("name", ["EST5EDT", "US/Eastern", "CET"])

@@ -42,6 +42,7 @@ _RULES = {
     "greater_than_equal": "must be at least {ge}",
     "datetime_parsing": "must be a real date and time",
     "datetime_from_date_parsing": "must be a real date and time",
+    "datetime_object_invalid": "must be a real date and time",
     "timezone_aware": "must say its offset from UTC, e.g. 2026-03-20T09:00:00Z",
 }
 

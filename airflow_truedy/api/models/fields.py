@@ -77,11 +77,19 @@ def _date_time_or_text(value: Any) -> Any:
     raise RuleBroken("must be a date and time with its offset from UTC, e.g. 2026-03-20T09:00:00Z")
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(timezone.utc).replace(microsecond=0)
+    except OverflowError:
+        # Near year 1 or 9999 an offset leads out of what Python can hold.
+        raise RuleBroken("must be a real date and time") from None
+
+
 #: A moment. Held and sent as UTC, to the second.
 Moment = Annotated[
     AwareDatetime,
     BeforeValidator(_date_time_or_text),
-    AfterValidator(lambda moment: moment.astimezone(timezone.utc).replace(microsecond=0)),
+    AfterValidator(_in_utc),
     PlainSerializer(utc_text, return_type=str),
 ]
 #: The IANA zone of a region.
