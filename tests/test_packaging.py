@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_truedy.extras import EXTRAS, missing
 from tests.documents import ROOT
 
 #: The distribution of a module whose name differs from it.
@@ -39,6 +40,26 @@ def distribution_of(module: str) -> str | None:
     if found := PROVIDERS.match(module):
         return "-".join(part for part in ("apache-airflow-providers", *found.groups()) if part)
     return DISTRIBUTIONS.get(top, top.replace("_", "-"))
+
+
+def test_the_libraries_that_errors_name_are_those_of_the_extras() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    section = text.split("[project.optional-dependencies]")[1].split("\n[")[0]
+    declared = {
+        library: extra
+        for extra, listed in re.findall(r"^([\w-]+) = \[(.*)\]$", section, re.MULTILINE)
+        for library in re.findall(r'"([\w-]+)[>=]', listed)
+    }
+    assert declared == EXTRAS
+    assert missing("Reading Parquet", "pyarrow").startswith("Reading Parquet needs pyarrow: pip install pyarrow (")
+
+
+def test_nothing_says_to_install_this_package_from_an_index() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "airflow_truedy").rglob("*.py")]
+    # The page of a package index is read where the package is on one.
+    pages.remove(ROOT / "docs" / "package-page.md")
+    found = [page for page in pages if re.search(r"pip install [^\n]*airflow-provider-truedy", page.read_text("utf-8"))]
+    assert found == []
 
 
 @pytest.mark.parametrize(("package", "project"), [("airflow_truedy", "."), ("sandbox/truedy_sandbox", "sandbox")])

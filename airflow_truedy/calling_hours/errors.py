@@ -36,6 +36,3 @@ class UnknownZoneError(CallingHoursError, ValueError):
 
 class MissingLibraryError(CallingHoursError):
     """A library is not installed that this policy needs."""
-
-    def __init__(self, library: str, what: str) -> None:
-        super().__init__(f"{what} needs {library}: pip install 'airflow-provider-truedy[calling-hours]'")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.calling_hours.errors import MissingLibraryError, RulesError
 from airflow_truedy.calling_hours.weekly import DAY_NAMES
+from airflow_truedy.extras import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -181,7 +182,9 @@ def _dates_of_library(place: str, year: int) -> dict[date, str]:
     try:
         library = import_module("holidays")
     except ImportError:
-        raise MissingLibraryError("holidays (Python 3.11 or later)", f"The holiday set 'holidays:{place}'") from None
+        raise MissingLibraryError(
+            f"{missing(f'The holiday set {place!r} of the package holidays', 'holidays')}, on Python 3.11 or later"
+        ) from None
     country, _, part = place.partition("-")
     try:
         return dict(library.country_holidays(country, subdiv=part or None, years=year))

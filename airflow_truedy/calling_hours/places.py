@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.calling_hours.errors import MissingLibraryError, UnknownZoneError
 from airflow_truedy.calling_hours.zones import Span, country_of_zone, same_clock, zone_of, zones_of_country
+from airflow_truedy.extras import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -177,7 +178,7 @@ def _zip_codes() -> dict[str, tuple[str, str]]:
     try:
         library = import_module("zipcodes")
     except ImportError:
-        raise MissingLibraryError("zipcodes", "A column of ZIP codes") from None
+        raise MissingLibraryError(missing("A column of ZIP codes", "zipcodes")) from None
     pairs: dict[tuple[str, str], tuple[str, str]] = {}
     return {
         each["zip_code"]: pairs.setdefault(pair := (each["state"], each["timezone"]), pair)

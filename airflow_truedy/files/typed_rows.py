@@ -6,6 +6,7 @@ import io
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
+from airflow_truedy.extras import missing
 from airflow_truedy.files.csv_rows import header_of
 from airflow_truedy.files.errors import RowsFileError
 from airflow_truedy.files.rows import BrokenRow
@@ -24,7 +25,7 @@ def parquet_rows(path: Any, stream: IO[bytes]) -> Iterator[Row]:
 
     :raises RowsFileError: it is not one, or pyarrow is missing.
     """
-    parquet = _library("pyarrow.parquet", "Parquet", "parquet")
+    parquet = _library("pyarrow.parquet", "Reading Parquet", "pyarrow")
     try:
         file = parquet.ParquetFile(stream)
         names = file.schema_arrow.names
@@ -67,7 +68,7 @@ def excel_rows(path: Any, stream: IO[bytes], sheet: str | None) -> Iterator[Row]
     :param sheet: its name. Default: the only one that is visible.
     :raises RowsFileError: it is not a workbook, has no such sheet or several, or python-calamine is missing.
     """
-    calamine = _library("python_calamine", "Excel workbooks", "excel")
+    calamine = _library("python_calamine", "Reading Excel workbooks", "python-calamine")
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(stream.read()))
         visible = [each.name for each in book.sheets_metadata if each.visible == calamine.SheetVisibleEnum.Visible]
@@ -84,9 +85,8 @@ def excel_rows(path: Any, stream: IO[bytes], sheet: str | None) -> Iterator[Row]
             yield dict(zip(header, cells, strict=True))
 
 
-def _library(module: str, what: str, extra: str) -> Any:
+def _library(module: str, what: str, library: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        package = module.partition(".")[0].replace("_", "-")
-        raise RowsFileError(f"Reading {what} needs {package}: pip install 'airflow-provider-truedy[{extra}]'") from None
+        raise RowsFileError(missing(what, library)) from None

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_truedy.extras import missing
 from airflow_truedy.files.errors import RowsFileError
 from airflow_truedy.files.formats import format_of
 from airflow_truedy.files.paths import create_private, digest_of, publish
@@ -162,7 +163,7 @@ def _write_parquet(
     try:
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
-        raise RowsFileError("Writing Parquet needs pyarrow: pip install 'airflow-provider-truedy[parquet]'") from None
+        raise RowsFileError(missing("Writing Parquet", "pyarrow")) from None
     kinds = {
         "number": arrow.float64(),
         "truth": arrow.bool_(),

@@ -151,7 +151,7 @@ def test_every_first_letter_and_province_has_postal_codes() -> None:
 def test_without_the_library_zip_codes_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zipcodes", None)
     places._zip_codes.cache_clear()
-    with pytest.raises(MissingLibraryError, match=r"airflow-provider-truedy\[calling-hours\]"):
+    with pytest.raises(MissingLibraryError, match=r"needs zipcodes: pip install zipcodes \(.*\[calling-hours\]\)"):
         ATLAS.of_zip("32501")
     places._zip_codes.cache_clear()
 
