@@ -185,12 +185,8 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
             write = self._into_file if self.table is None else self._into_table
             manifest = write(ResultsReader(hook.client, reading), staging, given, context)
         self._manifest = manifest
-        self.log.info(
-            "Results of batch call %s: %s; %s credits.",
-            manifest["batch_call_id"],
-            manifest["by_outcome"],
-            manifest["cost_credits"],
-        )
+        cost = _cost(manifest) if given["details"] else "cost not read (details=False)"
+        self.log.info("Results of batch call %s: %s; %s.", manifest["batch_call_id"], manifest["by_outcome"], cost)
         record_outlets(context, self.outlets, manifest)
         return manifest
 
@@ -258,6 +254,12 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
             return None
         hook = hook_of(str(self.conn_id), mapping(self.hook_params)) if self.conn_id else None
         return results_lineage(self._manifest, hook)
+
+
+def _cost(manifest: Mapping[str, Any]) -> str:
+    late = manifest["details_missing"]
+    told = f"{manifest['cost_credits']} credits"
+    return f"{told}, without those of {late} calls whose details may still come" if late else told
 
 
 def _audit(staging: Staging, people: ContactList | None) -> dict[str, Any]:

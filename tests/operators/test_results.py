@@ -20,7 +20,7 @@ from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.databases import hook_of
 from airflow_truedy.operators.follow_up import failed_contacts
-from airflow_truedy.operators.results import BatchCallResultsOperator, table_of
+from airflow_truedy.operators.results import BatchCallResultsOperator, _cost, table_of
 from airflow_truedy.results.columns import Contacted, known_instant
 from airflow_truedy.results.files import read_results
 from airflow_truedy.results.history import History
@@ -160,6 +160,18 @@ def test_a_flag_stays_where_a_later_reading_is_given_no_hours_and_follows_those_
     assert set(flagged) == {True, False, None}
     assert flags(None) == flagged
     assert set(flags(wide)) == {False, None}
+
+
+def test_the_log_tells_credits_as_far_as_they_were_read(
+    batch_call_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cost = results(batch_call_id, to=str(tmp_path / "results.jsonl"))["cost_credits"]
+    assert cost > 0
+    assert f"; {cost} credits." in capsys.readouterr().out
+    results(batch_call_id, to=str(tmp_path / "unread.jsonl"), details=False)
+    assert "; cost not read (details=False)." in capsys.readouterr().out
+    late = {"cost_credits": 12, "details_missing": 3}
+    assert _cost(late) == "12 credits, without those of 3 calls whose details may still come"
 
 
 def stored() -> list[tuple[Any, ...]]:
