@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowOptionalProviderFeatureException
 from airflow.sdk import BaseOperator
 
+from airflow_truedy.operators.parameters import Parameter, Parameters, text
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -33,6 +35,7 @@ except (ImportError, AirflowOptionalProviderFeatureException):
 
 #: Under which name the question keeps which plans it showed.
 SEALS_KEY = "plans"
+_PARAMETERS = Parameters(Parameter("body", text, required=True))
 
 
 class ApprovePlanOperator(ApprovalOperator):
@@ -56,6 +59,7 @@ class ApprovePlanOperator(ApprovalOperator):
 
     def __init__(self, *, body: str, **kwargs: Any) -> None:
         super().__init__(body=body, **kwargs)
+        _PARAMETERS.check(self)
 
     def execute(self, context: Context) -> None:
         """Note which plans the question shows, and ask."""

@@ -29,6 +29,7 @@ GIVEN: dict[str, Any] = {
     "hold": "blackout",
     "start_time": "09:00",
     "end_time": "17:00",
+    "body": "{{ ti.xcom_pull('plan', key='markdown') }}",
 }
 CAMPAIGN = {"schedule_type": "immediate", "timezone": "UTC", "start_time": "09:00", "end_time": "17:00"}
 ALSO: dict[str, dict[str, Any]] = {
@@ -38,6 +39,7 @@ ALSO: dict[str, dict[str, Any]] = {
     "UpdateBatchCallOperator": {"name": "Renewals"},
     "BatchCallResultsOperator": {"to": "results.jsonl"},
     "ImportContactsOperator": {"folder": "Renewals"},
+    "ApprovePlanOperator": {"subject": "Call them?"},
 }
 
 
@@ -76,7 +78,7 @@ EVERY = [(operator, name) for operator, kind in OPERATORS.items() for name in re
 
 
 def test_the_table_of_operators_is_read() -> None:
-    assert len(OPERATORS) == 15
+    assert len(OPERATORS) == 16
     assert len(EVERY) > len(OPERATORS)
 
 
