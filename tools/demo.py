@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
+from airflow_truedy.contacts.reasons import Reason
 from tools.example_world import DAGS, connections, end_on_signals, private_folder
 from tools.local_airflow import LocalAirflow
 
@@ -68,7 +68,7 @@ def show_contacts(manifest: dict[str, Any]) -> None:
     print(f"{manifest['rejected']:5} rejected:")
     by_reason = sorted(manifest["rejected_by_reason"].items(), key=lambda item: (-item[1], item[0]))
     for reason, count in by_reason:
-        print(f"{count:9} {reason:21} {EXPLANATIONS[Reason(reason)]}")
+        print(f"{count:9} {reason:21} {Reason(reason).explanation}")
     print(f"{manifest['rows_read'] - manifest['contacts']:5} are in the rejects file, for whoever corrects the source:")
     show_rejects(manifest["rejects_uri"])
 

@@ -21,7 +21,7 @@ from airflow_truedy.campaigns.forecast import LONGEST_DAYS, Assumptions, Forecas
 from airflow_truedy.campaigns.plan_format import KIND, VERSION, shown
 from airflow_truedy.campaigns.schedule import zone_of
 from airflow_truedy.campaigns.terms import terms_of
-from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
+from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _list(manifests: Sequence[Manifest | None]) -> dict[str, Any] | None:
 
 def _in_words(code: str) -> str:
     try:
-        return EXPLANATIONS[Reason(code)]
+        return Reason(code).explanation
     except ValueError:
         return shown(code)
 

@@ -69,8 +69,25 @@ def convert(rows: Iterable[Row], rules: ContactRules) -> Iterator[RowOutcome]:
 
     :param rows: mappings from column to value, as :func:`begin` returns them.
     """
-    outcomes = _outcomes(rows, rules)
-    return outcomes if rules.split_by is None else _in_parts(outcomes, rules.split_by)
+    result_of, split_by = _converter(rules), rules.split_by
+    for row_number, row in enumerate(rows, 1):
+        result = result_of(row)
+        if isinstance(result, Reason):
+            outcome = RowOutcome(row_number, row, 0, b"", result)
+        else:
+            outcome = RowOutcome(row_number, row, result[0], result[1], None)
+        yield outcome if split_by is None else _in_part(outcome, split_by)
+
+
+def _in_part(outcome: RowOutcome, split_by: str) -> RowOutcome:
+    """Add to which part the row belongs, or refuse it if that cannot be known."""
+    try:
+        part = text_of(outcome.row.get(split_by))
+    except UnreadableTextError:
+        part = None
+    if part is None or len(part) > _LONGEST_PART:
+        return outcome._replace(number=0, line=b"", reason=outcome.reason or Reason.UNREADABLE_TEXT)
+    return outcome._replace(part=part)
 
 
 def _mappings(rows: Any) -> Iterator[Row]:
@@ -104,29 +121,6 @@ def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
         last = row
         first.append(row if type(row) is BrokenRow else dict(row))
     return first, map(dict, rows) if fills_again else rows
-
-
-def _outcomes(rows: Iterable[Row], rules: ContactRules) -> Iterator[RowOutcome]:
-    result_of = _converter(rules)
-    for row_number, row in enumerate(rows, 1):
-        result = result_of(row)
-        if isinstance(result, Reason):
-            yield RowOutcome(row_number, row, 0, b"", result)
-        else:
-            yield RowOutcome(row_number, row, result[0], result[1], None)
-
-
-def _in_parts(outcomes: Iterable[RowOutcome], split_by: str) -> Iterator[RowOutcome]:
-    """Add to which part each row belongs, or refuse it if that cannot be known."""
-    for outcome in outcomes:
-        try:
-            part = text_of(outcome.row.get(split_by))
-        except UnreadableTextError:
-            part = None
-        if part is None or len(part) > _LONGEST_PART:
-            yield outcome._replace(number=0, line=b"", reason=outcome.reason or Reason.UNREADABLE_TEXT)
-        else:
-            yield outcome._replace(part=part)
 
 
 def _converter(rules: ContactRules) -> Callable[[Row], tuple[int, bytes] | Reason]:

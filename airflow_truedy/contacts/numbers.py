@@ -35,7 +35,7 @@ from airflow_truedy.contacts.cell_text import (
     number_and_words,
 )
 from airflow_truedy.contacts.numbering_plans import shortcut
-from airflow_truedy.contacts.reasons import Reason
+from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 from airflow_truedy.contacts.values import is_nothing, is_numpy
 
 if TYPE_CHECKING:
@@ -72,15 +72,7 @@ _PEOPLE = frozenset(
         PhoneNumberType.VOIP,
     }
 )
-_KINDS = {
-    PhoneNumberType.TOLL_FREE: Reason.TOLL_FREE,
-    PhoneNumberType.PREMIUM_RATE: Reason.PREMIUM_RATE,
-    PhoneNumberType.SHARED_COST: Reason.SHARED_COST,
-    PhoneNumberType.PERSONAL_NUMBER: Reason.PERSONAL_NUMBER,
-    PhoneNumberType.PAGER: Reason.PAGER,
-    PhoneNumberType.UAN: Reason.UAN,
-    PhoneNumberType.VOICEMAIL: Reason.VOICEMAIL,
-}
+_KINDS = {getattr(PhoneNumberType, kind.name): kind for kind in ALLOWABLE - {Reason.EXTENSION, Reason.GLOBAL_NETWORK}}
 #: Country codes of no country (satellite and other networks); libphonenumber calls their region "001".
 _GLOBAL_CODES = frozenset(
     code for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items() if "001" in regions
@@ -305,16 +297,11 @@ def _why_not_parsed(text: str, error: NumberParseException) -> Reason:
 
 def _refused_kind(number: PhoneNumber, kind: int, allowed: frozenset[Reason]) -> Reason | None:
     if kind == PhoneNumberType.UNKNOWN:
-        return _why_not_valid(number)
+        is_short = phonenumbers.is_valid_short_number(number)
+        return Reason.SHORT_NUMBER if is_short else _LENGTHS[phonenumbers.is_possible_number_with_reason(number)]
     found = _KINDS.get(kind)
     if found is None and number.country_code in _GLOBAL_CODES:
         found = Reason.GLOBAL_NETWORK
     if found and found not in allowed:
         return found
     return Reason.EXTENSION if number.extension and Reason.EXTENSION not in allowed else None
-
-
-def _why_not_valid(number: PhoneNumber) -> Reason:
-    if phonenumbers.is_valid_short_number(number):
-        return Reason.SHORT_NUMBER
-    return _LENGTHS[phonenumbers.is_possible_number_with_reason(number)]

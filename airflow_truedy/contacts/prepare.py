@@ -22,7 +22,7 @@ from airflow_truedy.contacts.duplicates import drop_duplicates
 from airflow_truedy.contacts.errors import DuplicateContactError, EmptyListError, TooManyRejectedError
 from airflow_truedy.contacts.output import Output
 from airflow_truedy.contacts.placing import hold_back, place
-from airflow_truedy.contacts.reasons import Reason, advice_for
+from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.rules import region_to_dict
 from airflow_truedy.contacts.suppression import suppressed_numbers
 
@@ -64,14 +64,8 @@ def prepare_contacts(
         one for each part that has hours of its own. A number is in one of the files only, whatever the values of its
         rows; counts are those of the rows with its value. Refused rows have no hours: the first part counts them, and
         they are in a rejects file that all parts share.
-    :raises MissingColumnError: a column does not exist.
-    :raises TooManySplitsError: the column to split by has more than ``rules.max_splits`` values.
-    :raises TooManyRejectedError: more rows are refused than ``rules.max_rejected`` allows.
-    :raises EmptyListError: no row became a contact, and ``rules.on_empty`` is ``"fail"``.
-    :raises DuplicateContactError: a number occurs in several rows, and ``rules.duplicates`` is ``"fail"``.
-    :raises StaleSuppressionError: a do-not-call list is too old.
-    :raises UnreadableSuppressionError: one holds entries that cannot be read.
-    :raises EmptySuppressionError: one holds nobody.
+    :raises ContactsError: a column or a do-not-call list cannot be used, or there is more of something than the rules
+        allow; see :mod:`~airflow_truedy.contacts.errors`.
     :raises CallingHoursError: the rules of ``rules.calling_hours`` cannot be used, or are too old.
     """
     now = datetime.now(timezone.utc)
@@ -149,7 +143,7 @@ def _log(manifests: list[Manifest]) -> None:
             rejected,
             rows_read,
             100 * rejected / rows_read,
-            "; ".join(f"{count} {code} ({advice_for(Reason(code))})" for code, count in _reasons(manifests)[:3]),
+            "; ".join(f"{count} {code} ({Reason(code).advice})" for code, count in _reasons(manifests)[:3]),
             _rejects_of(manifests),
         )
 

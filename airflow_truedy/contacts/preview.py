@@ -17,7 +17,7 @@ from airflow_truedy.contacts.convert import RowOutcome, begin
 from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.output import written
 from airflow_truedy.contacts.prepare import accounted
-from airflow_truedy.contacts.reasons import ALLOWABLE, EXPLANATIONS, Reason
+from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 from airflow_truedy.contacts.rules import ContactRules, Region, RegionColumn
 from airflow_truedy.contacts.suppression import Suppression
 from airflow_truedy.files.errors import FileError
@@ -77,7 +77,7 @@ def _summary(counts: Counter[Reason | None]) -> Iterator[str]:
     yield f"{counts[None]:>12,} contacts{_share(counts[None], total)}"
     for reason, count in counts.most_common():
         if reason is not None:
-            yield f"{count:>12,} {reason.value}{_share(count, total)}: {EXPLANATIONS[reason]}"
+            yield f"{count:>12,} {reason.value}{_share(count, total)}: {reason.explanation}"
 
 
 def _examples(outcomes: list[RowOutcome], phone_column: str) -> Iterator[str]:

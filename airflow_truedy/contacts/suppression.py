@@ -240,7 +240,7 @@ def _adder_of_plain(entry: Suppression, suppressed: Suppressed) -> Callable[[Any
     def add(cell: Any) -> str | None:
         verdict = verdict_of(cell, entry.region)
         if isinstance(verdict, Reason):
-            return verdict.value
+            return str(verdict.value)
         beginnings.add(verdict[1:4])
         suppressed.plain.add(int(verdict))
         return None

@@ -13,7 +13,7 @@ from airflow_truedy.api.scrub import scrub
 from airflow_truedy.campaigns.call_status import PENDING, call_status
 from airflow_truedy.campaigns.plan_format import is_plan
 from airflow_truedy.contacts.contacts_file import KIND as CONTACTS
-from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
+from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.results.manifest import KIND as RESULTS
 from airflow_truedy.results.outcomes import was_reached
 from airflow_truedy.ui.campaign import Campaign
@@ -188,6 +188,6 @@ def _word(outcome: str) -> str:
 def _explained(reason: str) -> str:
     try:
         # Examples of numbers are in them.
-        return scrub(f"{reason}: {EXPLANATIONS[Reason(reason)]}")
+        return scrub(f"{reason}: {Reason(reason).explanation}")
     except ValueError:
         return scrub(reason)

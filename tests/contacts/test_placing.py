@@ -30,7 +30,7 @@ from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.errors import EmptyListError, MissingColumnError, TooManySplitsError
 from airflow_truedy.contacts.lists import ContactList
-from airflow_truedy.contacts.reasons import EXPLANATIONS, Reason
+from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.rules import ContactRules
 from airflow_truedy.contacts.suppression import Suppression
 from tests.contacts.prepared import prepared_split
@@ -211,7 +211,7 @@ def test_rules_that_are_too_old_make_no_file(to: Path) -> None:
 
 def test_reasons_of_places_have_the_words_of_the_placer() -> None:
     assert {each.value for each in PlaceRefusal} <= {each.value for each in Reason}
-    assert {each: EXPLANATIONS[Reason(each.value)] for each in PlaceRefusal} == PLACE_EXPLANATIONS
+    assert {each: Reason(each.value).explanation for each in PlaceRefusal} == PLACE_EXPLANATIONS
 
 
 def test_a_manifest_over_all_states_with_long_blackouts_stays_small(to: Path) -> None:
