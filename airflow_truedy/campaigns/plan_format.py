@@ -49,7 +49,7 @@ def counted(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def parts_of(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def parts_of_plan(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the parts of a plan."""
     parts = plan.get("parts")
     return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []

@@ -7,7 +7,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.calling_hours.weekly import days_text
-from airflow_truedy.campaigns.plan_format import assumptions_of, counted, days_of, is_plan, parts_of, seal_line, shown
+from airflow_truedy.campaigns.plan_format import (
+    assumptions_of,
+    counted,
+    days_of,
+    is_plan,
+    parts_of_plan,
+    seal_line,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,7 +73,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
 
 
 def _overview(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    parts, assumed = parts_of(plan), assumptions_of(plan)
+    parts, assumed = parts_of_plan(plan), assumptions_of(plan)
     duration, ceilings = _mapping(plan, "duration"), _mapping(plan, "ceilings")
     several = f" in {len(parts)} batch calls" if len(parts) > 1 else ""
     yield "People", f"{_number(plan.get('people'))}{several}"
@@ -96,7 +104,7 @@ _PART_COLUMNS = ("batch call", "people", "zone", "hours", "days", "start", "firs
 
 
 def _part_rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    parts = parts_of(plan)
+    parts = parts_of_plan(plan)
     for part in parts[:_PARTS_SHOWN]:
         if "timezone" not in part:
             yield code(part.get("part")), _number(part.get("people")), *[""] * 7
@@ -119,7 +127,7 @@ def _part_rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 def _bars(plan: Mapping[str, Any]) -> str:
     """Draw calls per day with text, in a fence that keeps the spaces."""
     calls: Counter[Any] = Counter()
-    for part in parts_of(plan):
+    for part in parts_of_plan(plan):
         for day, count, _ in days_of(part):
             calls[day] += count
     if not calls:

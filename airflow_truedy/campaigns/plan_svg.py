@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.campaigns.forecast import calls_by_hour
-from airflow_truedy.campaigns.plan_format import assumptions_of, counted, days_of, is_plan, parts_of, shown
+from airflow_truedy.campaigns.plan_format import assumptions_of, counted, days_of, is_plan, parts_of_plan, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +65,7 @@ def plan_svg(plan: Mapping[str, Any]) -> str:
     if not is_plan(plan):
         raise ValueError("This is not the plan of a campaign")
     assumed = assumptions_of(plan)
-    parts = [part for part in parts_of(plan) if days_of(part)]
+    parts = [part for part in parts_of_plan(plan) if days_of(part)]
     rows = [
         {(day, hour): calls for day, count, first in days_of(part) for hour, calls in _hours(first, count, assumed)}
         for part in parts[:_PARTS_SHOWN]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.campaigns.approval import approval_of
 from airflow_truedy.campaigns.errors import NotApprovedError
 from airflow_truedy.campaigns.identity import digest
-from airflow_truedy.campaigns.plan_format import is_plan, parts_of
+from airflow_truedy.campaigns.plan_format import is_plan, parts_of_plan
 from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def check_terms(approved_plan: Mapping[str, Any], plan: CampaignPlan) -> None:
     """
     if not is_plan(approved_plan):
         raise NotApprovedError("approved_plan is not what PlanBatchCallsOperator returned. This try started nothing.")
-    terms, parts = terms_of(plan), parts_of(approved_plan)
+    terms, parts = terms_of(plan), parts_of_plan(approved_plan)
     if any(part.get("seal") == terms["seal"] for part in parts):
         return
     likest = next((part for part in parts if part.get("digest") == terms["digest"]), None)

@@ -71,7 +71,7 @@ def failed_contacts(
     from airflow_truedy.operators.results import path_opener, table_of
     from airflow_truedy.results.columns import ResultsError
     from airflow_truedy.results.follow_up import NOT_REACHED, FollowUpRules, follow_up
-    from airflow_truedy.results.manifest import checked_manifest, has_ended, rows_of
+    from airflow_truedy.results.manifest import UNANSWERED_OF, checked_manifest, has_ended, rows_of
 
     began = datetime.now(timezone.utc)
     with failing_fast():
@@ -100,7 +100,7 @@ def failed_contacts(
             taken=[found for each in taken if (found := contact_list_of(each)) is not None],
             suppressed=suppressed_numbers(suppression),
             is_over=is_over,
-            source=f"unanswered of {manifest['batch_call_id']}",
+            source=f"{UNANSWERED_OF}{manifest['batch_call_id']}",
             created_at=began,
         )
     return made.to_dict()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.calling_hours import CallingHours
-    from airflow_truedy.campaigns.hold import Meant
+    from airflow_truedy.campaigns.meant import Meant
     from airflow_truedy.hooks.truedy import TruedyHook
 
 _COMMON = Parameters(
@@ -95,7 +95,8 @@ class _Holds(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it; return what became of the campaigns."""
         from airflow_truedy.calling_hours.by_zone import ClosedDays
-        from airflow_truedy.campaigns.hold import Meant, Selection, check_word
+        from airflow_truedy.campaigns.hold import check_word
+        from airflow_truedy.campaigns.meant import Meant, Selection
         from airflow_truedy.hooks.truedy import TruedyHook
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:

@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 KIND = "truedy.results"
 VERSION = 1
+#: How the source of a follow-up's contacts file begins; the batch call's id follows.
+UNANSWERED_OF = "unanswered of "
 
 #: Opens a path or address, e.g. as ``ObjectStoragePath``.
 OpenPath = Callable[[str], Any]
 #: Opens the table that a manifest names.
 OpenTable = Callable[[Mapping[str, Any]], "ResultsTable"]
+
+
+def followed_by(source: Any) -> str | None:
+    """Return the batch call whose unanswered people a contacts file holds, by the manifest's ``source``."""
+    return source.removeprefix(UNANSWERED_OF) if str(source).startswith(UNANSWERED_OF) else None
 
 
 def manifest_of(

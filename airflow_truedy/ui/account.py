@@ -124,7 +124,7 @@ class Account:
         known = self._known()
         unlisted = [id_ for id_ in wanted if id_ not in self._reading.campaigns]
         # One that has ended changes no more.
-        self._wanted.update((id_, now) for id_ in unlisted if id_ not in known or known[id_].is_live)
+        self._wanted.update((id_, now) for id_ in unlisted if id_ not in known or not known[id_].is_over)
         if self._task is None and now >= self._due:
             self._task = asyncio.create_task(self._look())
             self._task.add_done_callback(self._ended)
@@ -200,7 +200,7 @@ class Account:
         now = self._clock()
         for campaign in found.values():
             samples = self._samples.get(campaign.id)
-            if samples is None and not campaign.is_live:
+            if samples is None and campaign.is_over:
                 continue
             sample = Sample(now, campaign.called or 0, campaign.completed or 0)
             if samples is None:
@@ -280,12 +280,10 @@ class Accounts:
     The accounts of one event loop, by connection.
 
     :param read_settings: reads a connection by its id.
-    :param processes: how many processes of the API server share the budget.
     """
 
-    def __init__(self, read_settings: Callable[[str], Awaitable[ClientSettings]], processes: int = 1) -> None:
+    def __init__(self, read_settings: Callable[[str], Awaitable[ClientSettings]]) -> None:
         self._read_settings = read_settings
-        self._processes = processes
         self._accounts: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Account]] = WeakKeyDictionary()
         self._budgets: dict[str, Budget] = {}
 
@@ -299,4 +297,4 @@ class Accounts:
     def _budget_of(self, settings: ClientSettings) -> Budget:
         """Return the budget of a server and key, which several connections may name."""
         key = digest(f"{settings.base_url} {settings.api_key}")
-        return self._budgets.setdefault(key, Budget(self._processes))
+        return self._budgets.setdefault(key, Budget(key))

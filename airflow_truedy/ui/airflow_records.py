@@ -18,6 +18,7 @@ from airflow_truedy.calling_hours.weekly import days_text
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
 from airflow_truedy.formats import is_clock_time
 from airflow_truedy.links.batch_calls import XCOM_KEY
+from airflow_truedy.results.manifest import followed_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ class Origin:
     :param url: the campaign's page in Truedy, as the task made it.
     :param conn_id: the connection that the task uses; ``None`` where its rendered fields are gone.
     :param hours: the calling window in words, such as ``09:00-17:30, Mon-Fri``; empty if it is not known.
+    :param follows: the batch call whose unanswered people it calls again; ``None`` for no such campaign.
     """
 
     dag_id: str
@@ -49,6 +51,7 @@ class Origin:
     url: str
     conn_id: str | None
     hours: str
+    follows: str | None = None
 
     @property
     def path(self) -> str:
@@ -159,7 +162,7 @@ def _is_truedy(stated: str) -> bool:
 
 
 def _origin(row: Any, rendered: Mapping[str, Any]) -> Origin:
-    conn_id = rendered.get("truedy_conn_id")
+    conn_id, contacts = rendered.get("truedy_conn_id"), rendered.get("contacts")
     return Origin(
         row.dag_id,
         row.task_id,
@@ -168,6 +171,7 @@ def _origin(row: Any, rendered: Mapping[str, Any]) -> Origin:
         str(_value_of(row)),
         conn_id if isinstance(conn_id, str) else None,
         hours_in_words(rendered),
+        followed_by(contacts.get("source")) if isinstance(contacts, dict) else None,
     )
 
 

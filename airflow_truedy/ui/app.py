@@ -48,11 +48,7 @@ class _Files(StaticFiles):
 
 def build() -> Starlette:
     """Return the application. It has no documentation of endpoints, and only GET and HEAD."""
-    from airflow.configuration import conf
-
-    # The processes of an API server share the budget.
-    accounts = Accounts(access.settings_of, processes=conf.getint("api", "workers", fallback=1))
-    pages = Pages(accounts)
+    pages = Pages(Accounts(access.settings_of))
     return Starlette(
         routes=[
             Route("/", _guarded(pages.home), name="home"),

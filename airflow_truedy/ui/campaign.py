@@ -66,9 +66,14 @@ class Campaign:
         )
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has ended, so that nothing of it changes any more."""
+        return self.state.is_terminal
+
+    @property
     def is_live(self) -> bool:
-        """Whether it may still call somebody."""
-        return not self.state.is_terminal
+        """Whether it may still call somebody. A draft calls nobody until somebody schedules it."""
+        return not self.is_over and self.state is not State.DRAFT
 
 
 def _called(batch: BatchCall) -> int | None:

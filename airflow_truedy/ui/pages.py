@@ -125,9 +125,11 @@ class Pages:
         origins = await run_in_threadpool(airflow_records.read_origins, asked["dag_id"], asked["run_id"])
         facts = RunFacts.of(returned)
         seen = await self._seen(facts, origins, asked["task_id"], asked["map_index"])
-        return self._page(
-            request, "run.html", asked=asked, facts=facts, funnel=facts.funnel(one.campaign for one in seen), seen=seen
+        follows = {origin.url: origin.follows for origin in origins if origin.follows}
+        funnel = facts.funnel(
+            [one.campaign for one in seen], {one.campaign.id: follows[one.url] for one in seen if one.url in follows}
         )
+        return self._page(request, "run.html", asked=asked, facts=facts, funnel=funnel, seen=seen)
 
     async def _asked_run(self, request: Request) -> dict[str, Any]:
         """Return which run is asked for; its Dag may be read."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_truedy.api.scrub import scrub
-from airflow_truedy.campaigns.plan_format import parts_of
+from airflow_truedy.campaigns.plan_format import parts_of_plan
 from airflow_truedy.formats import moment_of
 from airflow_truedy.ui.words import utc_minute
 
@@ -32,7 +32,7 @@ class PlanView:
     @classmethod
     def of(cls, task_id: str, map_index: int, plan: Mapping[str, Any]) -> PlanView:
         """Return the view of a plan."""
-        parts = [{**part, "part": scrub(_text(part.get("part")))} for part in parts_of(plan)]
+        parts = [{**part, "part": scrub(_text(part.get("part")))} for part in parts_of_plan(plan)]
         told = plan.get("warnings")
         return cls(
             task_id,

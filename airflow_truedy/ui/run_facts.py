@@ -15,6 +15,7 @@ from airflow_truedy.campaigns.plan_format import is_plan
 from airflow_truedy.contacts.contacts_file import KIND as CONTACTS
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.results.manifest import KIND as RESULTS
+from airflow_truedy.results.manifest import followed_by
 from airflow_truedy.results.outcomes import was_reached
 from airflow_truedy.ui.campaign import Campaign
 from airflow_truedy.ui.plan_view import PlanView
@@ -99,17 +100,35 @@ class RunFacts:
         known = _amounts(times)
         return sum(known) if known else None
 
-    def funnel(self, campaigns: Iterable[Campaign]) -> list[Stage]:
+    def funnel(self, campaigns: Iterable[Campaign], follows: Mapping[str, str] | None = None) -> list[Stage]:
         """
-        Return the steps from the rows read to the people reached.
+        Return the steps from the rows read to the people reached, and then those of the follow-ups in the same run.
 
         :param campaigns: as Truedy shows them now. The results of those that have ended know more.
+        :param follows: of campaigns that call unanswered people of another one again, the id of that one.
         """
         known = {campaign.id: campaign for campaign in campaigns}
-        settled = replace(
-            self, results={id_: one for id_, one in self.results.items() if id_ not in known or not known[id_].is_live}
-        )
-        return settled._steps([one for one in known.values() if one.id not in settled.results])
+        results = {id_: one for id_, one in self.results.items() if id_ not in known or known[id_].is_over}
+        live = [one for one in known.values() if one.id not in results]
+        here = {*known, *self.campaigns}
+        before = {id_: other for id_, other in (follows or {}).items() if other in here}
+        lists = [(_round_of(other, before) + 1 if other in here else 0, one) for one, other in self._lists()]
+        stages = []
+        for number in range(max([0, *(at for at, _ in lists), *(_round_of(id_, before) for id_ in before)]) + 1):
+            of_round = replace(
+                self,
+                manifests=[one for at, one in lists if at == number],
+                results={id_: one for id_, one in results.items() if _round_of(id_, before) == number},
+            )
+            label = f"follow-up {number}: " if number else ""
+            steps = of_round._steps([one for one in live if _round_of(one.id, before) == number])
+            stages += [replace(stage, label=label + stage.label) for stage in steps]
+        return stages
+
+    def _lists(self) -> Iterator[tuple[Mapping[str, Any], str]]:
+        """Yield the lists, each with the batch call whose unanswered people it holds, or an empty text."""
+        for manifest in self.manifests:
+            yield manifest, followed_by(manifest.get("source")) or ""
 
     def _steps(self, live: list[Campaign]) -> list[Stage]:
         stages = self._of_lists()
@@ -121,7 +140,7 @@ class RunFacts:
         reached = sum(count for _, count, was in self.outcomes() if was) + sum(each.completed or 0 for each in live)
         if stages and stages[-1].count is not None and stages[-1].count > taken:
             stages[-1].lost.append(("not in a campaign of this run", stages[-1].count - taken))
-        waiting = [("not called yet" if any(one.is_live for one in live) else "not called", taken - called)]
+        waiting = [("not called yet" if any(not one.is_over for one in live) else "not called", taken - called)]
         return [
             *stages,
             Stage("in campaigns", taken, waiting if taken > called else []),
@@ -156,6 +175,14 @@ class RunFacts:
             for outcome, count in _counts(result.get("by_outcome")):
                 counts[call_status(outcome)] += count
         return counts
+
+
+def _round_of(batch_call_id: str, before: Mapping[str, str]) -> int:
+    """Return how many campaigns were before this one with the same people; what goes in a circle ends somewhere."""
+    number = 0
+    while batch_call_id in before and number < len(before):
+        batch_call_id, number = before[batch_call_id], number + 1
+    return number
 
 
 def _mappings(returned: Iterable[Returned]) -> Iterator[tuple[Returned, Mapping[str, Any]]]:

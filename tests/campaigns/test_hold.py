@@ -22,7 +22,7 @@ from airflow_truedy.calling_hours.by_zone import ClosedDays
 from airflow_truedy.calling_hours.errors import RulesError, UnknownZoneError
 from airflow_truedy.campaigns import control, pausing
 from airflow_truedy.campaigns.errors import UnsettledError
-from airflow_truedy.campaigns.hold import Meant, Selection, check_word, held, hold, live, release
+from airflow_truedy.campaigns.hold import check_word, held, hold, live, release
 from airflow_truedy.campaigns.identity import (
     CampaignKey,
     bare_name,
@@ -32,6 +32,7 @@ from airflow_truedy.campaigns.identity import (
     with_holds,
     without_markers,
 )
+from airflow_truedy.campaigns.meant import Meant, Selection
 from airflow_truedy.campaigns.schedule import CallingWindow
 from airflow_truedy.campaigns.settling import Settling
 from tests.support.ground import Ground, Send, refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -65,6 +66,12 @@ def batch(number: int = 0, **fields: Any) -> dict[str, Any]:
         "updated_at": "2026-06-02T12:00:00Z",
         **fields,
     }
+
+
+@pytest.fixture(autouse=True)
+def budget_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has requests of its own: their moments are in the folder for temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.ui.conftest import Truedy, settings_of
 
 @pytest.fixture
 def account(truedy: Truedy) -> Account:
-    return Account(lambda: settings_of("truedy_default"), lambda _: Budget())
+    return Account(lambda: settings_of("truedy_default"), lambda _: Budget("account"))
 
 
 async def look_again(account: Account, traveller: time_machine.Traveller, seconds: float = 70) -> None:
@@ -105,7 +105,7 @@ async def test_a_connection_that_cannot_be_used_is_told(truedy: Truedy) -> None:
     async def unusable() -> None:
         raise RuntimeError("the password is hunter2")
 
-    account = Account(unusable, lambda _: Budget())
+    account = Account(unusable, lambda _: Budget("account"))
     reading = await account.reading()
     assert reading.problem == "RuntimeError"
 

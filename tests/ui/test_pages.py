@@ -168,6 +168,7 @@ async def test_filters(client: httpx.AsyncClient, airflow: Airflow, truedy: True
     for held, made_by in zip(truedy.batches, airflow.origins, strict=False):
         held["name"] = tagged("Campaign of " + made_by.dag_id, made_by)
     truedy.batches[1]["status"] = "paused"
+    truedy.batches[2]["status"] = "draft"
 
     async def shown(query: str) -> set[str]:
         page = (await client.get(f"/truedy/campaigns?{query}")).text
@@ -175,6 +176,7 @@ async def test_filters(client: httpx.AsyncClient, airflow: Airflow, truedy: True
 
     assert len(await shown("")) == 4
     assert await shown("state=paused") == {"batch_00001"}
+    assert await shown("state=draft") == {"batch_00002"}
     assert await shown("state=live") == {"batch_00001"}
     assert await shown("dag_id=renewals") == {"batch_00000"}
     assert await shown("dag_id=renewals&state=paused") == set()

@@ -93,6 +93,42 @@ def test_two_campaigns_are_added_up() -> None:
     assert (both["in campaigns"], both["called"], both["reached"]) == (1_000, 890, 630)
 
 
+def test_people_of_a_follow_up_in_the_same_run_are_counted_once() -> None:
+    again = {**MANIFEST, "sha256": "bb", "source": "unanswered of batch_00000", "rows_read": 900, "contacts": 240}
+    again |= {"duplicates": 0, "suppressed": 10, "rejected": 650, "rejected_by_reason": {"reached": 600, "refused": 50}}
+    then = {**RESULTS, "batch_call_id": "batch_00001", "contacts": 240, "called": 230}
+    then["by_outcome"] = {"completed": 90, "no_answer": 140, "pending": 10}
+    facts = facts_of(MANIFEST, RESULTS, again, then)
+    assert {stage.label: stage.count for stage in facts.funnel([], {"batch_00001": "batch_00000"})} == {
+        "rows read": 1_000,
+        "contacts": 900,
+        "in campaigns": 900,
+        "called": 850,
+        "reached": 600,
+        "follow-up 1: rows read": 900,
+        "follow-up 1: contacts": 240,
+        "follow-up 1: in campaigns": 240,
+        "follow-up 1: called": 230,
+        "follow-up 1: reached": 90,
+    }
+    # Of a list whose first campaign was in another run nothing is counted twice.
+    assert steps(facts_of(again, then)) == {
+        "rows read": 900,
+        "contacts": 240,
+        "in campaigns": 240,
+        "called": 230,
+        "reached": 90,
+    }
+
+
+def test_a_follow_up_of_a_follow_up_is_a_round_of_its_own_and_a_circle_ends() -> None:
+    live = [campaign(number=number, status="active", total_contacts=10) for number in range(3)]
+    follows = {"batch_00002": "batch_00001", "batch_00001": "batch_00000"}
+    labels = [stage.label for stage in facts_of().funnel(live, follows) if stage.label.endswith("called")]
+    assert labels == ["called", "follow-up 1: called", "follow-up 2: called"]
+    assert facts_of().funnel(live, {"batch_00000": "batch_00000", "batch_00001": "batch_00000"})
+
+
 def test_a_task_tells_of_its_campaign_where_truedy_cannot_be_asked() -> None:
     facts = facts_of({"batch_call_id": "b", "name": "A [airflow 3f9a1c2b7d10-9c2e41aa]", "status": "scheduled"})
     assert [(one.name, one.state.value) for one in facts.campaigns.values()] == [("A", "scheduled")]
