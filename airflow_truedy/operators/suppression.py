@@ -5,18 +5,32 @@ the task runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
 from airflow_truedy.contacts.rules import check_list_region, column_called
 from airflow_truedy.files.rows import ReadOptions
+from airflow_truedy.operators.parameters import VANISHED, Parameter, Parameters, anything, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_truedy.contacts.suppression import Suppression
+
+_SQL = Parameters(
+    Parameter("sql", text, required=True),
+    Parameter("conn_id", text, required=True),
+    Parameter("parameters", anything),
+    Parameter("as_of", anything),
+)
+_FILE = Parameters(Parameter("path", text, required=True))
+_TABLE = Parameters(
+    Parameter("conn_id", text, required=True),
+    Parameter("table", text, required=True),
+    Parameter("launched", text, may_vanish=False),
+)
 
 
 @dataclass(kw_only=True)
@@ -39,13 +53,17 @@ class ListSource:
     max_unreadable: int | float = 0
     allow_empty: bool = False
 
+    _parameters: ClassVar[Parameters]
+
     def __post_init__(self) -> None:
         check_list_region(self.region, self.hashed)
+        self._stated = self._parameters.check(self)
         self._has_salt = bool(self.salt)
 
     def _suppression(self, name: str, rows: Iterable[Mapping[str, Any]], as_of: datetime | None) -> Suppression:
         from airflow_truedy.contacts.suppression import Suppression
 
+        self._parameters.read(self, self._stated)
         return Suppression(
             _cells(rows, self.column, name),
             name=name,
@@ -61,7 +79,6 @@ class ListSource:
     def _rendered_salt(self) -> str:
         """Return the salt. With another one than the list was made with, no number is found in it."""
         from airflow_truedy.api.errors import InvalidPayloadError
-        from airflow_truedy.operators.parameters import VANISHED, text
 
         salt = text(self.salt)
         if self._has_salt and salt is None:
@@ -89,7 +106,8 @@ class SqlSuppression(ListSource):
     parameters: Any = None
     as_of: datetime | str | None = None
 
-    template_fields: ClassVar[Sequence[str]] = ("sql", "conn_id", "parameters", "as_of", "salt")
+    _parameters = _SQL
+    template_fields: ClassVar[Sequence[str]] = (*_SQL.template_fields, "salt")
 
     def open(self) -> Suppression:
         """Return the list, ready to be read."""
@@ -119,7 +137,8 @@ class FileSuppression(ListSource):
     delimiter: str | None = None
     sheet: str | None = None
 
-    template_fields: ClassVar[Sequence[str]] = ("path", "salt")
+    _parameters = _FILE
+    template_fields: ClassVar[Sequence[str]] = (*_FILE.template_fields, "salt")
 
     def open(self) -> Suppression:
         """Return the list, ready to be read."""
@@ -135,18 +154,38 @@ class FileSuppression(ListSource):
 
 @dataclass
 class RecentlyCalled:
-    """The people whom all campaigns together called so often; see :func:`recently_called`."""
+    """
+    A list for ``suppression=`` that holds back people who were called often enough, whichever campaigns called.
+
+    Counted are the rows of a results table: each call, one that tells no time, and each person whom a campaign in the
+    table may still call. A campaign whose results were never read is not in it unless ``launched`` has it, and a single
+    call is not.
+
+    :param conn_id: connection of the database with the table of ``BatchCallResultsOperator``. (templated)
+    :param table: its name. Default ``results``. (templated)
+    :param calls: a person who was called so often
+    :param days: in so many days is held back. Default of both: the caps of the rules in ``calling_hours`` that apply
+        where the person is; people in places without a cap are not held back.
+    :param region: in which region numbers without ``+`` are read. Default: such a number fails the task.
+    :param max_unreadable: see :class:`~airflow_truedy.contacts.suppression.Suppression`.
+    :param launched: a table of your own beside it, with a row (``batch_call_id``, ``phone_number``, ``starts_at``) for
+        everybody in a campaign that you scheduled. They count as calls at that time until the results of their campaign
+        are read. Default: there is none. (templated)
+    :param hook_params: keyword arguments of the hook.
+    :raises ContactsError: only one of ``calls`` and ``days`` is stated, or they hold nobody back.
+    """
 
     conn_id: str
-    table: str
-    calls: int | None
-    days: float | None
-    region: str | None
-    max_unreadable: int | float
-    launched: str | None
-    hook_params: Mapping[str, Any] | None = field(repr=False)
+    table: str = "results"
+    _: KW_ONLY
+    calls: int | None = None
+    days: float | None = None
+    region: str | None = None
+    max_unreadable: int | float = 0
+    launched: str | None = None
+    hook_params: Mapping[str, Any] | None = field(default=None, repr=False)
 
-    template_fields: ClassVar[Sequence[str]] = ("conn_id", "table", "launched")
+    template_fields: ClassVar[Sequence[str]] = _TABLE.template_fields
 
     def __post_init__(self) -> None:
         if (self.calls is None) != (self.days is None):
@@ -154,6 +193,7 @@ class RecentlyCalled:
         if self.calls is not None and self.days is not None and not (self.calls >= 1 and self.days > 0):
             raise ContactsError(f"recently_called: {self.calls!r} calls in {self.days!r} days hold nobody back")
         check_list_region(self.region, hashed=False)
+        self._stated = _TABLE.check(self)
 
     @property
     def by_caps(self) -> bool:
@@ -179,6 +219,7 @@ class RecentlyCalled:
         from airflow_truedy.operators.databases import engine_of
         from airflow_truedy.results.table import ResultsTable
 
+        _TABLE.read(self, self._stated)
         table = ResultsTable(engine_of(self.conn_id, self.hook_params), self.table)
         return Suppression(
             table.called_often(calls, datetime.now(timezone.utc) - period, self.launched),
@@ -189,38 +230,8 @@ class RecentlyCalled:
         )
 
 
-def recently_called(
-    conn_id: str,
-    table: str = "results",
-    *,
-    calls: int | None = None,
-    days: float | None = None,
-    region: str | None = None,
-    max_unreadable: int | float = 0,
-    launched: str | None = None,
-    hook_params: Mapping[str, Any] | None = None,
-) -> RecentlyCalled:
-    """
-    Return a list for ``suppression=`` that holds back people who were called often enough, whichever campaigns called.
-
-    Counted are the rows of a results table: each call, one that tells no time, and each person whom a campaign in the
-    table may still call. A campaign whose results were never read is not in it unless ``launched`` has it, and a single
-    call is not.
-
-    :param conn_id: connection of the database with the table of ``BatchCallResultsOperator``. (templated)
-    :param table: its name. Default ``results``. (templated)
-    :param calls: a person who was called so often
-    :param days: in so many days is held back. Default of both: the caps of the rules in ``calling_hours`` that apply
-        where the person is; people in places without a cap are not held back.
-    :param region: in which region numbers without ``+`` are read. Default: such a number fails the task.
-    :param max_unreadable: see :class:`~airflow_truedy.contacts.suppression.Suppression`.
-    :param launched: a table of your own beside it, with a row (``batch_call_id``, ``phone_number``, ``starts_at``) for
-        everybody in a campaign that you scheduled. They count as calls at that time until the results of their campaign
-        are read. Default: there is none. (templated)
-    :param hook_params: keyword arguments of the hook.
-    :raises ContactsError: only one of ``calls`` and ``days`` is stated, or they hold nobody back.
-    """
-    return RecentlyCalled(conn_id, table, calls, days, region, max_unreadable, launched, hook_params)
+#: As Dags write it.
+recently_called = RecentlyCalled
 
 
 def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> Iterator[Any]:

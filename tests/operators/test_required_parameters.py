@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import phonenumbers
 import pytest
 
+from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.contacts.regions import REGIONS
+from airflow_truedy.operators.contacts import FileSuppression, SqlSuppression, recently_called
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 GIVEN: dict[str, Any] = {
@@ -103,6 +106,26 @@ def test_nothing_empty_text_and_a_bare_number_are_refused(operator: str, name: s
 )
 def test_templates_and_text_are_taken(operator: str, name: str, value: str) -> None:
     assert getattr(made(OPERATORS[operator], **{name: value}), name) == value
+
+
+@pytest.mark.parametrize("value", [None, "", " ", 5], ids=repr)
+@pytest.mark.parametrize(
+    ("source", "name", "given"),
+    [
+        (SqlSuppression, "sql", {"conn_id": "crm", "region": "US"}),
+        (SqlSuppression, "conn_id", {"sql": "SELECT 1", "region": "US"}),
+        (FileSuppression, "path", {"region": "US"}),
+        (recently_called, "conn_id", {}),
+        (recently_called, "table", {"conn_id": "crm"}),
+    ],
+)
+def test_a_do_not_call_list_must_say_where_it_is(source: Any, name: str, given: dict[str, Any], value: Any) -> None:
+    with pytest.raises(InvalidPayloadError, match=rf"^\w+: {name} = .*must be"):
+        source(**{name: value}, **given)
+    rendered = source(**{name: "{{ params.it }}"}, **given)
+    setattr(rendered, name, "")
+    with pytest.raises(InvalidPayloadError, match=rf"{name} = \(nothing\): its template rendered to nothing"):
+        rendered.within(1, timedelta(days=1)) if source is recently_called else rendered.open()
 
 
 def test_all_regions_are_known_that_have_numbers() -> None:
