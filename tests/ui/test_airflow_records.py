@@ -84,6 +84,23 @@ def test_origins_come_with_the_connection_and_hours_of_their_task(database: Data
     assert airflow_records.read_origins("e") == []
 
 
+@pytest.mark.parametrize(
+    ("contacts", "follows"),
+    [
+        ({"kind": "truedy.contacts", "source": "unanswered of batch_1"}, "batch_1"),
+        ({"kind": "truedy.contacts", "source": "SELECT 1"}, None),
+        ({"source": 3}, None),
+        ("unanswered of batch_1", None),
+        (None, None),
+    ],
+)
+def test_an_origin_tells_which_campaign_it_follows(database: Database, contacts: Any, follows: str | None) -> None:
+    database.xcom(URL, "u1")
+    database.rendered({"contacts": contacts})
+    (origin,) = airflow_records.read_origins()
+    assert origin.follows == follows
+
+
 def test_a_campaign_is_found_by_the_digits_of_its_key_alone(database: Database) -> None:
     database.xcom(URL, "u1", index=3)
     origins = Origins(airflow_records.read_origins())
