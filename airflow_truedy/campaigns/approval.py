@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: The answer of Airflow's ApprovalOperator that lets a campaign start.
 APPROVE = "Approve"
+#: Under which name the answer of ApprovePlanOperator, and its question, keep the seals of the plans that were shown.
+SEALS_KEY = "plans"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
     Return the approval of a plan.
 
     :param plan: what ``PlanBatchCallsOperator`` returned.
-    :param answer: what ``ApprovePlanOperator`` returned. Without it the age counts from the making of the plan.
+    :param answer: what ``ApprovePlanOperator`` returned, or Airflow's ``ApprovalOperator``, which does not tell what it
+        showed: then it must be younger than the plan. Without an answer the age counts from the making of the plan.
     :raises NotApprovedError: the answer is another than "Approve", or to another plan.
     """
     made_at = _instant(plan.get("made_at"), "The approved plan", "made_at")
@@ -69,10 +72,11 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
     if chosen not in (APPROVE, [APPROVE], (APPROVE,)):
         raise NotApprovedError(f"The answer to the plan is {chosen!r}, not {APPROVE!r}. This try started nothing.")
     given_at = _instant(answer.get("responded_at"), "The approval", "responded_at")
-    if seal_of(plan) not in (answer.get("plans") or ()):
+    is_to_this = seal_of(plan) in (answer[SEALS_KEY] or ()) if SEALS_KEY in answer else given_at >= made_at
+    if not is_to_this:
         raise NotApprovedError(
             f"The answer of {utc_text(given_at)} is not to the plan of {utc_text(made_at)}: nobody has approved this "
-            "one. This try started nothing. Ask with ApprovePlanOperator, and clear the task that asks."
+            "one. This try started nothing. Clear the task that asks for the approval."
         )
     return Approval(given_at, max_age)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowOptionalProviderFeatureException
 from airflow.sdk import BaseOperator
 
+from airflow_truedy.campaigns.approval import SEALS_KEY
 from airflow_truedy.operators.parameters import Parameter, Parameters, text
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ except (ImportError, AirflowOptionalProviderFeatureException):
             raise AirflowFailException("ApprovePlanOperator needs Airflow 3.1 or later. Nothing was started.")
 
 
-#: Under which name the question keeps which plans it showed.
-SEALS_KEY = "plans"
 _PARAMETERS = Parameters(Parameter("body", text, required=True))
 
 

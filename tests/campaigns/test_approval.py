@@ -154,9 +154,19 @@ class TestAnswer:
         assert approval_of(json.loads(json.dumps(shown)), answer(to=shown), A_DAY)
 
     @pytest.mark.parametrize("plans", [None, [], "", ["0" * 16]])
-    def test_an_answer_that_does_not_tell_what_was_shown_counts_for_none(self, plans: Any) -> None:
-        with pytest.raises(NotApprovedError, match="ApprovePlanOperator"):
+    def test_an_answer_that_showed_another_plan_or_none_counts_for_none(self, plans: Any) -> None:
+        with pytest.raises(NotApprovedError, match="nobody has approved this one"):
             approval_of(plan_json(plan_of(3)), {**answer(), "plans": plans}, A_DAY)
+
+    @pytest.mark.parametrize("at", [MONDAY, MONDAY + timedelta(minutes=5)])
+    def test_airflows_own_approval_counts_for_an_older_plan(self, at: datetime) -> None:
+        own = {name: value for name, value in answer(at=at).items() if name != "plans"}
+        assert approval_of(plan_json(plan_of(3)), own, A_DAY).given_at == at
+
+    def test_airflows_own_approval_counts_for_no_younger_plan(self) -> None:
+        own = {name: value for name, value in answer(at=MONDAY - timedelta(seconds=1)).items() if name != "plans"}
+        with pytest.raises(NotApprovedError, match="nobody has approved this one"):
+            approval_of(plan_json(plan_of(3)), own, A_DAY)
 
 
 def test_the_key_of_a_task_is_sealed_as_its_run_because_the_plan_is_another_task() -> None:
