@@ -78,8 +78,11 @@ def test_a_dag_runs_on_celery_workers(start_airflow: StartAirflow, dags_folder: 
 
 
 def test_what_does_not_parse_is_an_error_at_once(tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text("import airflow.sdk  # dag\nraise ValueError('broken on purpose')\n")
-    airflow = LocalAirflow(tmp_path / "home", tmp_path, triggerer=False)
+    # Not the folder around the home, whose logs hold a link to themselves.
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "broken.py").write_text("import airflow.sdk  # dag\nraise ValueError('broken on purpose')\n")
+    airflow = LocalAirflow(tmp_path / "home", dags, triggerer=False)
     with pytest.raises(RuntimeError, match="broken on purpose"), airflow:
         airflow.rest.wait_for_dag("two_steps")
     assert airflow.leftovers() == []
