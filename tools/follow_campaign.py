@@ -1,7 +1,8 @@
 """Follow one campaign through the real operator: which functions its start, and one of its contacts, pass through.
 
 ``python -m tools.follow_campaign`` runs ``CreateBatchCallOperator`` once against a sandbox and prints, in order, every
-function of ``airflow_truedy`` that receives or returns the value itself (not an object that holds it).
+function of ``airflow_truedy`` that receives or returns the value itself (not an object that holds it). A function is
+what a reader calls one: comprehensions, generator expressions and lambdas belong to the function they stand in.
 """
 
 from __future__ import annotations
@@ -38,10 +39,9 @@ class Footprints:
     def look(self, frame: FrameType, values: Iterable[Any]) -> None:
         """Note the function of a frame if the value is among these."""
         if any(self._is_value(value) for value in values):
-            code = frame.f_code
-            path = code.co_filename.removeprefix(PACKAGE + "/")
-            # Python 3.10 does not know the class of a function.
-            self.steps.setdefault(f"{path}: {getattr(code, 'co_qualname', code.co_name)}")
+            path = frame.f_code.co_filename.removeprefix(PACKAGE + "/")
+            if name := function_of(frame):
+                self.steps.setdefault(f"{path}: {name}")
 
     def _is_value(self, value: Any) -> bool:
         if isinstance(value, dict):
@@ -54,6 +54,15 @@ class Footprints:
     def files(self) -> set[str]:
         """Return the files of these functions."""
         return {step.split(":")[0] for step in self.steps}
+
+
+def function_of(frame: FrameType) -> str:
+    """Return the named function in which the code of a frame stands; nothing for what stands in none."""
+    # Python 3.10 does not know the class of a function.
+    parts = str(getattr(frame.f_code, "co_qualname", frame.f_code.co_name)).split(".<locals>.")
+    while parts and parts[-1].startswith("<"):
+        parts.pop()
+    return ".<locals>.".join(parts)
 
 
 def follow(*footprints: Footprints) -> Any:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.schedule import UTC, check_window_is_possible, in_words, zone_of
+from airflow_truedy.campaigns.schedule import UTC, in_words, zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import date
 
     from airflow_truedy.calling_hours.part_hours import PartHours
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _A_DAY = timedelta(days=1)
 _A_MINUTE = timedelta(minutes=1)
-_FIELDS = ("timezone", "start_time", "end_time", "working_days")
 
 
 def hours_of(contacts: ContactList | None) -> PartHours | None:
@@ -39,36 +38,6 @@ def hours_of(contacts: ContactList | None) -> PartHours | None:
     from airflow_truedy.calling_hours.part_hours import PartHours
 
     return PartHours.from_dict(contacts.manifest.calling_hours)
-
-
-def bound(fields: Mapping[str, Any], people: PartHours | None) -> dict[str, Any]:
-    """
-    Return the API fields of a campaign, with zone, window and days of its people where they are not stated.
-
-    :param fields: as stated.
-    :param people: the hours of its people; ``None`` binds nothing.
-    :raises TimingError: if the stated ones are wider, or cannot be compared.
-    :raises InvalidPayloadError: if the API would refuse them.
-    """
-    if people is None:
-        return dict(fields)
-    from airflow_truedy.calling_hours.errors import UnknownZoneError
-
-    own = people.to_dict()
-    together = {**{name: own[name] for name in _FIELDS}, **fields}
-    zone, opens, closes, days = (together[name] for name in _FIELDS)
-    zone_of(zone)
-    check_window_is_possible(opens, closes, days)
-    try:
-        wider = people.why_not(zone, opens, closes, days)
-    except UnknownZoneError as unknown:
-        wider = f"The hours of this list are in {people.timezone}, with which {zone!r} cannot be compared: {unknown}"
-    if wider:
-        raise TimingError(
-            f"{wider} ({people.rules}). Nothing was sent. Leave timezone, start_time, end_time and working_days out: "
-            "those of the list count then. Or state narrower ones."
-        )
-    return together
 
 
 @dataclass(frozen=True)
@@ -91,7 +60,7 @@ class BoundHours:
 
     def next_opening(self, instant: datetime) -> datetime:
         """
-        Return the instant if a call may be placed then, else the next one at which it may.
+        Return the instant if a call may be placed then, else the next one.
 
         :raises TimingError: if there is none, or nothing is known of the days from then on.
         """
@@ -107,11 +76,7 @@ class BoundHours:
         return at
 
     def opening_on(self, day: date) -> datetime:
-        """
-        Return the first instant on or after a date at which a call may be placed.
-
-        :raises TimingError: if there is none.
-        """
+        """Return the first instant on or after a date at which a call may be placed; see :meth:`next_opening`."""
         return self.next_opening(self._midnight(day))
 
     def blocked_days(self, start: datetime, days: int | None) -> Iterator[date]:
@@ -120,7 +85,6 @@ class BoundHours:
 
         On them something holds it, so it calls for a day more. The last one is the first of which nothing is known.
 
-        :param start: an instant at which it may call.
         :param days: on how many days it calls; ``None`` where nobody knows.
         """
         day, counted = start.astimezone(zone_of(self.window.zone)).date(), 0
@@ -142,12 +106,13 @@ class BoundHours:
         """
         Refuse a start at which nobody may be called, or after which the campaign may call on a day without calls.
 
-        :param campaign: its name.
         :param at: the instant at which calls may begin, inside the window.
         :param contacts: how many people it calls; ``None`` where only the server knows.
         :param per_day: at most so many calls a day; ``None`` for no limit.
         :raises TimingError: naming the day and what to do.
         """
+        if self.people is None:
+            return
         begins = f"Campaign {campaign!r} would start at {in_words(at, self.window.zone)}"
         if not self.allow(at):
             opening = self.next_opening(at).astimezone(zone_of(self.window.zone))
@@ -160,7 +125,7 @@ class BoundHours:
             if self._is_unknown(blocked) and days is not None:
                 raise TimingError(
                     f"{begins} and still be calling on {blocked:%a %Y-%m-%d}. The hours of its list are known to "
-                    f"{self.people and self.people.last_day} only. Nothing was started. Raise max_calls_per_day, or "
+                    f"{self.people.last_day} only. Nothing was started. Raise max_calls_per_day, or "
                     "days_ahead where the list is made."
                 )
             if self.held_on_blocked_days:
@@ -175,8 +140,6 @@ class BoundHours:
         """
         Return when a paused campaign may go on: from then on it calls on no day on which nobody may be called.
 
-        :param contacts: how many people are left; ``None`` where nobody knows.
-        :param per_day: at most so many calls a day; ``None`` for no limit.
         :raises TimingError: if there is no such moment in the days that are known.
         """
         at = self.next_opening(instant)

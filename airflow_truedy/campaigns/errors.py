@@ -31,6 +31,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from airflow_truedy.api.errors import InvalidPayloadError
+
+
+def invalid(field: str, value: object, rule: str) -> InvalidPayloadError:
+    """Return the error that names one parameter, its value and the rule that it breaks."""
+    return InvalidPayloadError("invalid parameter", problems=[(field, repr(value)[:60], rule)])
+
 
 class CampaignError(Exception):
     """Base of all errors of a campaign's rules."""

@@ -31,8 +31,8 @@ from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import UnsettledError
 from airflow_truedy.campaigns.identity import bare_name, holds_in, with_holds
 from airflow_truedy.campaigns.schedule import in_words
-from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.steps import PATIENT, Settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

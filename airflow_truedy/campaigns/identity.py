@@ -1,4 +1,8 @@
-"""The logical campaign's key, and the tag in its name by which a lost batch call is found again."""
+"""
+The logical campaign's key, the tag in its name, and the look through the server's list for batch calls that carry it.
+
+Imported while a Dag is parsed: no model of the API is loaded here.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,31 @@ import uuid
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from airflow_truedy.campaigns.status import State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
+
+    from airflow_truedy.api.client import TruedyClient
+    from airflow_truedy.api.models import BatchCall
+    from airflow_truedy.api.request import ListRequest
+
+
+class _Created(Protocol):
+    @property
+    def created_at(self) -> datetime | None: ...
+
+
+T = TypeVar("T", bound=_Created)
 
 _NAMESPACE = uuid.UUID("6f1d2c1e-5b0a-5c7e-9a51-7b2f5c1c8d33")
 _KEY_DIGITS = 12
 _PAYLOAD_DIGITS = 8
 _LONGEST_NAME = 255
+_LEAST_ROWS_OF_AN_ORDER = 20
 _PAUSE_MARKER = " paused by Airflow"
 _HOLD_MARKER = " held by Airflow ({words})"
 _HOLD = re.compile(r" held by Airflow \((?P<words>[^()]*)\)")
@@ -30,10 +50,9 @@ _TAG = re.compile(
 
 def default_key(dag_id: str, task_id: str, run_id: str, place: Any) -> str:
     """
-    Return the key of the campaign that one task instance stands for, whichever try runs it.
+    Return the key of one task instance's campaign, whichever try runs it.
 
-    :param place: what tells the instances of a mapped task apart: the map index, or of parts of a split list the list
-        and the part, because map indexes move when parts come and go.
+    :param place: the map index; of parts of a split list the list and the part, because map indexes move.
     """
     # JSON, because the parts may hold any separator.
     return json.dumps([dag_id, task_id, run_id, place])
@@ -81,29 +100,22 @@ class CampaignKey:
         return str(uuid.uuid5(_NAMESPACE, f"{self.text}\n{generation}\n{digest(body)}"))
 
     def tagged(self, name: str, fingerprint: str, limit: int = _LONGEST_NAME) -> str:
-        """
-        Return ``name`` with the tag, shortened where both do not fit.
-
-        :param limit: how many characters the server keeps of a name.
-        """
+        """Return ``name`` with the tag, shortened where both do not fit into ``limit`` characters."""
         tag = f" [{self.word} {self.short}-{fingerprint[:_PAYLOAD_DIGITS]}]"
         # Room for the pause marker is kept, so that setting it never changes the rest of the name.
         room = limit - len(tag) - len(_PAUSE_MARKER)
         return f"{_shortened(name, max(room, 1))}{tag}"
 
-    def with_pause_marker(self, tagged_name: str, *, paused_by_us: bool) -> str:
+    def with_pause_marker(self, tagged_name: str) -> str:
         """
-        Return a batch call's name with the pause marker set or taken away; without our tag, unchanged.
+        Return a batch call's name with the pause marker; without our tag, unchanged.
 
         The marker stands behind the tag: a server that cuts names cuts the marker, never the tag.
         """
         # One that is to be resumed is not held: a hold that a person undid may have left its marker.
-        tagged_name = with_holds(tagged_name, ()) if paused_by_us else tagged_name
-        found = self._own_tag(tagged_name)
-        if found is None:
-            return tagged_name
-        end = found.end("payload") + 1
-        return tagged_name[:end] + (_PAUSE_MARKER if paused_by_us else "") + tagged_name[found.end() :]
+        name = without_markers(tagged_name)
+        found = self._own_tag(name)
+        return name[: found.end()] + _PAUSE_MARKER + name[found.end() :] if found else tagged_name
 
     def tag_in(self, name: str | None) -> Tag | None:
         """Return this key's tag in a batch call's name, or ``None`` if the name carries none of ours."""
@@ -214,3 +226,117 @@ class Tag:
 
     payload: str
     paused_by_us: bool
+
+
+@dataclass(frozen=True)
+class Matches:
+    """
+    The batch calls that carry one campaign's tag, oldest first in each group.
+
+    More than one is rare: a server that ignored the idempotency key, or a zombie worker and its successor.
+
+    :param started: those that may call or may have called somebody, and did not end badly.
+    :param drafts: those that dial nobody.
+    :param ended: failed and cancelled ones.
+    :param duplicates: those with the same payload under another key.
+    """
+
+    started: tuple[BatchCall, ...]
+    drafts: tuple[BatchCall, ...]
+    ended: tuple[BatchCall, ...]
+    duplicates: tuple[BatchCall, ...] = ()
+
+    @property
+    def chosen(self) -> BatchCall | None:
+        """The one that everybody who looks agrees on: started before drafts, older before younger."""
+        return next(iter(self.started + self.drafts), None)
+
+    def beside(self, earlier: Matches) -> Matches:
+        """Return these and those of an earlier look that went further back; where both saw one, as it is here."""
+        ours = {batch.id: batch for batch in (*earlier.ended, *self.started, *self.drafts, *self.ended)}
+        duplicates = {batch.id: batch for batch in (*earlier.duplicates, *self.duplicates)}
+        return _sorted(ours.values(), duplicates.values())
+
+    def since(self, moment: datetime) -> datetime | None:
+        """Return ``moment``, or when the oldest of them was made if that is earlier; ``None`` if one does not tell."""
+        made = [batch.created_at for batch in (*self.started, *self.drafts, *self.ended, *self.duplicates)]
+        return min((moment, *(at for at in made if at)), default=None) if None not in made else None
+
+
+def find(
+    client: TruedyClient, key: CampaignKey, *, since: datetime | None = None, fingerprint: str | None = None
+) -> Matches:
+    """
+    Look through the batch calls of the organisation, one request per 100, for those with the campaign's tag.
+
+    Not filtered by agent, although the API can: a campaign whose agent was changed must be found too.
+
+    :param since: nothing that was made earlier is looked for. Default: all are.
+    :param fingerprint: look for batch calls with this payload under other keys as well.
+    """
+    from airflow_truedy.api import endpoints
+
+    ours, duplicates = [], []
+    for batch in newest_since(client, endpoints.list_batch_calls(), since):
+        if key.tag_in(batch.name):
+            ours.append(batch)
+        elif fingerprint and is_payload_of_another(batch.name, key, fingerprint):
+            duplicates.append(batch)
+    return _sorted(ours, duplicates)
+
+
+def newest_since(client: TruedyClient, rows: ListRequest[T], since: datetime | None) -> Iterator[T]:
+    """
+    Yield the rows of a list, as far back as ``since`` where the list is sorted by age with the newest first.
+
+    Whole pages are yielded, so a few rows may be older.
+    """
+    order = NewestFirst(since)
+    for page in client.iter_pages(rows):
+        yield from page.items
+        if order.is_read_with(page.items):
+            return
+
+
+class NewestFirst:
+    """
+    Tells when a list that comes page by page has been read back to a moment; ``None`` means to its end.
+
+    The order of lists is not documented, so it is watched: one in another order, or without times, is read to its end.
+    """
+
+    def __init__(self, since: datetime | None) -> None:
+        self._since = since
+        self._is_sorted = since is not None
+        self._rows = 0
+        self._youngest: datetime | None = None
+        self._last: datetime | None = None
+
+    def is_read_with(self, rows: Iterable[_Created]) -> bool:
+        """Take the next page and return whether what was looked for is on it or was before it."""
+        for row in rows:
+            at = row.created_at
+            self._rows += 1
+            self._is_sorted = self._is_sorted and at is not None and (self._last is None or at <= self._last)
+            self._youngest, self._last = self._youngest or at, at
+        # Some rows and one difference at least: a few, or those of one moment, show no order.
+        youngest, last = self._youngest, self._last
+        shows_order = self._rows >= _LEAST_ROWS_OF_AN_ORDER and youngest and last and last < youngest
+        return bool(self._is_sorted and self._since and last and shows_order and last < self._since)
+
+
+def _sorted(batches: Iterable[BatchCall], duplicates: Iterable[BatchCall]) -> Matches:
+    started: list[BatchCall] = []
+    drafts: list[BatchCall] = []
+    ended: list[BatchCall] = []
+    for batch in sorted(batches, key=age):
+        state = State.of(batch.status)
+        group = ended if state.ended_badly else started if state.may_have_called else drafts
+        group.append(batch)
+    return Matches(tuple(started), tuple(drafts), tuple(ended), tuple(sorted(duplicates, key=age)))
+
+
+def age(batch: BatchCall) -> tuple[float, str]:
+    """Return by what batch calls are sorted from the oldest to the youngest."""
+    # Without a creation time (older answers) the id alone decides; all that matters is that all decide alike.
+    return (batch.created_at.timestamp() if batch.created_at else 0.0, batch.id)

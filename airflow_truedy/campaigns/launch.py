@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,7 +27,6 @@ from airflow_truedy.api.errors import (
     PaymentRequiredError,
     PermissionDeniedError,
     TooLateError,
-    TruedyError,
 )
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
@@ -39,13 +37,12 @@ from airflow_truedy.campaigns.errors import (
     UnsettledError,
 )
 from airflow_truedy.campaigns.identity import cut_at
-from airflow_truedy.campaigns.preflight import check_agent
 from airflow_truedy.campaigns.progress import NoStore, Progress, Store
 from airflow_truedy.campaigns.reconcile import ReconcileAgain, Reconciler
-from airflow_truedy.campaigns.settling import DEFAULT_SETTLE, Settling
 from airflow_truedy.campaigns.started import StartedCampaign
 from airflow_truedy.campaigns.status import State
-from airflow_truedy.campaigns.upload import ContactUpload, check_count
+from airflow_truedy.campaigns.steps import DEFAULT_SETTLE, Settling
+from airflow_truedy.campaigns.upload import ContactUpload, check_agent, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +55,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds between rounds; one round more than pauses.
-_PAUSES = (1.0, 2.0, 4.0, 8.0, 8.0)
+# Seconds before each round.
+_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 8.0)
 _LEAST_NAME = 8
 # Answers to a create that say that nothing was made. A conflict may mean that it was made before.
 _REFUSALS = (AuthenticationError, PaymentRequiredError, PermissionDeniedError, InvalidRequestError)
@@ -159,26 +156,25 @@ class Launch:
             raise
 
     def _run(self) -> Launched:
-        for pause in (*_PAUSES, None):
+        last: ReconcileAgain | None = None
+        for pause in _PAUSES:
+            self._settling.wait(pause, "between two rounds of the launch")
             try:
                 return self._round()
             except ReconcileAgain as change:
-                if pause is None:
-                    raise UnsettledError(
-                        f"The launch of campaign {self._plan.name!r} did not settle in {len(_PAUSES) + 1} rounds: the "
-                        f"server's answers were lost, or another worker launches it too. Last: {change} The next try "
-                        "reads what is there and goes on."
-                    ) from change
-                log.warning("%s Looking again.", change)
-                self._settling.wait(pause, "between two rounds of the launch")
-        raise AssertionError("unreachable")
+                log.warning("%s The campaign is looked up again.", change)
+                last = change
+        raise UnsettledError(
+            f"The launch of campaign {self._plan.name!r} did not settle in {len(_PAUSES)} rounds: the server's answers "
+            f"were lost, or another worker launches it too. Last: {last} The next try reads what is there and goes on."
+        ) from last
 
     def _round(self) -> Launched:
         batch = self._reconciler.existing()
         if batch is None:
             batch = self._create()
         elif not self._reconciler.same_payload(batch) or self._reconciler.is_overfull_draft(batch):
-            self._discard(batch)
+            self._discard(batch.id, "Its payload or its count is another one.")
         elif self._reconciler.is_launched(batch):
             return self._attach(batch)
         if State.of(batch.status).may_have_called:
@@ -201,11 +197,11 @@ class Launch:
             batch.status,
             self._plan.name,
         )
-        is_live = State.of(batch.status) in (State.SCHEDULED, State.ACTIVE)
-        if State.of(batch.status) is State.PAUSED and self._plan.start:
+        state = State.of(batch.status)
+        if state is State.PAUSED and self._plan.start:
             # Maybe by an attempt that stopped it with somebody in it twice: no later one may call that a success.
             check_count(self._client, self._plan, batch, self._settling)
-        if is_live and self._plan.start and not self._progress.launched:
+        if state in (State.SCHEDULED, State.ACTIVE) and self._plan.start and not self._progress.launched:
             # The attempt that scheduled it may have died before it read back.
             self._started.verify_stored_start(batch)
         # Twin drafts of a started campaign dial nobody, but a person could start them by mistake.
@@ -226,7 +222,7 @@ class Launch:
         # Not repeated blindly, although it carries a key: a server that ignores keys would make two.
         request = endpoints.create_batch_call(create, idempotency_key=key).once()
         if plan.start:
-            request = request.before(plan.start_not_after(at, now))
+            request = request.before(plan.not_after(at, now))
         progress.begun = True
         self._checkpoint()  # The intent is kept before the first request.
         try:
@@ -237,7 +233,9 @@ class Launch:
             self._reconciler.doubt_absence()
             raise ReconcileAgain(f"{lost} It may have been created all the same.") from lost
         except _REFUSALS:
-            self._give_up_claim()
+            if self._claim and self._claim.may_be_given_up and self._reconciler.is_absent():
+                # Other campaigns may have the people of a refused create.
+                self._claim.give_up()
             raise
         self._reconciler.adopt(batch)
         progress.sent = len(create.contacts or ())
@@ -249,13 +247,6 @@ class Launch:
         self._verify_tag(batch, create.name)
         return batch
 
-    def _give_up_claim(self) -> None:
-        """Let other campaigns have the people of a refused create, where a late look shows no campaign of ours."""
-        if self._claim and self._claim.may_be_given_up:
-            with suppress(TruedyError):  # Who cannot look keeps the claim.
-                if self._reconciler.is_absent():
-                    self._claim.give_up()
-
     def _verify_tag(self, batch: BatchCall, sent: str) -> None:
         """Start nothing that could not be found again: the name must carry the tag as the server stored it."""
         stored = batch.name if batch.name is not None else self._settling.read(self._client, batch.id).name
@@ -266,11 +257,8 @@ class Launch:
             pausing.pause_and_raise(self._client, batch, TagLostError(story), self._settling)
         self._delete_our_draft(batch.id, story)
         limit = cut_at(sent, stored or "")
-        if (
-            limit is not None
-            and self._progress.name_limit is None
-            and limit >= len(sent) - len(self._plan.name) + _LEAST_NAME
-        ):
+        least = len(sent) - len(self._plan.name) + _LEAST_NAME
+        if limit is not None and limit >= least and self._progress.name_limit is None:
             self._progress.name_limit = limit
             self._lose_draft(f"{story} Draft {batch.id} is deleted; names are shortened to {limit} characters.")
         raise TagLostError(f"{story} The draft is deleted, nothing was started. Give it a shorter or plainer name.")
@@ -299,8 +287,7 @@ class Launch:
         drafts = [batch.id for batch in matches.drafts]
         if draft.id in drafts and drafts[0] != draft.id:
             # The elder draft wins, so that two workers never delete each other's.
-            self._delete_our_draft(draft.id, f"Draft {drafts[0]} of this campaign is older.")
-            self._lose_draft(f"Draft {draft.id} is deleted, because {drafts[0]} of this campaign is older.")
+            self._discard(draft.id, f"Draft {drafts[0]} of this campaign is older.")
         if steps.delete(self._client, set(drafts) - {draft.id}):
             raise ReconcileAgain("A second draft of this campaign could not be deleted.")
         self._reconciler.check_duplicates(matches, draft)
@@ -340,14 +327,8 @@ class Launch:
         progress.launched, progress.may_have_called = False, True
         self._checkpoint()
         try:
-            batch = steps.schedule(
-                self._client,
-                draft,
-                at,
-                plan.timezone,
-                not_after=plan.start_not_after(at, now),
-                settling=self._settling,
-            )
+            not_after = plan.not_after(at, now)
+            batch = steps.schedule(self._client, draft, at, plan.timezone, not_after=not_after, settling=self._settling)
         except TooLateError as late:
             raise ReconcileAgain(str(late)) from late
         except NotFoundError:
@@ -364,9 +345,9 @@ class Launch:
 
     # What is compared and kept
 
-    def _discard(self, draft: BatchCall) -> NoReturn:
-        self._delete_our_draft(draft.id, "It was to be built again.")
-        self._lose_draft(f"Draft {draft.id} is deleted to be built again.")
+    def _discard(self, batch_call_id: str, why: str) -> NoReturn:
+        self._delete_our_draft(batch_call_id, why)
+        self._lose_draft(f"{why} Draft {batch_call_id} is deleted.")
 
     def _delete_our_draft(self, batch_call_id: str, why: str) -> None:
         # A read showed that it is a draft, and a server deletes no other: what is deleted has not called. Kept before,

@@ -15,12 +15,11 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, InvalidRequestError, OutcomeUnknownError
 from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.errors import CampaignError, CountMismatchError, NotPausedError, ReadBackError
+from airflow_truedy.campaigns.errors import CampaignError, NotPausedError, ReadBackError
 from airflow_truedy.campaigns.identity import without_markers
 from airflow_truedy.campaigns.schedule import in_words, is_same_zone
-from airflow_truedy.campaigns.settling import PATIENT, Settling
 from airflow_truedy.campaigns.status import State
-from airflow_truedy.campaigns.upload import check_count
+from airflow_truedy.campaigns.steps import PATIENT, Settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.identity import CampaignKey
-    from airflow_truedy.campaigns.plan import CampaignPlan
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ def is_paused_by_us(key: CampaignKey, batch: BatchCall) -> bool:
 
 
 def has_marker(batch: BatchCall) -> bool:
-    """Whether the batch call's name has the pause marker, whichever campaign's tag it has."""
+    """Whether the batch call's name has a marker of ours, whichever campaign's tag it has."""
     name = batch.name or ""
     return without_markers(name) != name
 
@@ -97,7 +95,7 @@ def pause_with_marker(
 
 def _marked(client: TruedyClient, key: CampaignKey, batch: BatchCall) -> BatchCall:
     """Set the pause marker; return the batch call with the name that it has then."""
-    marked = key.with_pause_marker(batch.name or "", paused_by_us=True)
+    marked = key.with_pause_marker(batch.name or "")
     renamed = _rename(client, batch, marked)
     if renamed is None:
         return batch
@@ -116,13 +114,10 @@ def resume_our_pause(
     settling: Settling = PATIENT,
 ) -> BatchCall:
     """
-    Let a campaign go on that we paused ourselves.
+    Let a campaign go on that we paused ourselves, not later than ``not_after``.
 
-    The marker goes while the campaign is still paused, because some servers rename no active one, and a marker left
-    behind would make a person's later pause look like ours. Who dies between the two leaves a pause that looks like a
-    person's: the campaign stays paused, the safe side.
-
-    :param not_after: the last moment at which it may be resumed.
+    The marker goes while the campaign is still paused, because some servers rename no active one. Who dies between the
+    two leaves a pause that looks like a person's: the campaign stays paused, the safe side.
     """
     # Returned as read afresh: the kill handler that set the marker may have paused it only now.
     resumed = steps.resume(client, remove_marker(client, batch, settling), not_after=not_after, settling=settling)
@@ -164,8 +159,7 @@ def change_name(
     """
     Change a batch call's name, as far as the server lets it be changed, and return the batch call as it is then.
 
-    An answer with the new name is believed. Anything else is read back and repeated: one request may be lost, and the
-    same name twice does no harm.
+    An answer with the new name is believed. Anything else is read back and repeated.
 
     :param change: makes the new name of the present one; of its own result it makes the same again.
     """
@@ -186,14 +180,7 @@ def change_name(
 
 
 def _rename(client: TruedyClient, batch: BatchCall, name: str) -> BatchCall | None:
-    """
-    Give the batch call its name with or without the marker, where the server allows it.
-
-    Documents differ in which states that is. Without a marker a campaign that we paused stays paused until a person
-    resumes it, which is the safe side.
-
-    :return: what the server answers; ``None`` if it was refused, or its answer was lost.
-    """
+    """Rename the batch call; return the answer, ``None`` if it was refused (servers differ in which states) or lost."""
     if name == (batch.name or ""):
         return batch
     try:
@@ -205,11 +192,10 @@ def _rename(client: TruedyClient, batch: BatchCall, name: str) -> BatchCall | No
 
 def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -> str:
     """
-    Pause a campaign whose task was killed, marked as paused by us, so that the task's next attempt resumes it.
+    Pause a campaign whose task was killed, so that the task's next attempt resumes it.
 
     :return: what was done and how to undo it.
-    :raises CampaignError: if the server does not let it be paused.
-    :raises TruedyError: if it cannot be reached.
+    :raises NotPausedError: if the server does not let it be paused.
     """
     batch = steps.read(client, batch_call_id)
     if State.of(batch.status) is State.PAUSED:
@@ -229,12 +215,9 @@ def pause_for_kill(client: TruedyClient, key: CampaignKey, batch_call_id: str) -
 
 def pause_for_good(client: TruedyClient, batch_call_id: str) -> str:
     """
-    Pause a campaign that took too long, like a person would: a retry or a cleared task does not resume it.
-
-    That holds for one that a kill had paused before, too.
+    Pause a campaign that took too long, also one that a kill had paused: a retry or a cleared task does not resume it.
 
     :return: what was done and how to undo it.
-    :raises TruedyError: if the server refuses or cannot be reached.
     """
     batch = steps.read(client, batch_call_id)
     if (left_alone := _left_alone(batch.id, batch.status)) is not None:
@@ -247,9 +230,8 @@ def pause_and_raise(
     client: TruedyClient, batch: BatchCall, why: CampaignError, settling: Settling = PATIENT
 ) -> NoReturn:
     """
-    Pause a campaign that would call at another time than was asked for, like a person would, and raise ``why``.
+    Pause a campaign for good and raise ``why``, saying so. A draft and an ended one need no pause.
 
-    :raises CampaignError: ``why``, and that the campaign is paused. A draft and an ended one need no pause.
     :raises NotPausedError: if it could not be paused.
     """
     state = State.of(batch.status)
@@ -272,30 +254,6 @@ def _left_alone(batch_call_id: str, status: str) -> str | None:
     return None
 
 
-def verify_start(
-    client: TruedyClient,
-    plan: CampaignPlan,
-    batch: BatchCall,
-    at: datetime | None,
-    now: datetime,
-    settling: Settling = PATIENT,
-) -> None:
-    """
-    Compare start, zone and contacts of a started campaign with the plan; pause it if they differ.
-
-    :param batch: the batch call, read after the schedule step.
-    :param at: the instant that was sent; ``None`` for an immediate start.
-    :param now: the present instant.
-    :raises ReadBackError: if start or zone differ, or it calls before its start.
-    :raises CountMismatchError: if contacts came in between the comparison and the schedule step.
-    """
-    compare_start(client, batch, at, plan.timezone, now, settling)
-    try:
-        check_count(client, plan, batch, settling)
-    except CountMismatchError as mismatch:
-        pause_and_raise(client, batch, mismatch, settling)
-
-
 def compare_start(
     client: TruedyClient,
     batch: BatchCall,
@@ -305,11 +263,9 @@ def compare_start(
     settling: Settling = PATIENT,
 ) -> None:
     """
-    Compare start and zone of a started campaign with what was sent; pause it if they differ.
+    Compare start and zone of a campaign, as read after the schedule step, with what was sent; pause it if they differ.
 
-    :param batch: the batch call, read after the schedule step.
     :param at: the instant that was sent; ``None`` for an immediate start.
-    :param now: the present instant.
     :raises ReadBackError: if start or zone differ, or it calls before its start.
     """
     differences = start_differences(batch, at, timezone)
@@ -325,14 +281,11 @@ def compare_start(
 def start_differences(batch: BatchCall, at: datetime | None, timezone: str) -> list[str]:
     """Return in words how the stored start and zone differ from what was sent; nothing if they do not."""
     differences = []
-    if at is not None and (batch.scheduled_at is None or not _is_same_second(at, batch.scheduled_at)):
+    told = batch.scheduled_at
+    if at is not None and (told is None or at.replace(microsecond=0) != told.replace(microsecond=0)):
         # A start that the server does not tell cannot be compared, and it may be "at once".
-        stored = "none" if batch.scheduled_at is None else in_words(batch.scheduled_at, timezone)
+        stored = "none" if told is None else in_words(told, timezone)
         differences.append(f"start sent {in_words(at, timezone)}, stored {stored}")
     if batch.timezone is not None and not is_same_zone(batch.timezone, timezone):
         differences.append(f"timezone sent {timezone}, stored {batch.timezone}")
     return differences
-
-
-def _is_same_second(one: datetime, other: datetime) -> bool:
-    return one.replace(microsecond=0) == other.replace(microsecond=0)

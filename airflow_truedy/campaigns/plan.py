@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_truedy.campaigns.bound_hours import BoundHours, bound, hours_of
+from airflow_truedy.campaigns.bound_hours import BoundHours, hours_of
 from airflow_truedy.campaigns.errors import (
     EverybodyLaunchedSkip,
     PastStartError,
     PastStartSkip,
     TimingError,
     WindowClosedError,
+    invalid,
 )
 from airflow_truedy.campaigns.identity import CampaignKey, digest
-from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible, in_words, instant_of, zone_of
-from airflow_truedy.campaigns.timing import check_start_is_in_window, check_timing_is_stated
+from airflow_truedy.campaigns.schedule import in_words, zone_of
 from airflow_truedy.formats import moment_of
 
 if TYPE_CHECKING:
-    from airflow_truedy.api.errors import InvalidPayloadError
+    from collections.abc import Mapping
+
     from airflow_truedy.api.models import BatchCallRequest
-    from airflow_truedy.calling_hours.part_hours import PartHours
     from airflow_truedy.campaigns.approval import Approval
+    from airflow_truedy.campaigns.schedule import CallingWindow
+    from airflow_truedy.campaigns.timing import Timing
     from airflow_truedy.contacts.lists import ContactList
 
 OnPast = Literal["fail", "start_now", "skip"]
@@ -36,8 +37,28 @@ OnChange = Literal["fail", "rebuild"]
 OnRetry = Literal["attach", "new"]
 OnDuplicate = Literal["fail", "warn", "allow"]
 
-# Stated, because documents disagree on the server's silent defaults.
-_STATED_DEFAULTS = {"phone_rotation_strategy": "random", "timezone": "UTC"}
+
+@dataclass(frozen=True)
+class Policy:
+    """
+    What the author of a campaign wishes where it cannot go as planned.
+
+    :param on_past: what a start in the past means.
+    :param on_change: what another payload than an earlier attempt's means while the campaign is a draft.
+    :param on_retry: whether one that ended badly is made again.
+    :param on_duplicate: what the same payload under another key means.
+    :param max_rejected: how many contacts the server may refuse: a whole number, or a share of all as a float.
+    :param max_contacts_age: seconds that the contacts file may be old at the start; ``None`` for any age.
+    :param held_on_blocked_days: whether something holds it on days on which nobody of its list may be called.
+    """
+
+    on_past: OnPast = "fail"
+    on_change: OnChange = "fail"
+    on_retry: OnRetry = "attach"
+    on_duplicate: OnDuplicate = "fail"
+    max_rejected: float = 0
+    max_contacts_age: float | None = None
+    held_on_blocked_days: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +71,6 @@ class CampaignPlan:
     :param fields: API fields that go over the wire as they are; without name, contacts and start.
     :param moment: the instant to start at; ``None`` means as soon as the task runs.
     :param request: the create request with the first contacts, checked once; without the tag in its name.
-    :param max_rejected: how many contacts the server may refuse: a whole number, or a share of all as a float.
     :param hours: when it may call: its window, and the hours of its people where they are known.
     :param contacts_until: the last moment at which it may start with this list; ``None`` for any.
     :param approval: a person's yes, without which nothing may start where one is asked for; ``None`` where none is.
@@ -62,12 +82,8 @@ class CampaignPlan:
     contacts: ContactList | None
     moment: datetime | None
     start: bool
-    on_past: OnPast
-    on_change: OnChange
-    on_retry: OnRetry
-    on_duplicate: OnDuplicate
+    policy: Policy
     chunk_size: int
-    max_rejected: float
     request: BatchCallRequest = field(repr=False)
     hours: BoundHours
     contacts_until: datetime | None
@@ -104,24 +120,23 @@ class CampaignPlan:
     @property
     def may_refuse(self) -> int:
         """How many contacts the server may refuse."""
-        if isinstance(self.max_rejected, float):
+        limit = self.policy.max_rejected
+        if isinstance(limit, float):
             # Decimal, because 0.29 * 100 is a little less than 29 in binary.
-            return int(Decimal(str(self.max_rejected)) * (self.expected_contacts or 0))
-        return int(self.max_rejected)
+            return int(Decimal(str(limit)) * (self.expected_contacts or 0))
+        return int(limit)
 
     def start_at(self, now: datetime) -> datetime | None:
         """
         Return the instant to send, ``None`` for an immediate start.
 
-        :param now: the present instant.
-        :raises PastStartError: if the moment has passed and ``on_past="fail"``.
-        :raises PastStartSkip: the same with ``on_past="skip"``.
+        :raises PastStartError: if the moment has passed; :class:`PastStartSkip` with ``on_past="skip"``.
         :raises TimingError: if an immediate start falls outside the stated window or days; see :meth:`check_start`.
         :raises NotApprovedError: if it needs an approval that is too old, or was for a start that has passed.
         """
         has_passed = self.moment is not None and self.moment <= now
-        if self.moment is not None and has_passed and self.on_past != "start_now":
-            raise (PastStartSkip if self.on_past == "skip" else PastStartError)(
+        if self.moment is not None and has_passed and self.policy.on_past != "start_now":
+            raise (PastStartSkip if self.policy.on_past == "skip" else PastStartError)(
                 f"The start of campaign {self.name!r}, {in_words(self.moment, self.timezone)}, has passed. "
                 "Nothing was started. on_past='start_now' starts late, 'skip' skips the task."
             )
@@ -140,9 +155,8 @@ class CampaignPlan:
 
     def check_start(self, at: datetime) -> None:
         """
-        Refuse a start with a list that is too old by then, or at which or after which nobody of it may be called.
+        Refuse a start inside the window with a list that is too old by then, or that calls when nobody may be called.
 
-        :param at: the instant at which calls may begin, inside the window.
         :raises TimingError: telling what to do.
         """
         if self.contacts_until is not None and at > self.contacts_until:
@@ -160,13 +174,11 @@ class CampaignPlan:
         Until its start has come a resume only puts it back in its place. On the day of its start it is not late,
         and a campaign that has called may go on on any day.
 
-        :param now: the present instant.
         :param starts_at: the start that the server tells, which a person may have moved; ``None`` if it tells none.
         :param called: how many people it called before it was paused.
         :raises WindowClosedError: outside the stated window or days, or where those who are left might be called on a
             day on which nobody may be.
-        :raises PastStartError: after the day of the start, with ``on_past="fail"``.
-        :raises PastStartSkip: the same with ``on_past="skip"``.
+        :raises PastStartError: after the day of the start, unless ``on_past="start_now"``.
         """
         starts_at = starts_at or self.moment
         if starts_at is not None and starts_at > now:
@@ -174,7 +186,7 @@ class CampaignPlan:
         left = None if self.expected_contacts is None else max(self.expected_contacts - called, 0)
         opening = self.hours.resume_opening(now, left, self.fields.get("max_calls_per_day"))
         is_late = starts_at is not None and not called and not self._is_one_day(starts_at, opening)
-        if is_late and self.on_past != "start_now":
+        if is_late and self.policy.on_past != "start_now":
             self.start_at(now)
         if opening > now:
             why = (
@@ -195,19 +207,19 @@ class CampaignPlan:
     def _on_its_clock(self, instant: datetime) -> datetime:
         return instant.astimezone(zone_of(self.timezone))
 
-    def not_after(self, at: datetime | None, now: datetime) -> datetime | None:
+    def not_after(self, at: datetime | None, now: datetime, *, resumes: bool = False) -> datetime | None:
         """
         Return the last moment at which a request that may start calls may be sent.
 
         :param at: the start that it asks for; ``None`` for a start at once, which must happen inside the window.
-        :param now: the present instant, at which the start was decided.
+        :param resumes: whether it resumes what was started: the ages of list and approval do not count then.
         """
-        return at if at is not None else self.window.closing(now)
-
-    def start_not_after(self, at: datetime | None, now: datetime) -> datetime | None:
-        """As above, for a request that starts the campaign: not with an approval or a list that is too old, either."""
-        list_ends = None if at is not None else self.contacts_until
-        limits = (self.not_after(at, now), list_ends, self.approval.expires if self.approval else None)
+        limits = [at if at is not None else self.window.closing(now)]
+        if not resumes:
+            limits += [
+                None if at is not None else self.contacts_until,
+                self.approval.expires if self.approval else None,
+            ]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def create_request(self, at: datetime | None, name_limit: int | None = None) -> BatchCallRequest:
@@ -228,27 +240,16 @@ def plan_campaign(
     name: str,
     fields: Mapping[str, Any],
     contacts: ContactList | None,
-    scheduled_at: str | datetime | None,
-    schedule_type: str | None = None,
-    extra_fields: Mapping[str, Any] | None = None,
-    start: bool = True,
-    on_past: OnPast = "fail",
-    on_change: OnChange = "fail",
-    on_retry: OnRetry = "attach",
-    on_duplicate: OnDuplicate = "fail",
+    timing: Timing,
+    policy: Policy = Policy(),
     chunk_size: int = 500,
-    max_rejected: float = 0,
-    start_on: date | None = None,
-    held_on_blocked_days: bool = False,
-    max_contacts_age: float | None = None,
 ) -> CampaignPlan:
     """
     Check everything that can be checked before the first request, and return the plan.
 
-    :param fields: the API fields of ``POST /batch-calls`` but name, contacts, schedule_type and scheduled_at. Zone,
-        window and days come with the contacts' manifest, where it carries calling hours.
-    :param start_on: start at the first moment on or after this day at which the people may be called.
-    :param max_contacts_age: seconds that the contacts file may be old at the start.
+    :param fields: the other API fields of ``POST /batch-calls``, ``extra_fields`` among them.
+    :param timing: start, zone, window and days. All but the start come with the contacts' manifest, where it carries
+        calling hours.
     :raises TimingError: if the start, zone or window is missing, impossible, ambiguous, or not one of the people's.
     :raises InvalidPayloadError: if a value breaks a rule of the API, naming field, value and rule.
     :raises EverybodyLaunchedSkip: if everybody is in the campaign of another part of the same list.
@@ -257,82 +258,86 @@ def plan_campaign(
 
     contacts = without_launched(contacts)
     people = hours_of(contacts)
-    given = bound({name: _ordered(value) for name, value in fields.items() if value is not None}, people)
-    check_schedule_type(schedule_type)
-    check_timing_is_stated(
-        start=start,
-        schedule_type=schedule_type,
-        scheduled_at=scheduled_at,
-        start_on=start_on,
-        timezone=given.get("timezone"),
-        start_time=given.get("start_time"),
-        end_time=given.get("end_time"),
-        working_days=given.get("working_days"),
-    )
-    if given.get("timezone"):
-        zone_of(given["timezone"])
-    _check_shapes(extra_fields, max_rejected)
-    moment = instant_of(scheduled_at, given.get("timezone")) if scheduled_at else None
-    if start_on is not None:
-        check_window_is_possible(given["start_time"], given["end_time"], given.get("working_days"))
-        moment = BoundHours(_window(given), people).opening_on(start_on)
-    elif moment is not None and given.get("start_time") and given.get("end_time"):
-        check_window_is_possible(given["start_time"], given["end_time"], given.get("working_days"))
-        check_start_is_in_window(
-            moment, given["timezone"], given["start_time"], given["end_time"], given.get("working_days")
-        )
-    stated = {**_STATED_DEFAULTS, "contact_source": _source_of(given), **given}
-    # The name without its tag: that is what the limit of 255 characters is about.
-    _check_name(name)
-    _check_word(key.word)
+    timing = timing.within(people)
+    timing.check()
+    hours = BoundHours(timing.window, people, policy.held_on_blocked_days)
+    moment = timing.moment if timing.start_on is None else hours.opening_on(timing.start_on)
     first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
-    if contacts is not None and contacts.manifest and contacts.manifest.contacts and first is None:
-        raise EverybodyLaunchedSkip(
-            f"Everybody in this part of the list of task {contacts.manifest.made_by.get('task_id')!r} is in the "
-            f"campaign of another part already: {contacts.left_out and contacts.left_out.uri}"
-        )
-    if contacts is not None and first is None and not (given.get("contact_ids") or given.get("contact_folder_id")):
-        raise _invalid("contacts", "0 contacts", "is empty, so there is nobody to call; on_empty='skip' skips the task")
-    _check_folder_and_contacts(stated, contacts.count if contacts else 0, chunk_size)
-    _check_all_have_hours(stated, people)
+    stated = _stated(fields, timing)
+    if contacts is not None and first is None:
+        _check_somebody_is_left(stated, contacts)
+    _check_people_fit_together(stated, contacts, chunk_size, has_hours=people is not None)
+    _check_name(name, key.word)
+    if isinstance(policy.max_rejected, float) and policy.max_rejected > 1:
+        raise invalid("max_rejected", policy.max_rejected, "a whole number, or a share as a float from 0.0 to 1.0")
     plan = CampaignPlan(
         key=key,
         name=name,
         fields=stated,
         contacts=contacts,
         moment=moment,
-        start=start,
-        on_past=on_past,
-        on_change=on_change,
-        on_retry=on_retry,
-        on_duplicate=on_duplicate,
+        start=timing.start,
+        policy=policy,
         chunk_size=chunk_size,
-        max_rejected=max_rejected,
-        request=_request(name, stated, extra_fields, first, moment),
-        hours=BoundHours(_window(stated), people, held_on_blocked_days),
-        contacts_until=_usable_until(contacts, max_contacts_age),
+        request=_request(name, stated, first, moment),
+        hours=hours,
+        contacts_until=_usable_until(contacts, policy.max_contacts_age),
     )
-    if start and moment is not None:
+    if plan.start and moment is not None:
         plan.check_start(moment)
     return plan
 
 
+def _stated(fields: Mapping[str, Any], timing: Timing) -> dict[str, Any]:
+    """Return all fields to send; each default is stated, because documents disagree on the server's silent ones."""
+    given = {name: value for name, value in {**fields, **timing.hours}.items() if value is not None}
+    for name, value in given.items():
+        if isinstance(value, (set, frozenset)):
+            # A set has another order in each process: other bytes under the same key on a retry.
+            given[name] = sorted(value)
+    source = "folder" if given.get("contact_folder_id") else "manual"
+    return {"phone_rotation_strategy": "random", "contact_source": source, **given}
+
+
+def _check_somebody_is_left(fields: Mapping[str, Any], contacts: ContactList) -> None:
+    """Refuse an empty list, unless Truedy has people of the campaign already."""
+    if contacts.manifest and contacts.manifest.contacts:
+        raise EverybodyLaunchedSkip(
+            f"Everybody in this part of the list of task {contacts.manifest.made_by.get('task_id')!r} is in the "
+            f"campaign of another part already: {contacts.left_out and contacts.left_out.uri}"
+        )
+    if not (fields.get("contact_ids") or fields.get("contact_folder_id")):
+        raise invalid("contacts", "0 contacts", "is empty, so there is nobody to call; on_empty='skip' skips the task")
+
+
+def _check_people_fit_together(
+    fields: Mapping[str, Any], contacts: ContactList | None, chunk_size: int, *, has_hours: bool
+) -> None:
+    # How many contacts a folder brings is not known, so a part of the list that is missing could not be noticed.
+    # One request is all or nothing.
+    if fields.get("contact_folder_id") and contacts is not None and contacts.count > chunk_size:
+        raise invalid("contacts", contacts.count, "must fit into one request (chunk_size) beside contact_folder_id")
+    for name in ("contact_ids", "contact_folder_id"):
+        if has_hours and fields.get(name):
+            raise invalid(name, "stated", "names people whose hours nobody knows, beside a list with hours")
+
+
+def _check_name(name: object, word: object) -> None:
+    # The name without its tag: that is what the limit of 255 characters is about.
+    if not isinstance(name, str) or not 1 <= len(name) <= 255:
+        raise invalid("name", name, "must be text of 1 to 255 characters")
+    # It stands in brackets in the name and must leave room for the name.
+    if not isinstance(word, str) or not re.fullmatch(r"[^\s\[\]]{1,40}", word) or not word.isprintable():
+        raise invalid("tag_word", word, "must be one word of 1 to 40 characters without brackets")
+
+
 def _request(
-    name: str,
-    fields: Mapping[str, Any],
-    extra_fields: Mapping[str, Any] | None,
-    first: list[dict[str, Any]] | None,
-    moment: datetime | None,
+    name: str, fields: Mapping[str, Any], first: list[dict[str, Any]] | None, moment: datetime | None
 ) -> BatchCallRequest:
     """Build the create request, which checks every field."""
     from airflow_truedy.api.models import BatchCallRequest
 
-    values = {
-        **fields,
-        "name": name,
-        "schedule_type": "scheduled" if moment else "immediate",
-        "extra_fields": dict(extra_fields or {}),
-    }
+    values = {**fields, "name": name, "schedule_type": "scheduled" if moment else "immediate"}
     if moment:
         values["scheduled_at"] = moment
     if first:
@@ -340,72 +345,10 @@ def _request(
     return BatchCallRequest.checked(**values)
 
 
-def check_schedule_type(schedule_type: object) -> None:
-    """
-    Refuse an unknown schedule type: a server would start at once.
-
-    :raises InvalidPayloadError: naming the value.
-    """
-    if schedule_type not in (None, "immediate", "scheduled"):
-        raise _invalid("schedule_type", schedule_type, "must be one of 'immediate', 'scheduled'")
-
-
-def _ordered(value: Any) -> Any:
-    # A set has another order in each process: other bytes under the same key on a retry.
-    return sorted(value) if isinstance(value, (set, frozenset)) else value
-
-
-def _source_of(fields: Mapping[str, Any]) -> str:
-    return "folder" if fields.get("contact_folder_id") else "manual"
-
-
-def _check_shapes(extra_fields: object, max_rejected: float) -> None:
-    if extra_fields is not None and not isinstance(extra_fields, Mapping):
-        raise _invalid("extra_fields", type(extra_fields).__name__, "a mapping of field names to values")
-    if isinstance(max_rejected, float) and max_rejected > 1:
-        raise _invalid("max_rejected", max_rejected, "a whole number, or a share as a float from 0.0 to 1.0")
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not 1 <= len(name) <= 255:
-        raise _invalid("name", name, "must be text of 1 to 255 characters")
-
-
-def _check_word(word: object) -> None:
-    # It stands in brackets in the name and must leave room for the name.
-    if not isinstance(word, str) or not re.fullmatch(r"[^\s\[\]]{1,40}", word) or not word.isprintable():
-        raise _invalid("tag_word", word, "must be one word of 1 to 40 characters without brackets")
-
-
-def _check_folder_and_contacts(fields: Mapping[str, Any], count: int, chunk_size: int) -> None:
-    # How many contacts a folder brings is not known, so a part of the list that is missing could not be noticed.
-    # One request is all or nothing.
-    if fields.get("contact_folder_id") and count > chunk_size:
-        raise _invalid("contacts", count, "must fit into one request (chunk_size) beside contact_folder_id")
-
-
-def _check_all_have_hours(fields: Mapping[str, Any], people: PartHours | None) -> None:
-    for name in ("contact_ids", "contact_folder_id"):
-        if people is not None and fields.get(name):
-            raise _invalid(name, "stated", "names people whose hours nobody knows, beside a list with hours")
-
-
 def _usable_until(contacts: ContactList | None, max_age: float | None) -> datetime | None:
     """Return until when a list may be used; ``None`` for any time."""
     if max_age is None:
         return None
     if contacts is None or contacts.manifest is None:
-        raise _invalid("max_contacts_age", max_age, "needs the manifest of a contacts file, which tells its age")
+        raise invalid("max_contacts_age", max_age, "needs the manifest of a contacts file, which tells its age")
     return moment_of(contacts.manifest.created_at) + timedelta(seconds=max_age)
-
-
-def _window(fields: Mapping[str, Any]) -> CallingWindow:
-    return CallingWindow.of(
-        str(fields["timezone"]), fields.get("start_time"), fields.get("end_time"), fields.get("working_days")
-    )
-
-
-def _invalid(field: str, value: object, rule: str) -> InvalidPayloadError:
-    from airflow_truedy.api.errors import InvalidPayloadError
-
-    return InvalidPayloadError("invalid parameter", problems=[(field, repr(value)[:60], rule)])

@@ -6,11 +6,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_truedy.api.errors import NotFoundError
+from airflow_truedy.api.errors import NotFoundError, TruedyError
 from airflow_truedy.campaigns import pausing
 from airflow_truedy.campaigns.errors import CampaignEndedError, DuplicateCampaignError, PayloadChangedError
-from airflow_truedy.campaigns.identity import holds_in
-from airflow_truedy.campaigns.lookup import Matches, age, find
+from airflow_truedy.campaigns.identity import Matches, age, find, holds_in
 from airflow_truedy.campaigns.progress import Progress, Store
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.upload import count_of
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.plan import CampaignPlan
-    from airflow_truedy.campaigns.settling import Settling
+    from airflow_truedy.campaigns.steps import Settling
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +97,12 @@ class Reconciler:
         self._absence_counts_from = self.now() + timedelta(seconds=self.settling.seconds)
 
     def is_absent(self) -> bool:
-        """Tell whether there is no batch call of this campaign, by looks until absence counts from now on."""
+        """Whether there is no batch call of this campaign, by looks until absence counts; not where none can be had."""
         self.doubt_absence()
-        matches = self._look()
+        try:
+            matches = self._look()
+        except TruedyError:
+            return False
         return not (matches.chosen or matches.ended)
 
     # Which one it is
@@ -172,7 +174,7 @@ class Reconciler:
         return matches
 
     def _find(self, since: datetime | None) -> Matches:
-        fingerprint = None if self.plan.on_duplicate == "allow" else self.plan.fingerprint
+        fingerprint = None if self.plan.policy.on_duplicate == "allow" else self.plan.fingerprint
         return find(self.client, self.plan.key, since=since, fingerprint=fingerprint)
 
     def look_again(self, ours: BatchCall) -> Matches:
@@ -213,7 +215,7 @@ class Reconciler:
             return
         last = ended[-1]
         what = f"Batch call {last.id} of campaign {plan.name!r} is {last.status!r} after {last.called or 0} calls"
-        if plan.on_retry != "new":
+        if plan.policy.on_retry != "new":
             raise CampaignEndedError(
                 f"{what}. No new one was started, so nobody is called twice. on_retry='new' makes one that calls "
                 "everybody in the list again."
@@ -233,14 +235,14 @@ class Reconciler:
         if matches is None:
             matches = self._first_look[1] if self._first_look else Matches((), (), ())
         twin = next((each for each in reversed(matches.duplicates) if self._is_duplicate(each, ours)), None)
-        if twin is None or self.plan.on_duplicate == "allow":
+        if twin is None or self.plan.policy.on_duplicate == "allow":
             return
         made = f", made {twin.created_at:%Y-%m-%d %H:%M} UTC" if twin.created_at else ""
         what = (
             f"Batch call {twin.id} ({twin.name!r}, {twin.status!r}{made}) has the same contacts, agent, start and "
             f"other fields as campaign {self.plan.name!r}, under another campaign key: maybe another Dag run made it"
         )
-        if self.plan.on_duplicate == "warn":
+        if self.plan.policy.on_duplicate == "warn":
             log.warning("%s. Going on (on_duplicate='warn').", what)
             return
         left = "Not started, so that nobody is called twice. Nothing was sent."
@@ -274,7 +276,7 @@ class Reconciler:
         if self.plan.fingerprint.startswith(made_from):
             return True
         is_draft = not State.of(batch.status).may_have_called
-        if is_draft and self.plan.on_change == "rebuild":
+        if is_draft and self.plan.policy.on_change == "rebuild":
             log.warning("The payload of campaign %r changed; its draft is built again.", self.plan.name)
             return False
         left = "It is a draft and dials nobody" if is_draft else f"It is {batch.status!r} and was not touched"
@@ -301,9 +303,7 @@ class Reconciler:
         state = State.of(batch.status)
         if not state.may_have_called or state.is_terminal:
             return state.is_terminal
-        if pausing.is_paused_by_us(self.plan.key, batch):
-            return False
-        if self.is_paused_by_us(batch):
+        if pausing.is_paused_by_us(self.plan.key, batch) or self.is_paused_by_us(batch):
             return False
         if not self.plan.start and self.progress.begun and not self.progress.launched:
             # Started by the server at our create, which died before the campaign was paused; else by a person.

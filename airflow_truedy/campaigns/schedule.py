@@ -17,8 +17,7 @@ from zoneinfo import TZPATH
 
 from pendulum.parsing import parse
 
-from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.errors import TimingError
+from airflow_truedy.campaigns.errors import TimingError, invalid
 from airflow_truedy.formats import (
     CLOCK_TIME_RULE,
     WEEKDAYS_RULE,
@@ -93,7 +92,9 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
         zone_of(zone)
     moment = _parsed(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
-        raise TimingError(_unreadable(value, kind=_kind_of(moment)))
+        # A date alone would silently mean midnight.
+        is_day = isinstance(moment, date)
+        raise TimingError(_unreadable(value, "a date without a time of day" if is_day else "not a moment"))
     try:
         if moment.utcoffset() is not None:
             return moment.astimezone(UTC)
@@ -103,10 +104,20 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
         raise TimingError(_unreadable(value)) from None
     if zone is None:
         raise TimingError(f"scheduled_at={value!s} has no offset and no timezone says where it is wall time.")
-    return _localised(moment, zone)
+    place = zone_of(zone)
+    first, second = (moment.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first == second:
+        return first
+    # The two kinds of hour that a clock change makes: one is skipped, the other comes twice.
+    exists = first.astimezone(place).replace(tzinfo=None, fold=0) == moment.replace(fold=0)
+    ways = " or ".join(f"'{at.astimezone(place).isoformat()}' ({utc_text(at)})" for at in (first, second))
+    raise TimingError(
+        f"scheduled_at={moment.isoformat(sep=' ')} {'happens twice' if exists else 'does not exist'} in {zone} because "
+        f"of a clock change. Say which instant is meant by its offset: {ways}."
+    )
 
 
-def _parsed(text: str) -> datetime:
+def _parsed(text: str) -> object:
     written = text.strip().upper()
     if _TS_NODASH.fullmatch(written):
         raise TimingError(
@@ -116,17 +127,9 @@ def _parsed(text: str) -> datetime:
     if _MONTH_OR_WEEK.fullmatch(re.split(r"[T ]", written)[0]):
         raise TimingError(_unreadable(text, kind="a month or week without a day"))
     try:
-        moment = parse(written, exact=True)
+        return parse(written, exact=True)
     except ValueError:
         raise TimingError(_unreadable(text)) from None
-    if not isinstance(moment, datetime):
-        raise TimingError(_unreadable(text, kind=_kind_of(moment)))
-    return moment
-
-
-def _kind_of(moment: object) -> str:
-    # A date alone would silently mean midnight.
-    return "a date without a time of day" if isinstance(moment, date) else "not a moment"
 
 
 def _unreadable(shown: object, kind: str = "not a moment") -> str:
@@ -134,29 +137,6 @@ def _unreadable(shown: object, kind: str = "not a moment") -> str:
         f"scheduled_at={shown!s} is {kind}. Write ISO 8601 with date and time of day, such as '2026-03-20T09:30' "
         "(wall time in timezone) or '2026-03-20T09:30-04:00' (an instant)."
     )
-
-
-def _localised(wall: datetime, zone_name: str) -> datetime:
-    """Read a wall time in a zone, refusing the two kinds of hour that a clock change makes."""
-    zone = zone_of(zone_name)
-    first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
-        return first.astimezone(UTC)
-    exists = _wall(first.astimezone(UTC), zone) == wall.replace(fold=0)
-    what = "happens twice" if exists else "does not exist"
-    raise TimingError(
-        f"scheduled_at={wall.isoformat(sep=' ')} {what} in {zone_name} because of a clock change. "
-        f"Say which instant is meant by its offset: {_both_ways(first, zone)} or {_both_ways(second, zone)}."
-    )
-
-
-def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
-    return instant.astimezone(zone).replace(tzinfo=None, fold=0)
-
-
-def _both_ways(moment: datetime, zone: ZoneInfo) -> str:
-    instant = moment.astimezone(UTC)
-    return f"'{instant.astimezone(zone).isoformat()}' ({utc_text(instant)})"
 
 
 def in_words(instant: datetime, zone: str | None) -> str:
@@ -178,15 +158,11 @@ def check_window_is_possible(
     """
     for field, text in (("start_time", start_time), ("end_time", end_time)):
         if text is not None and not is_clock_time(text):
-            raise _refused(field, text, CLOCK_TIME_RULE)
+            raise invalid(field, text, CLOCK_TIME_RULE)
     if rule := broken_window_rule(start_time, end_time):
-        raise _refused("end_time", end_time, rule)
+        raise invalid("end_time", end_time, rule)
     if working_days is not None and not are_weekdays(working_days):
-        raise _refused("working_days", working_days, WEEKDAYS_RULE)
-
-
-def _refused(field: str, value: object, rule: str) -> InvalidPayloadError:
-    return InvalidPayloadError("invalid parameter", problems=[(field, repr(value)[:60], rule)])
+        raise invalid("working_days", working_days, WEEKDAYS_RULE)
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ class ServerCheck:
 
     def _check_rename(self) -> None:
         self.say("Renaming it, with the pause marker ...")
-        name = self._key.with_pause_marker(self._key.tagged(f"{self._token} renamed", digest("")), paused_by_us=True)
+        name = self._key.with_pause_marker(self._key.tagged(f"{self._token} renamed", digest("")))
         update = models.BatchCallUpdate.checked(name=name)
         stored = self.client.send(endpoints.update_batch_call(self._id, update)).name
         self._check_name("A short name keeps the tag and the pause marker", name, stored)

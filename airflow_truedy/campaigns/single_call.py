@@ -18,16 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import ConflictError, NotFoundError, OutcomeUnknownError, TruedyError
-from airflow_truedy.campaigns.call_status import ENDED, call_status
 from airflow_truedy.campaigns.errors import (
     CallNotLookedUpError,
     CallOutcomeUnknownError,
     CallTimeoutError,
     LaunchInterruptedError,
 )
-from airflow_truedy.campaigns.identity import CampaignKey, digest
-from airflow_truedy.campaigns.lookup import newest_since
+from airflow_truedy.campaigns.identity import CampaignKey, digest, newest_since
 from airflow_truedy.campaigns.schedule import UTC
+from airflow_truedy.campaigns.status import ENDED, call_status
 from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING
 
 from airflow_truedy.api.errors import NotFoundError, TooLateError
 from airflow_truedy.campaigns import pausing, steps
-from airflow_truedy.campaigns.errors import CampaignEndedError, CampaignError, DuplicateCampaignError
-from airflow_truedy.campaigns.lookup import age
+from airflow_truedy.campaigns.errors import (
+    CampaignEndedError,
+    CampaignError,
+    CountMismatchError,
+    DuplicateCampaignError,
+)
+from airflow_truedy.campaigns.identity import age
 from airflow_truedy.campaigns.reconcile import ReconcileAgain, Reconciler
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.upload import ContactUpload, check_count
@@ -106,12 +111,19 @@ class StartedCampaign:
         """
         Compare start, zone and contacts with the plan.
 
+        If they differ it is paused for a person to look at, and no later attempt takes it for an interrupted launch.
+
         :param at: the instant that was sent; ``None`` for an immediate start.
-        :raises CampaignError: if they differ; it is paused for a person to look at, and no later attempt takes it for
-            an interrupted launch.
+        :raises ReadBackError: if start or zone differ, or it calls before its start.
+        :raises CountMismatchError: if contacts came in between the comparison and the schedule step.
         """
+        plan, now = self._plan, self._reconciler.now()
         try:
-            pausing.verify_start(self._client, self._plan, batch, at, self._reconciler.now(), self._settling)
+            pausing.compare_start(self._client, batch, at, plan.timezone, now, self._settling)
+            try:
+                check_count(self._client, plan, batch, self._settling)
+            except CountMismatchError as mismatch:
+                pausing.pause_and_raise(self._client, batch, mismatch, self._settling)
         except CampaignError:
             self._reconciler.close()
             raise
@@ -154,7 +166,7 @@ class StartedCampaign:
             # A reading may be too old to show the marker that is to be taken away.
             batch = batch.model_copy(update={"name": self._marked_name})
         starts_at = batch.scheduled_at or plan.moment
-        not_after = plan.not_after(starts_at if starts_at and starts_at > now else None, now)
+        not_after = plan.not_after(starts_at if starts_at and starts_at > now else None, now, resumes=True)
         try:
             return pausing.resume_our_pause(self._client, batch, not_after=not_after, settling=self._settling)
         except TooLateError as late:

@@ -1,16 +1,21 @@
-"""Bring the contacts of a plan into its batch call, each exactly once, whatever answer gets lost on the way."""
+"""
+Bring the contacts of a plan into its batch call, each exactly once, whatever answer gets lost on the way.
+
+Before that the agent is checked, and behind it the count.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
-from airflow_truedy.api.errors import OutcomeUnknownError
-from airflow_truedy.campaigns.errors import CountMismatchError, UnsettledError
-from airflow_truedy.campaigns.settling import PATIENT, Settling
+from airflow_truedy.api.errors import NotFoundError, OutcomeUnknownError, PermissionDeniedError
+from airflow_truedy.campaigns.errors import AgentNotReadyError, CountMismatchError, UnsettledError
 from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.steps import PATIENT, Settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +30,49 @@ log = logging.getLogger(__name__)
 Chunk = list[dict[str, Any]]
 _TRIES = 5
 _LISTED_TO_BE_SURE = 5_000
+_AGENTS_SHOWN = 10
 _WHY_WAIT = "so that contacts which are under way would be counted"
+
+
+def check_agent(client: TruedyClient, plan: CampaignPlan) -> None:
+    """
+    Refuse a campaign whose agent cannot call. One request, and one more where ``phone_number_ids`` are stated.
+
+    A key that may not read agents is believed to have a good one.
+
+    :raises AgentNotReadyError: naming the agents that there are.
+    """
+    try:
+        problem = _agent_problem(client, str(plan.fields["agent_id"]), list(plan.fields.get("phone_number_ids") or ()))
+    except (NotFoundError, PermissionDeniedError) as unreadable:
+        log.warning("Agent and numbers could not be checked before the upload: %s", unreadable)
+        return
+    if problem:
+        raise AgentNotReadyError(f"{problem} Nothing was uploaded.")
+
+
+def _agent_problem(client: TruedyClient, agent_id: str, number_ids: list[str]) -> str | None:
+    """Tell why the agent cannot call; ``None`` if it can."""
+    try:
+        agent = client.send(endpoints.get_agent(agent_id))
+    except NotFoundError:
+        return f"There is no agent {agent_id!r}.{_agents_there_are(client)}"
+    named = f"Agent {agent_id!r} ({agent.name})"
+    if agent.status and agent.status != "active":
+        return f"{named} is {agent.status!r}, not active.{_agents_there_are(client)}"
+    if not number_ids and agent.outbound_phone_numbers == []:
+        return f"{named} has no outbound number. Assign one in the Truedy dashboard, or state phone_number_ids."
+    known = {number.id for number in client.pages(endpoints.list_numbers())} if number_ids else set()
+    unknown = [each for each in number_ids if each not in known]
+    if unknown:
+        return f"phone_number_ids: {', '.join(unknown)} not among the {len(known)} numbers of the organisation."
+    return None
+
+
+def _agents_there_are(client: TruedyClient) -> str:
+    agents = list(islice(client.pages(endpoints.list_agents()), _AGENTS_SHOWN + 1))
+    shown = ", ".join(f"{agent.id} ({agent.name}, {agent.status})" for agent in agents[:_AGENTS_SHOWN])
+    return f" There are: {shown}{', ...' if len(agents) > _AGENTS_SHOWN else ''}." if agents else " There are none."
 
 
 class ContactUpload:

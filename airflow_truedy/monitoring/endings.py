@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import NotFoundError, TruedyError
-from airflow_truedy.campaigns.lookup import NewestFirst
+from airflow_truedy.campaigns.identity import NewestFirst
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.formats import moment_of, utc_text
 

@@ -14,15 +14,20 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_truedy.campaigns.errors import WindowClosedError
 from airflow_truedy.campaigns.identity import DEFAULT_WORD, CampaignKey, default_key
-from airflow_truedy.campaigns.plan import (
-    CampaignPlan,
-    plan_campaign,
-)
+from airflow_truedy.campaigns.plan import CampaignPlan, Policy, plan_campaign
 from airflow_truedy.campaigns.schedule import in_words
+from airflow_truedy.campaigns.timing import Timing
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
-from airflow_truedy.operators.campaign_parameters import API_FIELDS, PARAMETERS, check_people, check_timing
+from airflow_truedy.operators.campaign_parameters import (
+    API_FIELDS,
+    PARAMETERS,
+    POLICY,
+    TIMING,
+    check_people,
+    check_timing,
+)
 from airflow_truedy.operators.contact_source import contact_list_of
 from airflow_truedy.operators.parameters import (
     naming_task,
@@ -220,7 +225,7 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
         self._store_with_link: LinkingStore | None = None
         self._stated = self._parameters.check(self)
         with naming_task(self):
-            check_timing(self, self._stated.known)
+            check_timing(self, self._stated)
             check_people(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -256,30 +261,17 @@ class CreateBatchCallOperator(PrivateFieldsOperator, WaitingOperator):
             given["tag_word"] or DEFAULT_WORD,
             run=None if stated_key else (ti.dag_id, ti.run_id),
         )
-        options = (
-            "name",
-            "scheduled_at",
-            "start_on",
-            "max_contacts_age",
-            "held_on_blocked_days",
-            "schedule_type",
-            "extra_fields",
-            "start",
-            "on_past",
-            "on_change",
-            "on_retry",
-            "on_duplicate",
-        )
         is_empty = people is not None and not (people.count or given["contact_ids"] or given["contact_folder_id"])
         if is_empty and given["on_empty"] == "skip" and self._has_no_earlier_attempt(context):
             raise AirflowSkipException("The list is empty, so there is nobody to call. Nothing was sent.")
         plan = plan_campaign(
             key=key,
-            fields={field.name: given[field.name] for field in API_FIELDS},
+            name=given["name"],
+            fields=API_FIELDS.of(given),
             contacts=people,
+            timing=Timing(**TIMING.of(given)),
+            policy=Policy(**POLICY.of(given)),
             chunk_size=given["chunk_size"],
-            max_rejected=given["max_rejected"],
-            **{option: given[option] for option in options},
         )
         if given["approved_plan"] is None:
             return plan
@@ -423,10 +415,10 @@ def _start_in_words(batch: BatchCall, plan: CampaignPlan) -> tuple[str, bool]:
     if at is None:
         return "starts at once", True
     begins = f"starts {in_words(at, plan.timezone)}"
-    opening = plan.window.next_opening(at)
-    if opening == at:
+    if plan.window.is_open(at):
         return begins, True
-    return f"{begins}, outside the calling window, which opens {in_words(opening, plan.timezone)}", False
+    opening = in_words(plan.window.next_opening(at), plan.timezone)
+    return f"{begins}, outside the calling window, which opens {opening}", False
 
 
 def summary_of(batch: BatchCall) -> dict[str, Any]:

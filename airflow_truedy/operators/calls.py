@@ -187,7 +187,7 @@ def _due_at(context: Context) -> datetime | None:
 
 
 def _summary_of(call: Call, *, attached: bool) -> dict[str, Any]:
-    from airflow_truedy.campaigns.call_status import call_status
+    from airflow_truedy.campaigns.status import call_status
     from airflow_truedy.formats import utc_text
 
     return {

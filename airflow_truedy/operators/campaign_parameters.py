@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.campaigns.schedule import check_window_is_possible, instant_of, zone_of
-from airflow_truedy.campaigns.timing import check_start_is_in_window, check_timing_is_stated
+from airflow_truedy.campaigns.timing import Timing
 from airflow_truedy.operators.contact_source import may_bring_hours
 from airflow_truedy.operators.parameters import (
     Parameter,
     Parameters,
+    Stated,
     contacts,
     day,
     duration,
-    is_template,
     items,
     mapping,
     moment,
@@ -27,44 +26,48 @@ from airflow_truedy.operators.parameters import (
     whole,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
 #: Fields of ``POST /batch-calls`` that go over the wire as they are.
 API_FIELDS = Parameters(
     Parameter("agent_id", text, required=True),
     Parameter("phone_rotation_strategy", text),
     Parameter("contact_source", text),
     Parameter("contact_folder_id", text),
+    Parameter("phone_number_ids", items),
+    Parameter("contact_ids", items),
+    Parameter("max_calls_per_day", optional(whole(1))),
+    Parameter("extra_fields", mapping),
+)
+#: What :class:`~airflow_truedy.campaigns.timing.Timing` is made of.
+TIMING = Parameters(
+    Parameter("scheduled_at", moment),
+    Parameter("start_on", day, may_vanish=False),
+    Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),
     Parameter("timezone", text),
     # Nothing in place of these would silently mean calls at any hour.
     Parameter("start_time", text, may_vanish=False),
     Parameter("end_time", text, may_vanish=False),
     Parameter("working_days", items, may_vanish=False),
-    Parameter("phone_number_ids", items),
-    Parameter("contact_ids", items),
-    Parameter("max_calls_per_day", optional(whole(1))),
+    Parameter("start", truth),
+)
+#: What :class:`~airflow_truedy.campaigns.plan.Policy` is made of.
+POLICY = Parameters(
+    Parameter("on_past", one_of("fail", "start_now", "skip")),
+    Parameter("on_change", one_of("fail", "rebuild"), templated=False),
+    Parameter("on_retry", one_of("attach", "new"), templated=False),
+    Parameter("on_duplicate", one_of("fail", "warn", "allow"), templated=False),
+    Parameter("max_rejected", number(0)),
+    # Nothing in its place would silently mean a list of any age.
+    Parameter("max_contacts_age", seconds, may_vanish=False),
+    Parameter("held_on_blocked_days", truth, templated=False),
 )
 #: All parameters of a campaign.
 PARAMETERS = Parameters(
     Parameter("name", text, required=True),
     Parameter("contacts", contacts),
     API_FIELDS,
-    Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),
-    Parameter("scheduled_at", moment),
-    Parameter("start_on", day, may_vanish=False),
-    # Nothing in its place would silently mean a list of any age.
-    Parameter("max_contacts_age", seconds, may_vanish=False),
-    Parameter("held_on_blocked_days", truth, templated=False),
-    Parameter("extra_fields", mapping),
-    Parameter("start", truth),
-    Parameter("on_past", one_of("fail", "start_now", "skip")),
+    TIMING,
+    POLICY,
     Parameter("on_empty", one_of("fail", "skip"), templated=False),
-    Parameter("on_change", one_of("fail", "rebuild"), templated=False),
-    Parameter("on_retry", one_of("attach", "new"), templated=False),
-    Parameter("on_duplicate", one_of("fail", "warn", "allow"), templated=False),
-    Parameter("max_rejected", number(0)),
     # Nothing in its place would silently mean another campaign.
     Parameter("campaign_key", text, may_vanish=False),
     Parameter("tag_word", text, templated=False),
@@ -79,35 +82,21 @@ PARAMETERS = Parameters(
 )
 
 
-def check_timing(operator: Any, known: Mapping[str, Any]) -> None:
+def check_timing(operator: Any, stated: Stated) -> None:
     """
     Refuse while the Dag is parsed a start, zone or window that no template can mend any more.
 
     :param operator: one that takes the parameters of a campaign.
-    :param known: the parameters whose values are known by then.
+    :param stated: what its Dag states.
     :raises TimingError: naming what to state and how.
     :raises InvalidPayloadError: naming the parameter and its rule.
     """
-    check_timing_is_stated(
-        start=operator.start is True,
-        schedule_type=operator.schedule_type,
-        scheduled_at=operator.scheduled_at,
-        timezone=operator.timezone,
-        start_time=operator.start_time,
-        end_time=operator.end_time,
-        working_days=operator.working_days,
-        start_on=operator.start_on,
-        hours_may_come=may_bring_hours(operator.contacts),
-    )
-    names = ("timezone", "scheduled_at", "start_time", "end_time", "working_days")
-    zone, at, opens, closes, days = (known[name] for name in names)
-    if zone:
-        zone_of(zone)
-    check_window_is_possible(opens, closes, days)
-    if at and zone:
-        start = instant_of(at, zone)
-        if opens and closes and not is_template(operator.working_days):
-            check_start_is_in_window(start, zone, opens, closes, days)
+    known = TIMING.of(stated.known)
+    unknown = {name for name, value in known.items() if value is None and name in stated.names}
+    if may_bring_hours(operator.contacts):
+        unknown |= {"timezone", "start_time", "end_time"}
+    known["start"] = known["start"] is True
+    Timing(**known).check(unknown)
 
 
 def check_people(operator: Any) -> None:

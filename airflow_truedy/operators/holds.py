@@ -126,7 +126,7 @@ class HoldBatchCallsOperator(_Holds):
 
     def _do(self, hook: TruedyHook, given: Mapping[str, Any], meant: Meant) -> dict[str, Any]:
         from airflow_truedy.campaigns.hold import hold, live
-        from airflow_truedy.campaigns.settling import Settling
+        from airflow_truedy.campaigns.steps import Settling
 
         if hook.settings.dry_run:
             found = [batch.id for batch in live(hook.client, meant.to_hold)]
@@ -171,7 +171,7 @@ class ReleaseBatchCallsOperator(_Holds):
 
     def _do(self, hook: TruedyHook, given: Mapping[str, Any], meant: Meant) -> dict[str, Any]:
         from airflow_truedy.campaigns.hold import held, release
-        from airflow_truedy.campaigns.settling import Settling
+        from airflow_truedy.campaigns.steps import Settling
 
         opens, closes, days = given["start_time"], given["end_time"], given["working_days"]
         check_window_is_possible(opens, closes, days)

@@ -133,6 +133,10 @@ class Parameters:
         """The attributes that Airflow renders."""
         return tuple(each.attribute or each.name for each in self if each.templated)
 
+    def of(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of these parameters alone."""
+        return {each.name: values[each.name] for each in self}
+
     def check(self, operator: Any) -> Stated:
         """
         Check what is known while the Dag is parsed, and return what is stated.

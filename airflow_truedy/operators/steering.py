@@ -176,25 +176,14 @@ class ScheduleBatchCallOperator(_OneBatchCall):
 
     def _check_timing(self) -> None:
         """Refuse while the Dag is parsed a start or zone that no template can mend any more."""
-        from airflow_truedy.campaigns.schedule import instant_of, zone_of
-        from airflow_truedy.campaigns.timing import check_timing_is_stated
+        from airflow_truedy.campaigns.timing import Timing
 
-        zone, at = self._stated.known["timezone"], self._stated.known["scheduled_at"]
+        known = {name: self._stated.known[name] for name in ("scheduled_at", "timezone", "schedule_type")}
+        unknown = {name for name, value in known.items() if value is None and name in self._stated.names}
         # The rule of CreateBatchCallOperator without its window, which the schedule step does not take; a start at once
         # needs no zone here.
-        check_timing_is_stated(
-            start=True,
-            schedule_type=self.schedule_type,
-            scheduled_at=self.scheduled_at,
-            timezone=self.timezone or (None if self.scheduled_at else "UTC"),
-            start_time="00:00",
-            end_time="23:59",
-            working_days=None,
-        )
-        if zone:
-            zone_of(zone)
-        if zone and at:
-            instant_of(at, zone)
+        unknown |= {"start_time", "end_time"} if self.scheduled_at else {"start_time", "end_time", "timezone"}
+        Timing(**known).check(unknown)
 
     def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
         from airflow_truedy.campaigns.control import Start, check_start_is_stated, schedule

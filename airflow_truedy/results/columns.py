@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_truedy.campaigns.call_status import call_status
 from airflow_truedy.campaigns.errors import CampaignError
+from airflow_truedy.campaigns.status import call_status
 from airflow_truedy.formats import moment_of, utc_text
 from airflow_truedy.results.outcomes import SPOKEN, has_ended
 

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import InconsistentListError, NotFoundError
 from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.call_status import COMPLETED
-from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.status import COMPLETED, State
 from airflow_truedy.results.columns import Contacted, Details, IncompleteResultsError, details_of
 
 if TYPE_CHECKING:

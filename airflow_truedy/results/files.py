@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.call_status import call_status
+from airflow_truedy.campaigns.status import call_status
 from airflow_truedy.files.errors import FileError, RowsFileError
 from airflow_truedy.files.reader import read_rows
 from airflow_truedy.files.rows import BrokenRow

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.call_status import IN_PROGRESS, call_status
+from airflow_truedy.campaigns.status import IN_PROGRESS, call_status
 from airflow_truedy.contacts.contacts_file import ContactsFile, Manifest, line_of
 from airflow_truedy.contacts.number_set import NumberSet
 from airflow_truedy.contacts.rules import region_to_dict

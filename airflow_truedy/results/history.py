@@ -6,7 +6,7 @@ import sqlite3
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_truedy.campaigns.call_status import call_status
+from airflow_truedy.campaigns.status import call_status
 from airflow_truedy.results.columns import Details, is_international, known_instant, person_of
 from airflow_truedy.results.outcomes import is_attempt, is_open, is_refusal, rank, was_reached
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_truedy.campaigns.call_status import COMPLETED, ENDED, IN_PROGRESS, PENDING, UNCALLED, call_status
+from airflow_truedy.campaigns.status import COMPLETED, ENDED, IN_PROGRESS, PENDING, UNCALLED, call_status
 
 VOICEMAIL = "voicemail"
 OTHER = "other"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING, UNCALLED
+from airflow_truedy.campaigns.status import IN_PROGRESS, PENDING, UNCALLED
 from airflow_truedy.results.columns import (
     COLUMNS,
     Contacted,

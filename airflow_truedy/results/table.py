@@ -18,7 +18,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from airflow_truedy.campaigns.call_status import IN_PROGRESS, PENDING, UNCALLED
+from airflow_truedy.campaigns.status import IN_PROGRESS, PENDING, UNCALLED
 from airflow_truedy.files.queries import told_of
 from airflow_truedy.results.columns import COLUMNS, Details, ResultsError
 from airflow_truedy.results.outcomes import REACHED, REFUSALS, rank

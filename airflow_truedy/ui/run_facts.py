@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.api.scrub import scrub
-from airflow_truedy.campaigns.call_status import PENDING, call_status
 from airflow_truedy.campaigns.plan_format import is_plan
+from airflow_truedy.campaigns.status import PENDING, call_status
 from airflow_truedy.contacts.contacts_file import KIND as CONTACTS
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.results.manifest import KIND as RESULTS

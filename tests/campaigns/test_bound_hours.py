@@ -20,7 +20,7 @@ from airflow_truedy.campaigns.bound_hours import BoundHours
 from airflow_truedy.campaigns.errors import TimingError, WindowClosedError
 from airflow_truedy.campaigns.plan import CampaignPlan
 from airflow_truedy.campaigns.schedule import CallingWindow
-from airflow_truedy.campaigns.timing import check_timing_is_stated
+from airflow_truedy.campaigns.timing import Timing
 from tests.support.ground import Ground
 from tests.support.plans import HOURS, MONDAY, UTC, manifest_of, plan_of
 
@@ -109,17 +109,7 @@ class TestTheWindow:
 
     @pytest.mark.parametrize("start", [True, False])
     def test_while_a_dag_is_parsed_they_may_still_come(self, start: bool) -> None:
-        check_timing_is_stated(
-            start=start,
-            schedule_type=None,
-            scheduled_at=None,
-            start_on="2026-06-02",
-            timezone=None,
-            start_time=None,
-            end_time=None,
-            working_days=None,
-            hours_may_come=True,
-        )
+        Timing(start_on=date(2026, 6, 2), start=start).check(unknown={"timezone", "start_time", "end_time"})
 
 
 class TestTheStart:
@@ -269,8 +259,8 @@ class TestTheAgeOfTheList:
             at_once.start_at(in_june("01T11:01"))
         with pytest.raises(TimingError, match="max_contacts_age"):
             late.start_at(in_june("02T11:01"))
-        assert at_once.start_not_after(None, in_june("01T10:00")) == in_june("01T11:00")
-        assert late.start_not_after(late.moment, in_june("01T10:00")) == late.moment
+        assert at_once.not_after(None, in_june("01T10:00")) == in_june("01T11:00")
+        assert late.not_after(late.moment, in_june("01T10:00")) == late.moment
 
     def test_our_own_pause_is_undone_whatever_its_age_by_then(self, make_ground: Any, plan: Any) -> None:
         ground: Ground = make_ground()

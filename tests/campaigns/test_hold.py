@@ -34,7 +34,7 @@ from airflow_truedy.campaigns.identity import (
 )
 from airflow_truedy.campaigns.meant import Meant, Selection
 from airflow_truedy.campaigns.schedule import CallingWindow
-from airflow_truedy.campaigns.settling import Settling
+from airflow_truedy.campaigns.steps import Settling
 from tests.support.ground import Ground, Send, refused
 from tests.support.plans import MONDAY, UTC, manifest_of, plan_of
 
@@ -71,7 +71,7 @@ class TestTheMarker:
         key = CampaignKey("k")
         before = key.tagged(name, digest("p")) if tagged else with_holds(name, ())
         if killed and tagged:
-            before = key.with_pause_marker(before, paused_by_us=True)
+            before = key.with_pause_marker(before)
         marked = with_holds(before, holds)
         assert len(marked) <= 255
         assert list(holds_in(marked)) == holds
@@ -89,7 +89,7 @@ class TestTheMarker:
 
     def test_a_kill_after_a_hold_that_a_person_undid_is_the_kills(self) -> None:
         key = CampaignKey("k")
-        killed = key.with_pause_marker(with_holds(key.tagged("n", digest("p")), ["stop"]), paused_by_us=True)
+        killed = key.with_pause_marker(with_holds(key.tagged("n", digest("p")), ["stop"]))
         tag = key.tag_in(killed)
         assert tag is not None
         assert tag.paused_by_us
@@ -542,7 +542,7 @@ class TestAnotherHoldComesMeanwhile:
 
 def test_a_killed_task_that_marks_its_pause_a_moment_later_is_held(ground: Ground) -> None:
     batch, key = started(ground, "a", **NOW), CampaignKey("a")
-    marked = key.with_pause_marker(batch.name, paused_by_us=True)
+    marked = key.with_pause_marker(batch.name)
     ground.client.send(endpoints.pause_batch_call(batch.id))
 
     def sleep(seconds: float) -> None:

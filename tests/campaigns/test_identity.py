@@ -40,14 +40,14 @@ def test_the_tag_of_any_name_is_found_again_and_fits(key: str, word: str, name: 
 def test_the_mark_goes_on_and_off_and_the_name_stays_within_its_limit(key: str, name: str, fingerprint: str) -> None:
     campaign = CampaignKey(key)
     tagged = campaign.tagged(name, fingerprint)
-    marked = campaign.with_pause_marker(tagged, paused_by_us=True)
+    marked = campaign.with_pause_marker(tagged)
     tag = campaign.tag_in(marked)
     assert tag is not None
     assert tag.paused_by_us
     assert fingerprint.startswith(tag.payload)
     assert len(marked) <= 255
-    assert campaign.with_pause_marker(marked, paused_by_us=True) == marked
-    assert campaign.with_pause_marker(marked, paused_by_us=False) == tagged
+    assert campaign.with_pause_marker(marked) == marked
+    assert without_markers(marked) == tagged
 
 
 @given(one=KEYS, other=KEYS, name=NAMES)
@@ -76,18 +76,18 @@ def test_a_name_that_was_tagged_before_by_the_same_key_counts_by_its_last_tag() 
     tag = key.tag_in(twice)
     assert tag is not None
     assert digest("new").startswith(tag.payload)
-    marked = key.with_pause_marker(twice, paused_by_us=True)
+    marked = key.with_pause_marker(twice)
     again = key.tag_in(marked)
     assert again is not None
     assert again.paused_by_us
-    assert key.with_pause_marker(marked, paused_by_us=False) == twice
+    assert without_markers(marked) == twice
 
 
 def test_a_name_without_a_tag_has_none_and_is_not_marked() -> None:
     key = CampaignKey("k")
     assert key.tag_in(None) is None
     assert key.tag_in("Renewals") is None
-    assert key.with_pause_marker("Renewals", paused_by_us=True) == "Renewals"
+    assert key.with_pause_marker("Renewals") == "Renewals"
 
 
 def test_the_tag_reads_as_documented() -> None:
@@ -134,7 +134,7 @@ def test_a_name_passed_on_to_another_campaign_is_that_campaigns() -> None:
     first, second = CampaignKey("first"), CampaignKey("second")
     passed_on = second.tagged(f"{first.tagged('Renewals', digest('p'))} again", digest("q"))
     assert first.tag_in(passed_on) is None
-    assert first.with_pause_marker(passed_on, paused_by_us=True) == passed_on
+    assert first.with_pause_marker(passed_on) == passed_on
     tag = second.tag_in(passed_on)
     assert tag is not None
     assert digest("q").startswith(tag.payload)
@@ -145,7 +145,8 @@ def test_a_rename_keeps_the_tag_wherever_a_person_left_it(
     key: str, old: str, new: str, behind: str, paused: bool
 ) -> None:
     campaign = CampaignKey(key)
-    tagged = campaign.with_pause_marker(campaign.tagged(old, digest("p")), paused_by_us=paused)
+    tagged = campaign.tagged(old, digest("p"))
+    tagged = campaign.with_pause_marker(tagged) if paused else tagged
     name = renamed(f"{tagged}{behind}", new)
     assert len(name) <= 255
     assert name[:30].startswith(new[:20])
@@ -162,7 +163,7 @@ def test_a_rename_by_a_name_that_has_the_tag_already_adds_no_second_one() -> Non
 def test_only_the_mark_is_taken_off_wherever_a_person_left_the_tag(key: str, name: str, behind: str) -> None:
     campaign = CampaignKey(key)
     tagged = campaign.tagged(name, digest("p"))
-    marked = campaign.with_pause_marker(tagged, paused_by_us=True)
+    marked = campaign.with_pause_marker(tagged)
     assert without_markers(f"{marked}{behind}") == f"{tagged}{behind}"
     assert without_markers(tagged) == tagged
 

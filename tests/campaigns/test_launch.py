@@ -181,9 +181,7 @@ class TestAttach:
             ground.run(plan, store)
             batch = ground.batches[-1]
             ground.do("pause_batch", batch)
-            ground.do(
-                "update_batch", batch, changes={"name": plan.key.with_pause_marker(batch.name, paused_by_us=True)}
-            )
+            ground.do("update_batch", batch, changes={"name": plan.key.with_pause_marker(batch.name)})
             assert ground.run(plan, store).batch.status == "scheduled"
             assert ground.batches[-1].status == "scheduled"
             assert ground.batches[-1].name == plan.tagged_name

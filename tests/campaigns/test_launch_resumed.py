@@ -83,7 +83,7 @@ def test_one_that_was_marked_but_could_not_be_paused_is_no_matter_of_hours(groun
     store, plan = Memory() if with_store else None, plan_of(400, **IMMEDIATE)
     ground.clock.change(to=MONDAY_NOON + 5.4 * 3600)  # six minutes before the window closes
     batch = ground.run(plan, store).batch
-    ground.only.name = plan.key.with_pause_marker(batch.name or "", paused_by_us=True)
+    ground.only.name = plan.key.with_pause_marker(batch.name or "")
     ground.clock.change(to=TUESDAY_THREE_IN_THE_MORNING)
     assert ground.run(plan, store).batch.status == "active"
 

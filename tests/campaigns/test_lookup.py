@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_truedy.campaigns.lookup import find
+from airflow_truedy.campaigns.identity import find
 from tests.support.ground import Ground
 from tests.support.plans import AGENT, plan_of
 from tests.support.stores import Memory

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,19 +13,10 @@ from hypothesis import strategies as st
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import PastStartError, PastStartSkip, TimingError
-from airflow_truedy.campaigns.timing import check_timing_is_stated
+from airflow_truedy.campaigns.timing import Timing
 from tests.support.plans import MONDAY, START, STARTS_AT, WINDOW, people, plan_of
 
 UTC = timezone.utc
-NOTHING: dict[str, Any] = {
-    "start": True,
-    "schedule_type": None,
-    "scheduled_at": None,
-    "timezone": None,
-    "start_time": None,
-    "end_time": None,
-    "working_days": None,
-}
 
 
 class TestNoSilentDefault:
@@ -52,7 +44,7 @@ class TestNoSilentDefault:
     )
     def test_what_is_left_out_is_asked_for(self, stated: dict[str, Any], asks_for: str) -> None:
         with pytest.raises(TimingError, match=asks_for):
-            check_timing_is_stated(**{**NOTHING, **stated})
+            Timing(**stated).check()
 
     @pytest.mark.parametrize(
         "stated",
@@ -66,17 +58,16 @@ class TestNoSilentDefault:
         ],
     )
     def test_what_says_enough_is_taken(self, stated: dict[str, Any]) -> None:
-        check_timing_is_stated(**{**NOTHING, **stated})
+        Timing(**stated).check()
 
-    @given(st.fixed_dictionaries({}, optional={name: st.sampled_from([None, "x"]) for name in NOTHING}))
-    def test_nothing_with_a_clock_goes_without_a_zone(self, stated: dict[str, Any]) -> None:
-        given_ = {**NOTHING, **stated}
+    @given(st.sets(st.sampled_from([field.name for field in fields(Timing)])), st.booleans())
+    def test_nothing_with_a_clock_goes_without_a_zone(self, stated: set[str], start: bool) -> None:
         try:
-            check_timing_is_stated(**given_)
+            Timing(start=start).check(unknown=stated)
         except TimingError:
             return
-        clocks = ("scheduled_at", "start_time", "end_time", "working_days")
-        assert given_["timezone"] or not any(given_[name] for name in clocks)
+        clocks = {"scheduled_at", "start_on", "start_time", "end_time", "working_days"}
+        assert "timezone" in stated or not clocks & stated
 
     def test_every_enum_and_the_zone_are_sent_explicitly(self) -> None:
         body = plan_of(2, scheduled_at=None, start=False, timezone=None, start_time=None, end_time=None)

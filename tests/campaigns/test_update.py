@@ -12,7 +12,7 @@ import pytest
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns import control
 from airflow_truedy.campaigns.errors import PastStartError, ReadBackError, TagLostError, TimingError, WrongStateError
-from airflow_truedy.campaigns.lookup import find
+from airflow_truedy.campaigns.identity import find
 from airflow_truedy.campaigns.update import Updated, update
 from tests.support.ground import Ground, Rule, Send
 from tests.support.plans import START, STARTS_AT, plan_of

@@ -25,6 +25,7 @@ from airflow_truedy.campaigns.errors import CampaignEndedError, CountMismatchErr
 from airflow_truedy.campaigns.identity import CampaignKey
 from airflow_truedy.campaigns.launch import Launched
 from airflow_truedy.campaigns.plan import plan_campaign
+from airflow_truedy.campaigns.timing import Timing
 from airflow_truedy.contacts.lists import ContactList
 from tests.crash.ground import expect_one_campaign, people
 from tests.crash.stage import FAULTS, KILLS, Attempt, FencedStore, Server
@@ -38,14 +39,9 @@ def plan_for(contacts: int, chunk_size: int) -> Any:
     return plan_campaign(
         key=CampaignKey("renewals 2026-06"),
         name="Renewals",
-        fields={
-            "agent_id": "agt_f9447372",
-            "timezone": "America/New_York",
-            "start_time": "09:00",
-            "end_time": "17:30",
-        },
+        fields={"agent_id": "agt_f9447372"},
         contacts=ContactList.of(people(contacts)),
-        scheduled_at="2026-06-02T09:30",
+        timing=Timing("2026-06-02T09:30", timezone="America/New_York", start_time="09:00", end_time="17:30"),
         chunk_size=chunk_size,
     )
 

@@ -19,6 +19,7 @@ from airflow_truedy.api.errors import TruedyError
 from airflow_truedy.campaigns.errors import CampaignError
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
 from airflow_truedy.campaigns.plan import plan_campaign
+from airflow_truedy.campaigns.timing import Timing
 from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.launched import Claim
@@ -122,9 +123,9 @@ class ClearedRuns(RuleBasedStateMachine):
                 key=CampaignKey(default_key("dag", "call", "run", contacts.manifest.part)),
                 # Zone and window are the part's own, so the same people in two parts are two payloads.
                 name=f"Renewals {contacts.manifest.split}",
-                fields={"agent_id": AGENT, **WINDOW},
+                fields={"agent_id": AGENT},
                 contacts=contacts,
-                scheduled_at=START,
+                timing=Timing(START, **WINDOW),
                 chunk_size=2,
             )
             store = self.stores.setdefault(map_index, Memory()) if self.with_store else None

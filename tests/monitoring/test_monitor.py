@@ -130,7 +130,7 @@ def test_two_short_pauses_are_not_one_long_one() -> None:
 
 
 def test_a_pause_of_our_own_kill_handler_sends_the_task_back_to_resume_it() -> None:
-    marked = batch("paused", name=KEY.with_pause_marker(NAME, paused_by_us=True))
+    marked = batch("paused", name=KEY.with_pause_marker(NAME))
     outcome = watch(key=KEY).take(marked, NOW).outcome
     assert outcome is not None
     assert outcome.verdict is Verdict.RESUME
@@ -138,7 +138,7 @@ def test_a_pause_of_our_own_kill_handler_sends_the_task_back_to_resume_it() -> N
 
 def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
     evening = MONDAY.replace(hour=23)
-    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_pause_marker(NAME, paused_by_us=True)}
+    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_pause_marker(NAME)}
     waiting = watch(key=KEY, window=OFFICE, max_paused=HOUR)
     for hours in (0, 5, 13):
         assert waiting.take(batch(**marked), (evening + timedelta(hours=hours)).timestamp()).outcome is None
@@ -153,7 +153,7 @@ def test_a_pause_of_our_own_is_waited_out_while_the_window_is_closed() -> None:
 
 
 def test_a_pause_of_our_own_is_not_resumed_before_the_moment_that_the_launch_named() -> None:
-    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_pause_marker(NAME, paused_by_us=True)}
+    marked: dict[str, Any] = {"status": "paused", "name": KEY.with_pause_marker(NAME)}
     settings = watch(key=KEY, resume_from=NOW + HOUR).settings
     waiting = CampaignMonitor(MonitorSettings.from_json(settings.to_json()), now=NOW)
     for seconds in (0, 60, HOUR - 1):
@@ -174,7 +174,7 @@ def test_a_pause_of_ours_that_outlasts_max_paused_is_not_looked_at_each_second()
     waiting = watch(key=KEY, window=OFFICE, max_paused=HOUR)
     looks = 0
     while now < morning:
-        waiting.take(batch("paused", name=KEY.with_pause_marker(NAME, paused_by_us=True)), now)
+        waiting.take(batch("paused", name=KEY.with_pause_marker(NAME)), now)
         now, looks = waiting.due, looks + 1
     assert looks < 14 * HOUR / waiting.settings.interval
 
@@ -189,7 +189,7 @@ def test_a_pause_is_looked_at_less_often_while_nobody_would_be_called() -> None:
 
 def test_a_pause_of_a_person_and_a_pause_seen_by_a_sensor_are_waited_out() -> None:
     assert watch(key=KEY).take(batch("paused"), NOW).outcome is None
-    marked = batch("paused", name=KEY.with_pause_marker(NAME, paused_by_us=True))
+    marked = batch("paused", name=KEY.with_pause_marker(NAME))
     assert watch().take(marked, NOW).outcome is None
 
 

@@ -6,4 +6,4 @@ import pytest
 @pytest.fixture(autouse=True)
 def _servers_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing: the sandbox's reads do not lag here."""
-    monkeypatch.setattr("airflow_truedy.campaigns.settling.Settling.wait", lambda *_: None)
+    monkeypatch.setattr("airflow_truedy.campaigns.steps.Settling.wait", lambda *_: None)

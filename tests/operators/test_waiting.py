@@ -211,7 +211,7 @@ def refuse_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
 def paused_by_a_kill(task: CreateBatchCallOperator) -> BatchCall:
     """The campaign of a task, as the kill handler of an earlier try left it."""
     key = task._plan(context()).key
-    return batch("paused", name=key.with_pause_marker(key.tagged("Renewals", "0" * 64), paused_by_us=True))
+    return batch("paused", name=key.with_pause_marker(key.tagged("Renewals", "0" * 64)))
 
 
 def test_a_wait_goes_on_through_the_night_in_which_a_pause_of_ours_must_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from airflow_truedy.api.models import BatchCallContact
-from airflow_truedy.campaigns.call_status import call_status
+from airflow_truedy.campaigns.status import call_status
 from airflow_truedy.results.columns import COLUMNS, Contacted
 from airflow_truedy.results.fetch import Reading, ResultsReader
 from airflow_truedy.results.outcomes import outcome_group

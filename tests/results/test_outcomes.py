@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_truedy.api.models import BatchCallContact, Call
-from airflow_truedy.campaigns.call_status import call_status
+from airflow_truedy.campaigns.status import call_status
 from airflow_truedy.results.columns import (
     Contacted,
     Details,

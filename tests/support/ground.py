@@ -21,7 +21,7 @@ from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.campaigns.plan import CampaignPlan
 from airflow_truedy.campaigns.progress import Store
-from airflow_truedy.campaigns.settling import Settling
+from airflow_truedy.campaigns.steps import Settling
 from tests.support.plans import MONDAY, UTC
 
 Send = Callable[[], httpx.Response]

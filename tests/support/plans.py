@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow_truedy.calling_hours import PartHours
 from airflow_truedy.campaigns.identity import CampaignKey
-from airflow_truedy.campaigns.plan import CampaignPlan, plan_campaign
+from airflow_truedy.campaigns.plan import CampaignPlan, Policy, plan_campaign
+from airflow_truedy.campaigns.timing import Timing
 from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.contacts.rules import ContactRules
@@ -20,7 +21,7 @@ MONDAY = datetime(2026, 6, 1, 13, 0, tzinfo=UTC)
 # Wall time in New York, in the window, a day ahead of MONDAY.
 START = "2026-06-02T10:00"
 STARTS_AT = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
-WINDOW = {"timezone": "America/New_York", "start_time": "09:00", "end_time": "17:30"}
+WINDOW: dict[str, Any] = {"timezone": "America/New_York", "start_time": "09:00", "end_time": "17:30"}
 
 
 def people(count: int, start: int = 0) -> list[dict[str, Any]]:
@@ -36,10 +37,17 @@ def plan_of(
 ) -> CampaignPlan:
     """A campaign that is scheduled for Tuesday at ten in New York, but for ``changes``; of people or a manifest."""
     # The same people under another key on purpose.
-    options: dict[str, Any] = {"scheduled_at": START, "on_duplicate": "fail" if key == KEY else "allow"}
-    fields: dict[str, Any] = {"agent_id": AGENT, **WINDOW}
+    timing: dict[str, Any] = {"scheduled_at": START, **WINDOW}
+    policy: dict[str, Any] = {"on_duplicate": "fail" if key == KEY else "allow"}
+    options: dict[str, Any] = {"name": "Renewals"}
+    fields: dict[str, Any] = {"agent_id": AGENT}
     for name, value in changes.items():
-        (options if name in _OPTIONS else fields)[name] = value
+        if hasattr(Timing, name):
+            timing[name] = value
+        elif hasattr(Policy, name):
+            policy[name] = value
+        else:
+            (options if name in ("name", "chunk_size") else fields)[name] = value
     if isinstance(contacts, int):
         contacts = people(contacts)
     listed = None
@@ -47,9 +55,10 @@ def plan_of(
         listed = ContactList.of(contacts) if isinstance(contacts, list) else ContactList.from_manifest(contacts)
     return plan_campaign(
         key=CampaignKey(key),
-        name=options.pop("name", "Renewals"),
         fields=fields,
         contacts=listed,
+        timing=Timing(**timing),
+        policy=Policy(**policy),
         **options,
     )
 
@@ -77,21 +86,3 @@ def manifest_of(
         "created_at": made_at.isoformat(),
         "calling_hours": hours and hours.to_dict(),
     }
-
-
-_OPTIONS = {
-    "name",
-    "scheduled_at",
-    "schedule_type",
-    "extra_fields",
-    "start",
-    "on_past",
-    "on_change",
-    "on_retry",
-    "on_duplicate",
-    "chunk_size",
-    "max_rejected",
-    "start_on",
-    "held_on_blocked_days",
-    "max_contacts_age",
-}

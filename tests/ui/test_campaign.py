@@ -21,7 +21,7 @@ def campaign(**fields: Any) -> Campaign:
 def test_the_tag_is_taken_out_of_the_name() -> None:
     one = campaign(name=TAGGED, status="running")
     assert (one.name, one.key, one.state, one.paused_by_us) == ("Renewals", KEY.short, State.ACTIVE, False)
-    paused = campaign(name=KEY.with_pause_marker(TAGGED, paused_by_us=True), status="paused")
+    paused = campaign(name=KEY.with_pause_marker(TAGGED), status="paused")
     assert (paused.name, paused.key, paused.paused_by_us) == ("Renewals", KEY.short, True)
 
 

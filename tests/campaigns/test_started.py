@@ -1,18 +1,30 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.api.models import BatchCall, Envelope
 from airflow_truedy.campaigns.errors import CountMismatchError, ReadBackError
 from airflow_truedy.campaigns.launch import Launch
-from airflow_truedy.campaigns.pausing import verify_start
+from airflow_truedy.campaigns.plan import CampaignPlan
+from airflow_truedy.campaigns.progress import NoStore
+from airflow_truedy.campaigns.reconcile import Reconciler
+from airflow_truedy.campaigns.started import StartedCampaign
+from airflow_truedy.campaigns.steps import PATIENT
 from tests.support.ground import Ground
 from tests.support.plans import MONDAY, STARTS_AT, plan_of
 
 PLAN = plan_of(3)
+
+
+def verify_start(
+    client: TruedyClient, plan: CampaignPlan, batch: BatchCall, at: datetime | None, now: datetime
+) -> None:
+    reconciler = Reconciler(client, plan, NoStore(), PATIENT, lambda: now, alone=True, since=None)
+    StartedCampaign(reconciler, lambda: None).verify_start(batch, at)
 
 
 def stored(ground: Ground, **changes: Any) -> BatchCall:
