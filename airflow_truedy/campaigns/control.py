@@ -23,6 +23,7 @@ from airflow_truedy.campaigns.errors import (
 from airflow_truedy.campaigns.pausing import compare_start, pause_and_raise, start_differences
 from airflow_truedy.campaigns.schedule import UTC, in_words, instant_of, is_same_zone
 from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.timing import StartStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,16 +124,16 @@ def schedule(
         batch.id,
     )
     try:
-        batch = steps.schedule(client, batch, at, zone, not_after=at)
+        batch = steps.schedule(client, batch, StartStep(at, zone, not_after=at))
     except TooLateError:
         # The start passed while a rate limit was waited out.
         at = _not_past(moment, start, batch, max(moment or client.now(), client.now()))
-        batch = steps.schedule(client, batch, at, zone)
+        batch = steps.schedule(client, batch, StartStep(at, zone))
     if at is None and (kept := _date_ahead(batch, batch.answered_at or now())) is not None:
         story = f"Batch call {batch.id} ({batch.name!r}) was to start at once; the server stored the start"
         pause_and_raise(client, batch, ReadBackError(f"{story} {in_words(kept, start.timezone)}."))
     # Without a stated zone none was sent, so any that is told is the draft's own.
-    compare_start(client, batch, at, zone or batch.timezone or "UTC", now())
+    compare_start(client, batch, StartStep(at, zone or batch.timezone), now())
     return batch
 
 
@@ -179,7 +180,7 @@ def _scheduled_already(batch: BatchCall, moment: datetime | None, start: Start, 
     if moment is None and (waits_for := _date_ahead(batch, now)) is not None:
         differences = [f"start asked for at once, stored {in_words(waits_for, start.timezone)}"]
     elif moment and start.timezone and batch.scheduled_at:
-        differences = start_differences(batch, moment, start.timezone)
+        differences = start_differences(batch, StartStep(moment, start.timezone))
     else:
         differences = []
     if differences:

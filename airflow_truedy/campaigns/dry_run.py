@@ -38,8 +38,7 @@ def dry_run(
     else:
         part = planned(plan, moment)
     # A start that has passed is sent as one at once, where on_past allows it.
-    at = plan.moment if part.starts_at == plan.moment else None
-    body = plan.create_request(at).body()
+    body = plan.create_request(at_once=part.starts_at != plan.moment).body()
     body.pop("contacts", None)
     count = plan.contacts.count if plan.contacts else 0
     return {

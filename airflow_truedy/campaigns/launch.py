@@ -210,19 +210,19 @@ class Launch:
 
     def _create(self) -> BatchCall:
         plan, progress = self._plan, self._progress
-        now = self._now()
-        at = plan.start_at(now) if plan.start else plan.moment
+        step = plan.start_step(self._now()) if plan.start else None
         self._reconciler.check_duplicates()
         check_agent(self._client, plan)
         if self._claim:
             self._claim.make()
-        create = plan.create_request(at, progress.name_limit)
+        at_once = step is not None and step.at is None
+        create = plan.create_request(at_once=at_once, name_limit=progress.name_limit)
         body = endpoints.create_batch_call(create).body or b""
         key = plan.key.idempotency_key(body, progress.generation)
         # Not repeated blindly, although it carries a key: a server that ignores keys would make two.
         request = endpoints.create_batch_call(create, idempotency_key=key).once()
-        if plan.start:
-            request = request.before(plan.not_after(at, now))
+        if step is not None:
+            request = request.before(step.not_after)
         progress.begun = True
         self._checkpoint()  # The intent is kept before the first request.
         try:
@@ -319,16 +319,14 @@ class Launch:
         return batch
 
     def _schedule(self, draft: BatchCall) -> BatchCall:
-        plan, progress = self._plan, self._progress
-        now = self._now()
-        at = plan.start_at(now)
+        progress = self._progress
+        step = self._plan.start_step(self._now())
         had_called = progress.may_have_called
         # An earlier attempt may have been asked for a draft and have seen that to its end.
         progress.launched, progress.may_have_called = False, True
         self._checkpoint()
         try:
-            not_after = plan.not_after(at, now)
-            batch = steps.schedule(self._client, draft, at, plan.timezone, not_after=not_after, settling=self._settling)
+            batch = steps.schedule(self._client, draft, step, self._settling)
         except TooLateError as late:
             raise ReconcileAgain(str(late)) from late
         except NotFoundError:
@@ -340,7 +338,7 @@ class Launch:
             progress.may_have_called = had_called
             self._reconciler.save()
             raise
-        self._started.verify_start(batch, at)
+        self._started.verify_start(batch, step)
         return batch
 
     # What is compared and kept

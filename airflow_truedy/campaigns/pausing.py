@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.identity import CampaignKey
+    from airflow_truedy.campaigns.timing import StartStep
 
 log = logging.getLogger(__name__)
 
@@ -257,35 +258,33 @@ def _left_alone(batch_call_id: str, status: str) -> str | None:
 def compare_start(
     client: TruedyClient,
     batch: BatchCall,
-    at: datetime | None,
-    timezone: str,
+    step: StartStep,
     now: datetime,
     settling: Settling = PATIENT,
 ) -> None:
     """
     Compare start and zone of a campaign, as read after the schedule step, with what was sent; pause it if they differ.
 
-    :param at: the instant that was sent; ``None`` for an immediate start.
     :raises ReadBackError: if start or zone differ, or it calls before its start.
     """
-    differences = start_differences(batch, at, timezone)
+    at, differences = step.at, start_differences(batch, step)
     # By the server's own clock where it tells it: that is what it goes by.
     now = batch.answered_at or now
     if at is not None and at - now > _CLOCK_SKEW and State.of(batch.status) in (State.ACTIVE, State.COMPLETED):
-        differences.append(f"start sent {in_words(at, timezone)}, but it is {batch.status!r} now")
+        differences.append(f"start sent {in_words(at, step.timezone)}, but it is {batch.status!r} now")
     if differences:
         story = f"The server has another start for batch call {batch.id} ({batch.name!r}) than was sent"
         pause_and_raise(client, batch, ReadBackError(f"{story}: {'; '.join(differences)}."), settling)
 
 
-def start_differences(batch: BatchCall, at: datetime | None, timezone: str) -> list[str]:
+def start_differences(batch: BatchCall, step: StartStep) -> list[str]:
     """Return in words how the stored start and zone differ from what was sent; nothing if they do not."""
     differences = []
-    told = batch.scheduled_at
+    at, told, timezone = step.at, batch.scheduled_at, step.timezone
     if at is not None and (told is None or at.replace(microsecond=0) != told.replace(microsecond=0)):
         # A start that the server does not tell cannot be compared, and it may be "at once".
         stored = "none" if told is None else in_words(told, timezone)
         differences.append(f"start sent {in_words(at, timezone)}, stored {stored}")
-    if batch.timezone is not None and not is_same_zone(batch.timezone, timezone):
+    if batch.timezone and timezone and not is_same_zone(batch.timezone, timezone):
         differences.append(f"timezone sent {timezone}, stored {batch.timezone}")
     return differences

@@ -21,6 +21,7 @@ from airflow_truedy.campaigns.errors import (
 )
 from airflow_truedy.campaigns.identity import CampaignKey, digest
 from airflow_truedy.campaigns.schedule import in_words, zone_of
+from airflow_truedy.campaigns.timing import StartStep, Timing
 from airflow_truedy.formats import moment_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from airflow_truedy.api.models import BatchCallRequest
     from airflow_truedy.campaigns.approval import Approval
     from airflow_truedy.campaigns.schedule import CallingWindow
-    from airflow_truedy.campaigns.timing import Timing
     from airflow_truedy.contacts.lists import ContactList
 
 OnPast = Literal["fail", "start_now", "skip"]
@@ -126,9 +126,9 @@ class CampaignPlan:
             return int(Decimal(str(limit)) * (self.expected_contacts or 0))
         return int(limit)
 
-    def start_at(self, now: datetime) -> datetime | None:
+    def start_step(self, now: datetime) -> StartStep:
         """
-        Return the instant to send, ``None`` for an immediate start.
+        Return the step that starts this campaign, as it may be taken now.
 
         :raises PastStartError: if the moment has passed; :class:`PastStartSkip` with ``on_past="skip"``.
         :raises TimingError: if an immediate start falls outside the stated window or days; see :meth:`check_start`.
@@ -142,8 +142,9 @@ class CampaignPlan:
             )
         if self.approval is not None:
             self.approval.check(now, self.moment)
+        expires = self.approval.expires if self.approval else None
         if self.moment is not None and not has_passed:
-            return self.moment
+            return StartStep(self.moment, self.timezone, not_after=min(self.moment, expires or self.moment))
         if not self.window.is_open(now):
             raise TimingError(
                 f"Campaign {self.name!r} would start at {in_words(now, self.timezone)}, outside its calling window "
@@ -151,7 +152,8 @@ class CampaignPlan:
                 f"Give scheduled_at, such as '{self._on_its_clock(self.hours.next_opening(now)):%Y-%m-%dT%H:%M}'."
             )
         self.check_start(now)
-        return None
+        limits = [limit for limit in (self.window.closing(now), self.contacts_until, expires) if limit is not None]
+        return StartStep(None, self.timezone, not_after=min(limits, default=None))
 
     def check_start(self, at: datetime) -> None:
         """
@@ -187,7 +189,7 @@ class CampaignPlan:
         opening = self.hours.resume_opening(now, left, self.fields.get("max_calls_per_day"))
         is_late = starts_at is not None and not called and not self._is_one_day(starts_at, opening)
         if is_late and self.policy.on_past != "start_now":
-            self.start_at(now)
+            self.start_step(now)
         if opening > now:
             why = (
                 "it might still call on a day on which nobody of its list may be called. It may go on"
@@ -207,31 +209,16 @@ class CampaignPlan:
     def _on_its_clock(self, instant: datetime) -> datetime:
         return instant.astimezone(zone_of(self.timezone))
 
-    def not_after(self, at: datetime | None, now: datetime, *, resumes: bool = False) -> datetime | None:
-        """
-        Return the last moment at which a request that may start calls may be sent.
-
-        :param at: the start that it asks for; ``None`` for a start at once, which must happen inside the window.
-        :param resumes: whether it resumes what was started: the ages of list and approval do not count then.
-        """
-        limits = [at if at is not None else self.window.closing(now)]
-        if not resumes:
-            limits += [
-                None if at is not None else self.contacts_until,
-                self.approval.expires if self.approval else None,
-            ]
-        return min((limit for limit in limits if limit is not None), default=None)
-
-    def create_request(self, at: datetime | None, name_limit: int | None = None) -> BatchCallRequest:
+    def create_request(self, *, at_once: bool = False, name_limit: int | None = None) -> BatchCallRequest:
         """
         Return the create request with the tag in its name and the first contacts.
 
-        :param at: the instant to start at, ``None`` for an immediate start.
+        :param at_once: whether it starts at once although a moment was stated, because that has passed.
         :param name_limit: how many characters the server keeps of a name, where that is known.
         """
         name = self.tagged_name if name_limit is None else self.key.tagged(self.name, self.fingerprint, name_limit)
-        schedule_type = "scheduled" if at else "immediate"
-        return self.request.model_copy(update={"name": name, "schedule_type": schedule_type, "scheduled_at": at})
+        start = {"schedule_type": "immediate", "scheduled_at": None} if at_once else {}
+        return self.request.model_copy(update={"name": name, **start})
 
 
 def plan_campaign(

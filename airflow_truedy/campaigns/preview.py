@@ -99,7 +99,7 @@ def planned(plan: CampaignPlan, now: datetime) -> PlannedPart:
 
     :raises TimingError: what the launch itself would raise then.
     """
-    at = plan.start_at(now) if plan.start else plan.moment
+    at = plan.start_step(now).at if plan.start else plan.moment
     return PlannedPart(plan, at or now)
 
 

@@ -20,11 +20,11 @@ from airflow_truedy.campaigns.errors import (
 from airflow_truedy.campaigns.identity import age
 from airflow_truedy.campaigns.reconcile import ReconcileAgain, Reconciler
 from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.timing import StartStep
 from airflow_truedy.campaigns.upload import ContactUpload, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from airflow_truedy.api.models import BatchCall
 
@@ -105,23 +105,22 @@ class StartedCampaign:
     def verify_stored_start(self, batch: BatchCall) -> None:
         """As :meth:`verify_start`, with the plan's start if it is still ahead."""
         moment = self._plan.moment
-        self.verify_start(batch, moment if moment is not None and moment > self._reconciler.now() else None)
+        is_ahead = moment is not None and moment > self._reconciler.now()
+        self.verify_start(batch, StartStep(moment if is_ahead else None, self._plan.timezone))
 
-    def verify_start(self, batch: BatchCall, at: datetime | None) -> None:
+    def verify_start(self, batch: BatchCall, step: StartStep) -> None:
         """
-        Compare start, zone and contacts with the plan.
+        Compare start and zone with the step that was taken, and the contacts with the plan.
 
         If they differ it is paused for a person to look at, and no later attempt takes it for an interrupted launch.
 
-        :param at: the instant that was sent; ``None`` for an immediate start.
         :raises ReadBackError: if start or zone differ, or it calls before its start.
         :raises CountMismatchError: if contacts came in between the comparison and the schedule step.
         """
-        plan, now = self._plan, self._reconciler.now()
         try:
-            pausing.compare_start(self._client, batch, at, plan.timezone, now, self._settling)
+            pausing.compare_start(self._client, batch, step, self._reconciler.now(), self._settling)
             try:
-                check_count(self._client, plan, batch, self._settling)
+                check_count(self._client, self._plan, batch, self._settling)
             except CountMismatchError as mismatch:
                 pausing.pause_and_raise(self._client, batch, mismatch, self._settling)
         except CampaignError:
@@ -166,7 +165,7 @@ class StartedCampaign:
             # A reading may be too old to show the marker that is to be taken away.
             batch = batch.model_copy(update={"name": self._marked_name})
         starts_at = batch.scheduled_at or plan.moment
-        not_after = plan.not_after(starts_at if starts_at and starts_at > now else None, now, resumes=True)
+        not_after = starts_at if starts_at and starts_at > now else plan.window.closing(now)
         try:
             return pausing.resume_our_pause(self._client, batch, not_after=not_after, settling=self._settling)
         except TooLateError as late:

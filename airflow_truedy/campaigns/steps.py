@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.api.request import Request
+    from airflow_truedy.campaigns.timing import StartStep
 
 log = logging.getLogger(__name__)
 
@@ -124,25 +125,20 @@ def read(client: TruedyClient, batch_call_id: str) -> BatchCall:
 def schedule(
     client: TruedyClient,
     batch: BatchCall,
-    at: datetime | None,
-    timezone: str | None,
-    *,
-    not_after: datetime | None = None,
+    step: StartStep,
     settling: Settling = PATIENT,
 ) -> BatchCall:
     """
     Take the one step that starts a campaign.
 
     :param batch: the batch call, just read as ``draft``.
-    :param at: the instant to start at; ``None`` starts now.
-    :param timezone: zone of window and days; ``None`` sends none, so that the draft keeps its own.
-    :param not_after: the last moment at which the request may be sent.
     :return: the batch call read back.
     :raises NotFoundError: if the server knows no such draft; nothing was started.
     :raises CampaignEndedError: if it is gone after the request.
-    :raises TooLateError: if ``not_after`` had passed; nothing was sent.
+    :raises TooLateError: if its last moment had passed; nothing was sent.
     """
-    request = endpoints.schedule_batch_call(batch.id, scheduled_at=at, timezone=timezone).before(not_after)
+    request = endpoints.schedule_batch_call(batch.id, scheduled_at=step.at, timezone=step.timezone)
+    request = request.before(step.not_after)
     return _take(client, batch, request, settling, done=lambda state: state.may_have_called).batch
 
 

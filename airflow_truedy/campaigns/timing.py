@@ -1,7 +1,8 @@
 """
 When a campaign starts and when it may call, as its author states it: one object, checked at parse and again at the run.
 
-Imported while a Dag is parsed: no model of the API is loaded here.
+What comes of it is one step, which every function from the plan to the comparison with the server passes on. Imported
+while a Dag is parsed: no model of the API is loaded here.
 """
 
 from __future__ import annotations
@@ -149,3 +150,18 @@ class Timing:
                 "out: those of the list count then. Or state narrower ones."
             )
         return bound
+
+
+@dataclass(frozen=True)
+class StartStep:
+    """
+    The one step that starts a campaign, as it is to be taken.
+
+    :param at: the instant to start at; ``None`` starts at once.
+    :param timezone: zone of window and days; ``None`` sends none, so that the draft keeps its own.
+    :param not_after: the last moment at which the request may be sent; ``None`` for any.
+    """
+
+    at: datetime | None
+    timezone: str | None
+    not_after: datetime | None = None

@@ -210,9 +210,9 @@ class TestLaunch:
     def test_no_request_that_starts_it_is_sent_after_the_approval_has_expired(self, ground: Ground) -> None:
         plan = approved_plan(hours=1)
         now = MONDAY + timedelta(minutes=30)
-        assert plan.not_after(STARTS_AT, now) == MONDAY + timedelta(minutes=65)
-        assert approved_plan(hours=900).not_after(STARTS_AT, now) == STARTS_AT
-        assert plan_of(3).not_after(STARTS_AT, now) == STARTS_AT
+        assert plan.start_step(now).not_after == MONDAY + timedelta(minutes=65)
+        assert approved_plan(hours=900).start_step(now).not_after == STARTS_AT
+        assert plan_of(3).start_step(now).not_after == STARTS_AT
 
     def test_what_was_started_in_time_is_found_again_after_the_approval_has_expired(self, ground: Ground) -> None:
         store = Memory()

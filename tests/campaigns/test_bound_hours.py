@@ -148,17 +148,17 @@ class TestTheStart:
 
     def test_at_once_is_checked_at_the_moment_of_the_request(self, plan: Any) -> None:
         made = plan(scheduled_at=None, schedule_type="immediate")
-        assert made.start_at(in_june("04T17:29")) is None
+        assert made.start_step(in_june("04T17:29")).at is None
         for closed in ("04T17:30", "05T10:00", "06T10:00", "08T08:59"):
             with pytest.raises(TimingError):
-                made.start_at(in_june(closed))
-        assert made.not_after(None, in_june("04T10:00")) == in_june("04T17:30")
+                made.start_step(in_june(closed))
+        assert made.start_step(in_june("04T10:00")).not_after == in_june("04T17:30")
 
     def test_a_late_start_is_none_on_a_blocked_day(self, plan: Any) -> None:
         made = plan(on_past="start_now")
-        assert made.start_at(in_june("03T10:00")) is None
+        assert made.start_step(in_june("03T10:00")).at is None
         with pytest.raises(TimingError, match="nobody of its list may be called"):
-            made.start_at(in_june("05T10:00"))
+            made.start_step(in_june("05T10:00"))
 
     def test_our_own_pause_is_not_undone_on_a_blocked_day(self, plan: Any) -> None:
         with pytest.raises(WindowClosedError, match="Mon 2026-06-08 09:00") as closed:
@@ -217,9 +217,9 @@ class TestBlockedDays:
 
     def test_an_immediate_start_is_judged_when_it_starts(self, plan: Any) -> None:
         made = plan(4, scheduled_at=None, schedule_type="immediate", max_calls_per_day=2, held_on_blocked_days=False)
-        assert made.start_at(in_june("02T09:30")) is None
+        assert made.start_step(in_june("02T09:30")).at is None
         with pytest.raises(TimingError, match="Fri 2026-06-05"):
-            made.start_at(in_june("03T09:30"))
+            made.start_step(in_june("03T09:30"))
 
     def test_a_draft_is_not_judged(self, plan: Any) -> None:
         plan(start=False, held_on_blocked_days=False)
@@ -253,14 +253,14 @@ class TestTheAgeOfTheList:
     def test_a_start_at_once_and_a_late_one_count_by_the_moment_of_the_request(self, plan: Any) -> None:
         at_once = plan(scheduled_at=None, schedule_type="immediate", max_contacts_age=7200)
         late = plan(on_past="start_now", max_contacts_age=26 * 3600)
-        assert at_once.start_at(in_june("01T11:00")) is None
-        assert late.start_at(in_june("02T11:00")) is None
+        assert at_once.start_step(in_june("01T11:00")).at is None
+        assert late.start_step(in_june("02T11:00")).at is None
         with pytest.raises(TimingError, match="max_contacts_age"):
-            at_once.start_at(in_june("01T11:01"))
+            at_once.start_step(in_june("01T11:01"))
         with pytest.raises(TimingError, match="max_contacts_age"):
-            late.start_at(in_june("02T11:01"))
-        assert at_once.not_after(None, in_june("01T10:00")) == in_june("01T11:00")
-        assert late.not_after(late.moment, in_june("01T10:00")) == late.moment
+            late.start_step(in_june("02T11:01"))
+        assert at_once.start_step(in_june("01T10:00")).not_after == in_june("01T11:00")
+        assert late.start_step(in_june("01T10:00")).not_after == late.moment
 
     def test_our_own_pause_is_undone_whatever_its_age_by_then(self, make_ground: Any, plan: Any) -> None:
         ground: Ground = make_ground()

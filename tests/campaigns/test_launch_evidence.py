@@ -567,4 +567,4 @@ def limited_for(ground: Ground, seconds: int) -> Any:
 def _create(plan: Any) -> Any:
     from airflow_truedy.api import endpoints
 
-    return endpoints.create_batch_call(plan.create_request(plan.moment))
+    return endpoints.create_batch_call(plan.create_request())

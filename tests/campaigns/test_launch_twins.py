@@ -10,7 +10,7 @@ import pytest
 from airflow_truedy.campaigns.errors import CampaignEndedError
 from tests.campaigns.requests_of_a_launch import MakeGround, empty_list, numbers
 from tests.support.ground import Ground, Send
-from tests.support.plans import STARTS_AT, plan_of
+from tests.support.plans import plan_of
 
 
 class TestTwins:
@@ -98,6 +98,6 @@ class TestTwins:
     def _draft_of(ground: Ground, plan: Any) -> str:
         from airflow_truedy.api import endpoints
 
-        request = plan.create_request(STARTS_AT)
+        request = plan.create_request()
         key = plan.key.idempotency_key(endpoints.create_batch_call(request).body or b"", 0)
         return str(ground.client.send(endpoints.create_batch_call(request, idempotency_key=key)).id)

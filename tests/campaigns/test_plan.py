@@ -71,7 +71,7 @@ class TestNoSilentDefault:
 
     def test_every_enum_and_the_zone_are_sent_explicitly(self) -> None:
         body = plan_of(2, scheduled_at=None, start=False, timezone=None, start_time=None, end_time=None)
-        sent = body.create_request(None).body()
+        sent = body.create_request().body()
         assert sent["phone_rotation_strategy"] == "random"
         assert sent["contact_source"] == "manual"
         assert sent["schedule_type"] == "immediate"
@@ -79,14 +79,14 @@ class TestNoSilentDefault:
         assert "scheduled_at" not in sent
 
     def test_a_scheduled_campaign_sends_its_moment_in_utc(self) -> None:
-        sent = plan_of(2).create_request(STARTS_AT).body()
+        sent = plan_of(2).create_request().body()
         assert sent["schedule_type"] == "scheduled"
         assert sent["scheduled_at"] == "2026-06-02T14:00:00Z"
         assert sent["timezone"] == "America/New_York"
 
     def test_a_folder_is_stated_as_the_source(self) -> None:
         plan = plan_of(None, contact_folder_id="folder_abc123")
-        assert plan.create_request(STARTS_AT).body()["contact_source"] == "folder"
+        assert plan.create_request().body()["contact_source"] == "folder"
 
 
 class TestWhatIsRefusedBeforeAnyRequest:
@@ -138,43 +138,43 @@ class TestWhatIsRefusedBeforeAnyRequest:
 
     def test_an_extra_field_goes_over_the_wire_as_it_is(self) -> None:
         plan = plan_of(extra_fields={"retry_failed": True})
-        assert plan.create_request(STARTS_AT).body()["retry_failed"] is True
+        assert plan.create_request().body()["retry_failed"] is True
 
 
 class TestOnPast:
     def test_a_moment_ahead_is_sent_whatever_on_past_says(self) -> None:
         for on_past in ("fail", "start_now", "skip"):
-            assert plan_of(on_past=on_past).start_at(STARTS_AT - timedelta(seconds=1)) == STARTS_AT
+            assert plan_of(on_past=on_past).start_step(STARTS_AT - timedelta(seconds=1)).at == STARTS_AT
 
     def test_a_passed_moment_fails(self) -> None:
         for now in (STARTS_AT, STARTS_AT + timedelta(days=7)):
             with pytest.raises(PastStartError, match="has passed") as refused:
-                plan_of().start_at(now)
+                plan_of().start_step(now)
             assert not isinstance(refused.value, PastStartSkip)
             assert not refused.value.retryable
 
     def test_a_passed_moment_skips_by_wish(self) -> None:
         with pytest.raises(PastStartSkip):
-            plan_of(on_past="skip").start_at(STARTS_AT)
+            plan_of(on_past="skip").start_step(STARTS_AT)
 
     def test_a_passed_moment_starts_now_by_wish_inside_the_window(self) -> None:
-        assert plan_of(on_past="start_now").start_at(STARTS_AT + timedelta(hours=1)) is None
+        assert plan_of(on_past="start_now").start_step(STARTS_AT + timedelta(hours=1)).at is None
 
     def test_a_late_start_outside_the_window_is_refused_with_the_next_opening(self) -> None:
         with pytest.raises(TimingError, match="such as '2026-06-03T09:00'"):
-            plan_of(on_past="start_now").start_at(STARTS_AT + timedelta(hours=10))
+            plan_of(on_past="start_now").start_step(STARTS_AT + timedelta(hours=10))
 
     def test_an_immediate_start_outside_window_or_days_is_refused(self) -> None:
         plan = plan_of(scheduled_at=None, schedule_type="immediate", working_days=[1])
-        assert plan.start_at(MONDAY) is None
+        assert plan.start_step(MONDAY).at is None
         for moment in (MONDAY - timedelta(hours=1), MONDAY + timedelta(hours=9), MONDAY + timedelta(days=1)):
             with pytest.raises(TimingError, match="outside its calling window"):
-                plan.start_at(moment)
+                plan.start_step(moment)
 
     def test_an_immediate_start_at_any_hour_is_stated(self) -> None:
         plan = plan_of(scheduled_at=None, schedule_type="immediate", start_time="00:00", end_time="23:59")
         for hour in range(24):
-            assert plan.start_at(MONDAY + timedelta(hours=hour)) is None
+            assert plan.start_step(MONDAY + timedelta(hours=hour)).at is None
 
 
 class TestStartInTheWindow:
@@ -201,8 +201,8 @@ class TestStartInTheWindow:
 
     def test_a_request_that_starts_calls_has_a_last_moment(self) -> None:
         plan = plan_of(scheduled_at=None, schedule_type="immediate")
-        assert plan.not_after(None, MONDAY) == MONDAY.replace(hour=21, minute=30)
-        assert plan_of().not_after(STARTS_AT, MONDAY) == STARTS_AT
+        assert plan.start_step(MONDAY).not_after == MONDAY.replace(hour=21, minute=30)
+        assert plan_of().start_step(MONDAY).not_after == STARTS_AT
 
 
 class TestFingerprint:
@@ -260,7 +260,7 @@ class TestFingerprint:
         program = (
             "from tests.support.plans import plan_of; "
             "p = plan_of(phone_number_ids={'num_1', 'num_2', 'num_3', 'num_4'}); "
-            "print(p.fingerprint, p.create_request(None).to_json())"
+            "print(p.fingerprint, p.create_request().to_json())"
         )
         prints = {
             subprocess.run(
@@ -334,7 +334,7 @@ ROWS: list[tuple[str, Any, Any, str]] = [
 
 @pytest.mark.parametrize(("field", "good", "bad", "rule"), ROWS, ids=[row[0] for row in ROWS])
 def test_a_good_value_of_each_field_is_sent(field: str, good: Any, bad: Any, rule: str) -> None:
-    sent = plan_of(**{field: good}).create_request(STARTS_AT).body()
+    sent = plan_of(**{field: good}).create_request().body()
     if field == "name":
         assert sent["name"].startswith(good)
     else:

@@ -14,6 +14,7 @@ from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.campaigns.reconcile import Reconciler
 from airflow_truedy.campaigns.started import StartedCampaign
 from airflow_truedy.campaigns.steps import PATIENT
+from airflow_truedy.campaigns.timing import StartStep
 from tests.support.ground import Ground
 from tests.support.plans import MONDAY, STARTS_AT, plan_of
 
@@ -24,7 +25,7 @@ def verify_start(
     client: TruedyClient, plan: CampaignPlan, batch: BatchCall, at: datetime | None, now: datetime
 ) -> None:
     reconciler = Reconciler(client, plan, NoStore(), PATIENT, lambda: now, alone=True, since=None)
-    StartedCampaign(reconciler, lambda: None).verify_start(batch, at)
+    StartedCampaign(reconciler, lambda: None).verify_start(batch, StartStep(at, plan.timezone))
 
 
 def stored(ground: Ground, **changes: Any) -> BatchCall:

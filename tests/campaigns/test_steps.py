@@ -9,8 +9,11 @@ from airflow_truedy.api.errors import InvalidRequestError
 from airflow_truedy.api.models import BatchCall
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import UnsettledError
+from airflow_truedy.campaigns.timing import StartStep
 from tests.support.ground import Ground, Send, refused
 from tests.support.plans import STARTS_AT, plan_of
+
+STEP = StartStep(STARTS_AT, "America/New_York")
 
 
 @pytest.fixture
@@ -28,12 +31,12 @@ def sent(ground: Ground, action: str) -> int:
 
 
 def test_scheduling_returns_what_the_server_holds(ground: Ground, draft: BatchCall) -> None:
-    batch = steps.schedule(ground.client, draft, STARTS_AT, "America/New_York")
+    batch = steps.schedule(ground.client, draft, STEP)
     assert (batch.status, batch.scheduled_at, batch.total_contacts) == ("scheduled", STARTS_AT, 3)
 
 
 def test_what_is_done_already_is_not_sent(ground: Ground, scheduled: BatchCall) -> None:
-    steps.schedule(ground.client, scheduled, STARTS_AT, "America/New_York")
+    steps.schedule(ground.client, scheduled, STEP)
     steps.resume(ground.client, scheduled)
     paused = steps.pause(ground.client, scheduled)
     again = steps.pause(ground.client, paused.batch)
@@ -43,13 +46,13 @@ def test_what_is_done_already_is_not_sent(ground: Ground, scheduled: BatchCall) 
 
 def test_what_a_twin_did_a_moment_ago_counts(ground: Ground, draft: BatchCall) -> None:
     ground.do("schedule_batch", ground.only, scheduled_at=STARTS_AT.timestamp())
-    assert steps.schedule(ground.client, draft, STARTS_AT, "America/New_York").status == "scheduled"
+    assert steps.schedule(ground.client, draft, STEP).status == "scheduled"
 
 
 def test_a_refusal_that_changed_nothing_goes_through(ground: Ground, draft: BatchCall) -> None:
     ground.alter("POST", ".*/schedule", refused(message="the agent is not ready"))
     with pytest.raises(InvalidRequestError, match="not ready"):
-        steps.schedule(ground.client, draft, STARTS_AT, "America/New_York")
+        steps.schedule(ground.client, draft, STEP)
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "error_500_after"])
@@ -57,20 +60,20 @@ def test_after_a_lost_answer_the_state_is_read_and_the_step_not_repeated(
     ground: Ground, draft: BatchCall, kind: str
 ) -> None:
     ground.fault(kind, "POST", "schedule$")
-    assert steps.schedule(ground.client, draft, STARTS_AT, "America/New_York").status == "scheduled"
+    assert steps.schedule(ground.client, draft, STEP).status == "scheduled"
     assert sent(ground, "schedule") == 1
 
 
 def test_a_request_that_never_arrived_is_sent_again(ground: Ground, draft: BatchCall) -> None:
     ground.fault("drop", "POST", "schedule$", times=2)
-    assert steps.schedule(ground.client, draft, STARTS_AT, "America/New_York").status == "scheduled"
+    assert steps.schedule(ground.client, draft, STEP).status == "scheduled"
     assert sent(ground, "schedule") == 3
 
 
 def test_too_many_lost_answers_end_the_attempt(ground: Ground, draft: BatchCall) -> None:
     ground.fault("drop", "POST", "schedule$", times=None)
     with pytest.raises(UnsettledError, match="still 'draft'"):
-        steps.schedule(ground.client, draft, STARTS_AT, "America/New_York")
+        steps.schedule(ground.client, draft, STEP)
     assert ground.only.status == "draft"
 
 

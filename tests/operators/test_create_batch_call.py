@@ -481,7 +481,7 @@ class TestEnds:
             execute(operator(scheduled_at="2020-06-02T10:00"))
         printed = "".join(traceback.format_exception(failed.value))
         assert printed.count("Traceback (most recent call last)") == 1
-        assert "in start_at" in printed
+        assert "in start_step" in printed
 
 
 # Every row of POST /batch-calls: what is sent, and what is refused before any request, while the Dag is parsed or, as
