@@ -187,8 +187,6 @@ class Launch:
         self._started.check_twins(batch)
         return self._close(batch)
 
-    # The steps
-
     def _attach(self, batch: BatchCall) -> Launched:
         log.info(
             "Found batch call %s (%r) of an earlier try or run of campaign %r; nothing was sent. To make another on "
@@ -340,8 +338,6 @@ class Launch:
             raise
         self._started.verify_start(batch, step)
         return batch
-
-    # What is compared and kept
 
     def _discard(self, batch_call_id: str, why: str) -> NoReturn:
         self._delete_our_draft(batch_call_id, why)

@@ -241,6 +241,7 @@ def plan_campaign(
     :raises InvalidPayloadError: if a value breaks a rule of the API, naming field, value and rule.
     :raises EverybodyLaunchedSkip: if everybody is in the campaign of another part of the same list.
     """
+    from airflow_truedy.api.models import BatchCallRequest
     from airflow_truedy.contacts.launched import without_launched
 
     contacts = without_launched(contacts)
@@ -257,6 +258,10 @@ def plan_campaign(
     _check_name(name, key.word)
     if isinstance(policy.max_rejected, float) and policy.max_rejected > 1:
         raise invalid("max_rejected", policy.max_rejected, "a whole number, or a share as a float from 0.0 to 1.0")
+    schedule_type = "scheduled" if moment else "immediate"
+    request = BatchCallRequest.checked(
+        **stated, name=name, schedule_type=schedule_type, scheduled_at=moment, contacts=first
+    )
     plan = CampaignPlan(
         key=key,
         name=name,
@@ -266,7 +271,7 @@ def plan_campaign(
         start=timing.start,
         policy=policy,
         chunk_size=chunk_size,
-        request=_request(name, stated, first, moment),
+        request=request,
         hours=hours,
         contacts_until=_usable_until(contacts, policy.max_contacts_age),
     )
@@ -316,20 +321,6 @@ def _check_name(name: object, word: object) -> None:
     # It stands in brackets in the name and must leave room for the name.
     if not isinstance(word, str) or not re.fullmatch(r"[^\s\[\]]{1,40}", word) or not word.isprintable():
         raise invalid("tag_word", word, "must be one word of 1 to 40 characters without brackets")
-
-
-def _request(
-    name: str, fields: Mapping[str, Any], first: list[dict[str, Any]] | None, moment: datetime | None
-) -> BatchCallRequest:
-    """Build the create request, which checks every field."""
-    from airflow_truedy.api.models import BatchCallRequest
-
-    values = {**fields, "name": name, "schedule_type": "scheduled" if moment else "immediate"}
-    if moment:
-        values["scheduled_at"] = moment
-    if first:
-        values["contacts"] = first
-    return BatchCallRequest.checked(**values)
 
 
 def _usable_until(contacts: ContactList | None, max_age: float | None) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.ground import Ground
+from tests.support.ground import Ground, Send
 from tests.support.plans import people
 
 LOOK = "GET /batch-calls"
@@ -30,6 +30,12 @@ A_WEEK = timedelta(days=7).total_seconds()
 def numbers(count: int) -> list[str]:
     """The numbers of so many people."""
     return [person["phone_number"] for person in people(count)]
+
+
+def dies_behind(_: httpx.Request, send: Send) -> httpx.Response:
+    """Kill the worker after the server did the work."""
+    send()
+    raise KeyboardInterrupt
 
 
 def empty_list() -> httpx.Response:

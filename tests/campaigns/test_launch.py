@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from airflow_truedy.campaigns.errors import (
@@ -22,9 +21,10 @@ from tests.campaigns.requests_of_a_launch import (
     READ,
     SCHEDULE,
     MakeGround,
+    dies_behind,
     numbers,
 )
-from tests.support.ground import Ground, Send
+from tests.support.ground import Ground
 from tests.support.plans import STARTS_AT, people, plan_of
 from tests.support.stores import Memory
 
@@ -157,11 +157,7 @@ class TestAttach:
     ) -> None:
         store = Memory()
 
-        def dies(_: httpx.Request, send: Send) -> httpx.Response:
-            send()
-            raise KeyboardInterrupt
-
-        ground.alter("POST", "/batch-calls/[^/]+/schedule", dies)
+        ground.alter("POST", "/batch-calls/[^/]+/schedule", dies_behind)
         with pytest.raises(KeyboardInterrupt):
             ground.run(plan_of(3), store)
         ground.heal()

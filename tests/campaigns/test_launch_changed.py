@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from airflow_truedy.campaigns.errors import (
@@ -10,8 +9,8 @@ from airflow_truedy.campaigns.errors import (
     PayloadChangedError,
     UnsettledError,
 )
-from tests.campaigns.requests_of_a_launch import numbers
-from tests.support.ground import Ground, Send
+from tests.campaigns.requests_of_a_launch import dies_behind, numbers
+from tests.support.ground import Ground
 from tests.support.plans import people, plan_of
 from tests.support.stores import Memory
 
@@ -58,15 +57,11 @@ class TestOnChange:
     ) -> None:
         store = Memory()
 
-        def dies(_: httpx.Request, send: Send) -> httpx.Response:
-            send()
-            raise KeyboardInterrupt
-
         ground.fault("error_500", "POST", "schedule$", times=None)
         with pytest.raises(UnsettledError):
             ground.run(plan_of(3), store)
         ground.heal()
-        ground.alter("POST", "/batch-calls/bulk-delete", dies)
+        ground.alter("POST", "/batch-calls/bulk-delete", dies_behind)
         with pytest.raises(KeyboardInterrupt):
             ground.run(plan_of(4, on_change="rebuild"), store)
         ground.heal()

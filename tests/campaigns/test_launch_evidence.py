@@ -29,9 +29,10 @@ from tests.campaigns.requests_of_a_launch import (
     RESUME,
     SCHEDULE,
     MakeGround,
+    dies_behind,
     numbers,
 )
-from tests.crash.stage import Attempt, Server
+from tests.crash.stage import Attempt, Server, take_turns
 from tests.support.ground import Ground, Send, refused
 from tests.support.plans import STARTS_AT, plan_of
 from tests.support.stores import Memory
@@ -106,11 +107,7 @@ class TestAbsenceIsNoProof:
     ) -> None:
         ground = make_ground(create_answer=dialect, list_lag=5.0, ignore_idempotency_keys=True)
 
-        def dies(_: httpx.Request, send: Send) -> httpx.Response:
-            send()
-            raise KeyboardInterrupt
-
-        ground.alter("POST", "/batch-calls", dies)
+        ground.alter("POST", "/batch-calls", dies_behind)
         with pytest.raises(KeyboardInterrupt):
             ground.run(plan_of(3))
         ground.heal()
@@ -135,12 +132,7 @@ class TestSeveralWorkers:
         ground = make_ground(list_lag=lag, read_lag=lag, ignore_idempotency_keys=True)
         server = Server(ground.app)
         workers = [Attempt(server, plan_of(3), None, ground.clock, "truedy_sandbox_key") for _ in range(2)]
-        for _ in range(head_start):
-            workers[0].step()
-        while not all(worker.is_over for worker in workers):
-            for worker in workers:
-                if not worker.is_over:
-                    worker.step()
+        take_turns(workers, head_start=head_start)
         server.close()
         assert len(started(ground)) == 1
         assert all(isinstance(worker.result, Launched) for worker in workers), [worker.result for worker in workers]
@@ -214,11 +206,7 @@ class TestPersonsPause:
         ground = make_ground(read_lag=lag, list_lag=lag)
         store = Memory()
 
-        def dies(_: httpx.Request, send: Send) -> httpx.Response:
-            send()
-            raise KeyboardInterrupt
-
-        ground.alter("POST", ".*/schedule", dies)
+        ground.alter("POST", ".*/schedule", dies_behind)
         with pytest.raises(KeyboardInterrupt):
             ground.run(plan_of(3), store)
         ground.heal()
@@ -356,10 +344,7 @@ class TestDuplicates:
         server = Server(ground.app)
         plans = [plan_of(3, key=f"run {number}", on_duplicate="fail") for number in range(2)]
         workers = [Attempt(server, plan, None, ground.clock, "truedy_sandbox_key") for plan in plans]
-        while not all(worker.is_over for worker in workers):
-            for worker in workers:
-                if not worker.is_over:
-                    worker.step()
+        take_turns(workers)
         server.close()
         assert len(started(ground)) == 1
         assert sorted(type(worker.result).__name__ for worker in workers) == ["DuplicateCampaignError", "Launched"]
@@ -382,12 +367,7 @@ class TestDuplicates:
             )
             for key in ("run 1", "run 2")
         ]
-        for _ in range(ahead):
-            workers[0].step()
-        while not all(worker.is_over for worker in workers):
-            for worker in workers:
-                if not worker.is_over:
-                    worker.step()
+        take_turns(workers, head_start=ahead)
         server.close()
         assert [batch.status for batch in started(ground)].count("scheduled") == 1
         errors = [worker.result for worker in workers if not isinstance(worker.result, Launched)]
@@ -443,11 +423,7 @@ class TestCountersThatLag:
         ground = make_ground(counter_lag=5.0, list_lag=5.0, allow_duplicates=keeps_doubles)
         store = Memory() if with_store else None
 
-        def dies(_: httpx.Request, send: Send) -> httpx.Response:
-            send()
-            raise KeyboardInterrupt
-
-        ground.alter("POST", ".*/contacts", dies)
+        ground.alter("POST", ".*/contacts", dies_behind)
         with pytest.raises(KeyboardInterrupt):
             ground.run(plan_of(7, chunk_size=3), store)
         ground.heal()

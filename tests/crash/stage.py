@@ -7,7 +7,7 @@ Each attempt runs in a greenlet and stops before each request; the test says wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import greenlet
@@ -173,6 +173,16 @@ class Attempt:
         while not self.is_over:
             self.step()
         return self.result
+
+
+def take_turns(attempts: Sequence[Attempt], head_start: int = 0) -> None:
+    """Step attempts by turns until all are over; the first one is some requests ahead."""
+    for _ in range(head_start):
+        attempts[0].step()
+    while not all(each.is_over for each in attempts):
+        for each in attempts:
+            if not each.is_over:
+                each.step()
 
 
 def _wait(seconds: float) -> None:
