@@ -119,6 +119,12 @@ class Envelope:
     server_time: datetime | None = None
 
 
+def _value_at(data: Any, name: str) -> Any:
+    for step in name.split("."):
+        data = data.get(step) if isinstance(data, Mapping) else None
+    return data
+
+
 class Answer(BaseModel):
     """
     One object of the API. Its repr shows ids, states and counts, never a person.
@@ -134,7 +140,8 @@ class Answer(BaseModel):
         protected_namespaces=(),
     )
 
-    #: Field -> the other names under which it comes; the first that holds something is taken.
+    #: Field -> the other names under which it comes, ``outer.inner`` for one inside another; the first that holds
+    #: something is taken.
     other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: What a repr may show.
     shown: ClassVar[tuple[str, ...]] = ("id", "status")
@@ -148,9 +155,10 @@ class Answer(BaseModel):
         if not isinstance(data, Mapping):
             return data
         values = dict(data)
-        for name_of_ours, names in cls.other_names.items():
-            if values.get(name_of_ours) is None:
-                values[name_of_ours] = next((data[name] for name in names if data.get(name) is not None), None)
+        for field_name, names in cls.other_names.items():
+            if values.get(field_name) is None:
+                found = (_value_at(data, name) for name in names)
+                values[field_name] = next((value for value in found if value is not None), None)
         return values
 
     @property

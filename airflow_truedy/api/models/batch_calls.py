@@ -4,7 +4,6 @@ from __future__ import annotations
 
 # ruff: noqa: TC001 - pydantic evaluates the annotations at run time
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, StrictBool, field_validator, model_validator
@@ -33,6 +32,8 @@ from airflow_truedy.api.models.fields import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
 
@@ -40,20 +41,15 @@ class BatchCallRequest(Payload):
     """
     ``POST /batch-calls``.
 
-    :param name: 1 to 255 characters.
-    :param agent_id: the agent that calls.
     :param phone_number_ids: numbers to call from; the agent's own when empty.
-    :param phone_rotation_strategy: ``random``, ``sequential`` or ``round_robin``.
-    :param contact_source: ``csv``, ``folder`` or ``manual``; ``folder`` needs ``contact_folder_id``.
+    :param contact_source: ``folder`` needs ``contact_folder_id``.
     :param contact_folder_id: a folder whose contacts are copied into the batch call.
     :param contact_ids: contacts that the server already has, none twice.
     :param contacts: people to call, inline. One of the three ways to name people must be used.
-    :param schedule_type: ``immediate`` or ``scheduled``; ``scheduled`` and ``scheduled_at`` need each other.
+    :param schedule_type: ``scheduled`` and ``scheduled_at`` need each other.
     :param scheduled_at: an aware moment; sent as UTC.
-    :param max_calls_per_day: at least 1.
     :param timezone: the IANA zone of window and days.
-    :param start_time: the daily window's begin, HH:MM; needs ``end_time``.
-    :param end_time: the daily window's end, HH:MM, after ``start_time``.
+    :param start_time: the daily window's begin, HH:MM; needs ``end_time``, which is later.
     :param working_days: 1 = Monday to 7 = Sunday, none twice.
     :param extra_fields: fields that the API takes and this class does not know, sent as they are.
     """
@@ -174,6 +170,13 @@ class DeleteRequest(Payload):
 class BatchCall(Answer):
     """A batch call. ``status`` is as the server sent it; window, days and numbers are not in what it answers."""
 
+    # The older object keeps its counters in ``stats``.
+    other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "total_contacts": ("stats.total",),
+        "completed": ("stats.completed",),
+        "failed": ("stats.failed",),
+        "pending": ("stats.pending",),
+    }
     shown: ClassVar[tuple[str, ...]] = ("id", "status", "scheduled_at", "timezone", "total_contacts", "called")
 
     id: Id
@@ -190,17 +193,6 @@ class BatchCall(Answer):
     pending: Whole = None
     created_at: AnsweredMoment = None
     updated_at: AnsweredMoment = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _counts_from_stats(cls, data: Any) -> Any:
-        # The older object keeps its counters in ``stats``.
-        stats = data.get("stats") if isinstance(data, Mapping) else None
-        if not isinstance(stats, Mapping):
-            return data
-        names = {"completed": "completed", "failed": "failed", "pending": "pending", "total_contacts": "total"}
-        found = {field: stats[name] for field, name in names.items() if stats.get(name) is not None}
-        return {**found, **data}
 
 
 class ScheduledBatchCall(Answer):

@@ -11,7 +11,6 @@ from airflow_truedy.api.models.fields import (
     LENIENT,
     Amount,
     AnsweredMoment,
-    Fields,
     Id,
     Number,
     Seconds,
@@ -69,6 +68,8 @@ class Call(Answer):
     other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "to_number": ("to", "phone_number"),
         "from_number": ("from",),
+        "batch_call_id": ("metadata.campaign_id",),
+        "contact_id": ("metadata.contact_id",),
     }
     shown: ClassVar[tuple[str, ...]] = ("id", "status", "direction", "agent_id", "duration_seconds")
 
@@ -81,22 +82,12 @@ class Call(Answer):
     duration_seconds: Amount = None
     summary: Text = None
     cost_credits: Amount = None
-    metadata: Fields = None
+    batch_call_id: Text = None
+    #: The contact it went to; the prefix may differ from that in the batch call's rows.
+    contact_id: Text = None
     started_at: AnsweredMoment = None
     ended_at: AnsweredMoment = None
     created_at: AnsweredMoment = None
-
-    @property
-    def batch_call_id(self) -> str | None:
-        """The batch call it belongs to; the server calls it ``metadata.campaign_id``."""
-        found = (self.metadata or {}).get("campaign_id")
-        return str(found) if found is not None else None
-
-    @property
-    def contact_id(self) -> str | None:
-        """The contact it went to, from ``metadata``; its prefix may differ from the batch call's rows."""
-        found = (self.metadata or {}).get("contact_id")
-        return str(found) if found is not None else None
 
 
 class Transcript(Answer):
