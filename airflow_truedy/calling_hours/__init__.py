@@ -11,11 +11,10 @@ What is not known is never allowed. Not legal advice, and not complete: docs/cal
 from __future__ import annotations
 
 from airflow_truedy.calling_hours.errors import CallingHoursError
-from airflow_truedy.calling_hours.hours import PlaceHours, Window
-from airflow_truedy.calling_hours.locate import Place, PlaceColumns
-from airflow_truedy.calling_hours.part_hours import PartHours
-from airflow_truedy.calling_hours.parts import fewest_parts
+from airflow_truedy.calling_hours.part_hours import PartHours, fewest_parts
+from airflow_truedy.calling_hours.place_hours import PlaceHours, Window
 from airflow_truedy.calling_hours.placement import Placement, Placer, PlaceRefusal
+from airflow_truedy.calling_hours.places import Place, PlaceColumns
 from airflow_truedy.calling_hours.policy import Blackout, CallingHours
 from airflow_truedy.calling_hours.rules import Cap, HolidayDays, Rule, RuleSet
 

@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from airflow_truedy.calling_hours.errors import CallingHoursError, RulesError
-from airflow_truedy.calling_hours.locate import PlaceColumns
 from airflow_truedy.calling_hours.placement import EXPLANATIONS, Placement, Placer
+from airflow_truedy.calling_hours.places import PlaceColumns
 from airflow_truedy.calling_hours.policy import CallingHours
-from airflow_truedy.calling_hours.rules import KINDS
-from airflow_truedy.calling_hours.table import as_markdown, as_text, cap_text, rule_rows
+from airflow_truedy.calling_hours.rules import KINDS, RECIPIENT, Cap, Rule, RuleSet
+from airflow_truedy.calling_hours.weekly import DAY_NAMES, days_of
 from airflow_truedy.calling_hours.zones import zone_of
 from airflow_truedy.files.errors import FileError
 from airflow_truedy.formats import is_e164, moment_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PUNCTUATION = re.compile(r"[\s().-]")
 _AREA_CODE_END = 5
 _MOST_BLOCKED_SHOWN = 12
+_HEADER = ("rule", "calls", "hours", "never", "at most", "source", "looked up")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,12 +113,12 @@ def _lines(placed: Placement, now: datetime) -> Iterator[str]:
     yield f"  where    {placed.place.because}; {' or '.join(hours.zones)}"
     yield f"  window   {placed.window}"
     head = "because"
-    for rule, row in zip(hours.because(), rule_rows(hours.because()), strict=True):
+    for row in _rule_rows(sorted(hours.rules, key=lambda rule: (len(rule.jurisdiction), rule.id))):
         never = f"; never {row[3]}" if row[3] else ""
-        yield f"  {head:<8} {rule.id}: {row[2]}{never}. {row[5]}, looked up {row[6]}"
+        yield f"  {head:<8} {row[0]}: {row[2]}{never}. {row[5]}, looked up {row[6]}"
         head = ""
     for cap in hours.caps:
-        yield f"  at most  {cap_text(cap)} (not counted here)"
+        yield f"  at most  {_cap_text(cap)} (not counted here)"
     if hours.blocked:
         shown = ", ".join(map(str, hours.blocked[:_MOST_BLOCKED_SHOWN]))
         yield f"  not on   {shown}{' ...' if len(hours.blocked) > _MOST_BLOCKED_SHOWN else ''}"
@@ -138,3 +139,88 @@ def _masked(number: str) -> str:
     """Hide a number but for its area code, or its country code, and its last two digits."""
     shown = _AREA_CODE_END if number.startswith("+1") else 3
     return number[:shown] + mask_number(number)[shown:]
+
+
+def _hours_text(rule: Rule) -> str:
+    """Write the hours of a rule, e.g. ``Mon-Fri 09:00-18:00, Sat 10:00-17:00``."""
+    parts = [
+        f"{' and '.join(windows)}" if days == "mon-sun" else f"{_days(days)} {' and '.join(windows)}"
+        for days, windows in rule.hours.items()
+    ]
+    zone = "" if rule.basis == RECIPIENT else f" by the clock of {rule.basis}"
+    return f"{', '.join(parts)}{zone}"
+
+
+def _never_text(rule: Rule) -> str:
+    """Write the days on which a rule allows no call, e.g. ``Sun; us-al``."""
+    open_days = {day for names in rule.hours for day in days_of(names)}
+    closed = [name.capitalize() for day, name in enumerate(DAY_NAMES) if day not in open_days]
+    holidays = rule.holidays
+    dates = [holidays.set] if holidays and holidays.set else []
+    dates += [f"also {day}" for day in holidays.added] if holidays else []
+    dates += [f"but not {day}" for day in holidays.removed] if holidays else []
+    return "; ".join([*([", ".join(closed)] if closed else []), *dates])
+
+
+def _cap_text(cap: Cap) -> str:
+    """Write a cap, e.g. ``3 in 24 hours per subject``."""
+    time = f"{cap.hours // 24} days" if cap.hours > 24 and cap.hours % 24 == 0 else f"{cap.hours} hours"
+    return f"{cap.calls} in {time} per {cap.per}"
+
+
+def _rule_rows(rules: Sequence[Rule]) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each rule, as ``_HEADER`` names them."""
+    for rule in rules:
+        valid = [f"from {rule.valid_from}"] if rule.valid_from else []
+        valid += [f"to {rule.valid_to}"] if rule.valid_to else []
+        confidence = "" if rule.confidence == "primary" else f" ({rule.confidence})"
+        yield (
+            rule.id,
+            "all" if len(rule.kinds) > 1 else rule.kinds[0],
+            ", ".join([_hours_text(rule), *valid]),
+            _never_text(rule),
+            ", ".join(map(_cap_text, rule.caps)),
+            f"{rule.citation}{confidence}",
+            rule.checked_on,
+        )
+
+
+def as_text(rules: RuleSet) -> str:
+    """Return the table for a terminal."""
+    rows = [_HEADER, *_rule_rows(rules.rules)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([f"{rules.name}. Not legal advice, and not complete.", "", *lines])
+
+
+def as_markdown(rules: RuleSet) -> str:
+    """Return the tables for the documents: rules, what they say and doubts about them, holiday sets."""
+    linked = []
+    for rule, row in zip(rules.rules, _rule_rows(rules.rules), strict=True):
+        source = row[5].replace(rule.citation, f"[{rule.citation}]({rule.url})") if rule.url else row[5]
+        linked.append((f"`{row[0]}`", *row[1:5], source, row[6]))
+    told = [
+        (f"`{rule.id}`", rule.sense, rule.exemption or "", rule.note or "")
+        for rule in rules.rules
+        if rule.exemption or rule.note
+    ]
+    sets = [(f"`{each.name}`", _holidays_text(each.of, [day.name for day in each.days])) for each in rules.holiday_sets]
+    tables = (
+        _markdown(_HEADER, linked),
+        _markdown(("rule", "in our words", "exempt", "note"), told),
+        _markdown(("set", "days"), sets),
+    )
+    return "\n\n".join(tables)
+
+
+def _holidays_text(of: Sequence[str], names: Sequence[str]) -> str:
+    return ", ".join([*(f"those of `{name}`" for name in of), *names])
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _days(names: str) -> str:
+    return "-".join(part.capitalize() for part in names.split("-"))

@@ -103,15 +103,6 @@ class HolidayBook:
         for name in self._sets:
             self._members(name, ())
 
-    def check(self, name: str) -> None:
-        """
-        Check that a set is known.
-
-        :raises RulesError: it is not.
-        :raises MissingLibraryError: it needs the package ``holidays``.
-        """
-        self.dates(name, 2028)
-
     def dates(self, name: str, year: int) -> dict[date, str]:
         """
         Return the dates of a set that fall into a year, with their names.

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_truedy.calling_hours.hours import PlaceHours, Window
-from airflow_truedy.calling_hours.locate import Address, Clue, Locator, Place
-from airflow_truedy.calling_hours.places import Atlas
+from airflow_truedy.calling_hours.place_hours import PlaceHours, Window
+from airflow_truedy.calling_hours.places import Address, Atlas, Clue, Locator, Place, short_zip
 from airflow_truedy.calling_hours.zones import UTC, Span
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 _FARTHEST_WEST = timedelta(hours=12)
 #: Zones count as one only if they show the same time for so many days: one that changes its rules stays by itself.
 _ONE_CLOCK_FOR = 400
-_ZIP_END = 5
 
 
 class PlaceRefusal(str, Enum):
@@ -99,7 +97,7 @@ class Placer:
         return found
 
     def _place(self, clues: tuple[Clue, ...]) -> Placed:
-        place = (self._locator.place_by(clues) if clues else None) or self.policy.place_if_unknown
+        place = self._locator.place_by(clues) or self.policy.place_if_unknown
         if place is None:
             return PlaceRefusal.UNKNOWN_PLACE
         hours = self.hours_of(place)
@@ -133,18 +131,12 @@ def _reader(policy: CallingHours) -> Callable[[Mapping[str, Any]], Address]:
     def read(row: Mapping[str, Any]) -> Address:
         return Address(
             _text_of(row.get(zone)) if zone else "",
-            _short_zip(_text_of(row.get(code))) if code else "",
+            short_zip(_text_of(row.get(code))) if code else "",
             _text_of(row.get(state)) if state else "",
             _text_of(row.get(country)) if country else "",
         )
 
     return read
-
-
-def _short_zip(text: str) -> str:
-    """Return a ZIP code without its four more digits, which nobody knows a zone of; any other text as it is."""
-    is_long = len(text) == _ZIP_END + 5 and text[_ZIP_END] == "-" and text.replace("-", "", 1).isdecimal()
-    return text[:_ZIP_END] if is_long else text
 
 
 def _text_of(value: Any) -> str:

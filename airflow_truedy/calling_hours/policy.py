@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.calling_hours.errors import RulesError, StaleRulesError
-from airflow_truedy.calling_hours.locate import Place, PlaceColumns
+from airflow_truedy.calling_hours.places import Place, PlaceColumns
 from airflow_truedy.calling_hours.rules import KINDS, Rule, RuleSet
 from airflow_truedy.calling_hours.weekly import A_DAY, every_day, minutes_of
-from airflow_truedy.calling_hours.zones import zone_of
+from airflow_truedy.calling_hours.zones import Span, zone_of
 from airflow_truedy.formats import is_clock_time
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_A_DAY = timedelta(days=1)
 _EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
 _LONGEST_MARGIN = 12 * 60
 
@@ -60,14 +59,13 @@ def _read(rules: RuleSet | Any) -> RuleSet:
 
 
 def _days_of(text: str | date) -> list[date]:
-    first, _, last = str(text).partition("/")
     try:
-        begin, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        span = Span.of(str(text))
     except ValueError:
         raise RulesError(f"{text!r} is not a date, or dates, such as '2026-12-24' or '2026-12-24/2027-01-02'") from None
-    if begin > end:
+    if span.first > span.last:
         raise RulesError(f"The blackout {text!r} ends before it begins")
-    return [begin + offset * _A_DAY for offset in range((end - begin).days + 1)]
+    return span.days()
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,7 @@ class RuleSet:
     :param rules: the rules; no two with one id.
     :param holiday_sets: the sets.
     :raises RulesError: two rules have one id, or a holiday set is unknown.
+    :raises MissingLibraryError: a holiday set needs the package ``holidays``.
     """
 
     name: str
@@ -183,12 +184,17 @@ class RuleSet:
         object.__setattr__(self, "book", HolidayBook(self.holiday_sets))
         for rule in self.rules:
             if rule.holidays and rule.holidays.set:
-                self.book.check(rule.holidays.set)
+                self.book.dates(rule.holidays.set, 2028)
 
     @classmethod
+    @cache
     def shipped(cls) -> RuleSet:
         """Return the rules of this package."""
-        return _shipped()
+        folder = files("airflow_truedy.calling_hours") / "data"
+        first, *others = (cls.from_dict(json.loads((folder / f"{name}.json").read_text("utf-8"))) for name in SHIPPED)
+        for other in others:
+            first = first.joined(other)
+        return first
 
     @classmethod
     def load(cls, path: Any) -> RuleSet:
@@ -240,16 +246,7 @@ class RuleSet:
     def applying_to(self, jurisdictions: Iterable[str], kind: str) -> list[Rule]:
         """Return the rules of jurisdictions and of their countries for one kind of call, whenever they are valid."""
         places = {part for each in jurisdictions for part in (each, each.partition("-")[0])}
-        found = sorted(at for place in places for at in self._places_of_rules.get(place, ()))
-        return [rule for rule in map(self.rules.__getitem__, found) if kind in rule.kinds]
-
-    @cached_property
-    def _places_of_rules(self) -> dict[str, list[int]]:
-        """Where in ``rules`` those of each jurisdiction are."""
-        places: dict[str, list[int]] = {}
-        for at, rule in enumerate(self.rules):
-            places.setdefault(rule.jurisdiction, []).append(at)
-        return places
+        return [rule for rule in self.rules if rule.jurisdiction in places and kind in rule.kinds]
 
     @cached_property
     def version(self) -> str:
@@ -261,14 +258,3 @@ class RuleSet:
     def oldest(self) -> date:
         """The date on which the rule was looked up that was looked up longest ago."""
         return min(date.fromisoformat(rule.checked_on) for rule in self.rules)
-
-
-@cache
-def _shipped() -> RuleSet:
-    folder = files("airflow_truedy.calling_hours") / "data"
-    first, *others = (
-        RuleSet.from_dict(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) for name in SHIPPED
-    )
-    for other in others:
-        first = first.joined(other)
-    return first

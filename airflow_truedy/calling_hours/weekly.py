@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 A_DAY = 24 * 60
 A_WEEK = 7 * A_DAY
 ALWAYS = (1 << A_WEEK) - 1
-NEVER = 0
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])")
 #: The API knows no 24:00.
@@ -36,6 +35,11 @@ class DailyWindow(NamedTuple):
     start: int
     end: int
     days: tuple[int, ...]
+
+    @property
+    def minutes(self) -> int:
+        """For how many minutes a week it is open."""
+        return (self.end - self.start) * len(self.days)
 
 
 def minutes_of(hours: str) -> tuple[int, int]:
@@ -77,7 +81,7 @@ def week_of(hours: Mapping[str, Sequence[str]]) -> int:
     :param hours: hours for each day or range of days; on days that are not named there are none.
     :raises RulesError: a day or hours cannot be read, or a day is named twice.
     """
-    week, named = NEVER, set[int]()
+    week, named = 0, set[int]()
     for name, windows in hours.items():
         for day in days_of(name):
             if day in named:
@@ -128,9 +132,7 @@ def best_window(week: int) -> DailyWindow | None:
             days = tuple(day for day, each in spans.items() if any(a <= start and end <= b for a, b in each))
             found.append(DailyWindow(start, end, days))
     found = [window for window in found if window.days]
-    return max(
-        found, key=lambda each: ((each.end - each.start) * len(each.days), len(each.days), -each.start), default=None
-    )
+    return max(found, key=lambda each: (each.minutes, len(each.days), -each.start), default=None)
 
 
 def _spans(day: int) -> Iterator[tuple[int, int]]:

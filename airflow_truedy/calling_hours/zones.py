@@ -50,6 +50,16 @@ class Span(NamedTuple):
     first: date
     last: date
 
+    @classmethod
+    def of(cls, text: str) -> Span:
+        """
+        Read a date, or the first and the last one: ``2026-12-24``, ``2026-12-24/2027-01-02``.
+
+        :raises ValueError: it cannot be read.
+        """
+        first, _, last = text.partition("/")
+        return cls(date.fromisoformat(first), date.fromisoformat(last or first))
+
     def days(self) -> list[date]:
         """Return every day."""
         return [self.first + offset * _A_DAY for offset in range((self.last - self.first).days + 1)]
@@ -96,18 +106,18 @@ def _clock(zone: ZoneInfo, span: Span) -> tuple[tuple[datetime, int], ...]:
     for day in Span(span.first - _A_DAY, span.last + 2 * _A_DAY).days():
         instant = noon(day)
         if offset_at(instant, zone) != found[-1][1]:
-            found.extend(_changes(before, instant, zone))
+            found.append(_change(before, instant, zone))
         before = instant
     return tuple(found)
 
 
-def _changes(low: datetime, high: datetime, zone: ZoneInfo) -> list[tuple[datetime, int]]:
+def _change(low: datetime, high: datetime, zone: ZoneInfo) -> tuple[datetime, int]:
     """Find the minute at which the offset changes between two instants."""
     old = offset_at(low, zone)
     while high - low > _A_MINUTE:
         middle = low + (high - low) // (2 * _A_MINUTE) * _A_MINUTE
         low, high = (middle, high) if offset_at(middle, zone) == old else (low, middle)
-    return [(high, offset_at(high, zone))]
+    return high, offset_at(high, zone)
 
 
 @cache
@@ -126,6 +136,7 @@ def same_clock(name: str, span: Span) -> str:
 
     :raises UnknownZoneError: it is not the zone of a place.
     """
+    zone_of(name)  # before the links: EST is one, to a place that is not meant
     name = _links().get(name, name)
     clock, area = clock_of(name, span), _area(name)
     alike = [each for each in PREFERRED if _area(each) == area and clock_of(each, span) == clock]

@@ -26,7 +26,7 @@ from airflow_truedy.api.errors import (
     TooLateError,
     TruedyError,
 )
-from airflow_truedy.calling_hours.by_zone import clock_name
+from airflow_truedy.calling_hours.campaign_zone import clock_name
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import UnsettledError
 from airflow_truedy.campaigns.identity import bare_name, holds_in, with_holds

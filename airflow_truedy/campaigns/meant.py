@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_truedy.calling_hours.by_zone import clock_name, zones_on_the_clocks
+from airflow_truedy.calling_hours.campaign_zone import clock_name, zones_on_the_clocks
 from airflow_truedy.campaigns.identity import is_named, tag_of
 from airflow_truedy.campaigns.status import State
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime, timedelta
 
     from airflow_truedy.api.models import BatchCall
-    from airflow_truedy.calling_hours.by_zone import ClosedDays
+    from airflow_truedy.calling_hours.campaign_zone import ClosedDays
 
 
 class Selection:

@@ -14,8 +14,7 @@ from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_truedy.calling_hours.part_hours import PartHours
-from airflow_truedy.calling_hours.parts import fewest_parts, minutes
+from airflow_truedy.calling_hours.part_hours import PartHours, fewest_parts, minutes
 from airflow_truedy.calling_hours.placement import Placement
 from airflow_truedy.contacts.contacts_file import ContactsFile
 from airflow_truedy.contacts.convert import RowOutcome
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from airflow_truedy.calling_hours.hours import Window
+    from airflow_truedy.calling_hours.place_hours import Window
     from airflow_truedy.calling_hours.placement import Placer
 
 log = logging.getLogger(__name__)

@@ -94,7 +94,7 @@ class _Holds(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it; return what became of the campaigns."""
-        from airflow_truedy.calling_hours.by_zone import ClosedDays
+        from airflow_truedy.calling_hours.campaign_zone import ClosedDays
         from airflow_truedy.campaigns.hold import check_word
         from airflow_truedy.campaigns.meant import Meant, Selection
         from airflow_truedy.hooks.truedy import TruedyHook

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_truedy.calling_hours.command import main
+from airflow_truedy.calling_hours.command import as_markdown, main
 from airflow_truedy.calling_hours.rules import RuleSet
-from airflow_truedy.calling_hours.table import as_markdown
 from tests.documents import blocks
 
 ROOT = Path(__file__).resolve().parents[2]

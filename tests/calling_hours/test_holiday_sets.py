@@ -49,7 +49,7 @@ def test_a_notation_that_cannot_be_read_is_refused(on: str) -> None:
 
 def test_a_set_that_is_unknown_or_contains_itself_is_refused() -> None:
     with pytest.raises(RulesError, match="no holiday set 'us-xx'"):
-        BOOK.check("us-xx")
+        BOOK.dates("us-xx", 2028)
     with pytest.raises(RulesError, match="contains itself"):
         HolidayBook([HolidaySet("a", of=("b",)), HolidaySet("b", of=("a",))])
 
@@ -89,11 +89,11 @@ def test_a_set_of_the_library_says_when_it_is_missing(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "holidays", None)
     _dates_of_library.cache_clear()
     with pytest.raises(MissingLibraryError, match=r"Python 3\.11 or later"):
-        BOOK.check("holidays:US-AL")
+        BOOK.dates("holidays:US-AL", 2028)
     _dates_of_library.cache_clear()
 
 
 def test_a_place_that_the_library_does_not_know_is_refused() -> None:
     pytest.importorskip("holidays")
     with pytest.raises(RulesError, match="knows no 'US-XX'"):
-        BOOK.check("holidays:US-XX")
+        BOOK.dates("holidays:US-XX", 2028)

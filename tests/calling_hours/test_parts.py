@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_truedy.calling_hours import CallingHours, Placement, Placer, Window
-from airflow_truedy.calling_hours.parts import common, fewest_parts, minutes
+from airflow_truedy.calling_hours.part_hours import common, fewest_parts, minutes
 from airflow_truedy.calling_hours.zones import Span, zone_of
 from tests.calling_hours.test_places import AREA_CODES
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_truedy.calling_hours import Blackout, CallingHours, PlaceHours, Rule, RuleSet
-from airflow_truedy.calling_hours.hours import Window
+from airflow_truedy.calling_hours.place_hours import Window
 from airflow_truedy.calling_hours.zones import Span, clock_of, zone_of, zones_of_country
 from tests.calling_hours import oracle
 

@@ -18,7 +18,7 @@ from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import InvalidPayloadError, PaymentRequiredError
 from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.calling_hours import Blackout, CallingHours, PartHours, Placement, Placer, fewest_parts
-from airflow_truedy.calling_hours.by_zone import ClosedDays
+from airflow_truedy.calling_hours.campaign_zone import ClosedDays
 from airflow_truedy.calling_hours.errors import RulesError, UnknownZoneError
 from airflow_truedy.campaigns import control, pausing
 from airflow_truedy.campaigns.errors import UnsettledError

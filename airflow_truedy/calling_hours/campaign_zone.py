@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_truedy.calling_hours.errors import RulesError, UnknownZoneError
-from airflow_truedy.calling_hours.locate import Place
 from airflow_truedy.calling_hours.placement import Placer
-from airflow_truedy.calling_hours.places import Atlas
+from airflow_truedy.calling_hours.places import Atlas, Place
 from airflow_truedy.calling_hours.zones import UTC, Span, same_clock, zone_of
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def zones_on_the_clocks(zones: Collection[str], states: Collection[str], today: 
     """
     span = _span(today)
     atlas = Atlas(span)
-    found = {same_clock(_checked(zone), span) for zone in zones}
+    found = {same_clock(zone, span) for zone in zones}
     for state in states:
         region = atlas.of_state(state, [state[:2].upper()])
         if region is None or "-" not in state:
@@ -52,14 +51,9 @@ def zones_on_the_clocks(zones: Collection[str], states: Collection[str], today: 
 def clock_name(zone: str | None, today: date) -> str | None:
     """Return one name for all zones with the clock of a zone; ``None`` if it is unknown or not that of a place."""
     try:
-        return same_clock(_checked(zone or ""), _span(today))
+        return same_clock(zone or "", _span(today))
     except UnknownZoneError:
         return None
-
-
-def _checked(zone: str) -> str:
-    zone_of(zone)
-    return zone
 
 
 def _span(today: date) -> Span:

@@ -6,8 +6,7 @@ from datetime import date
 
 import pytest
 
-from airflow_truedy.calling_hours.locate import Address, Locator, Place
-from airflow_truedy.calling_hours.places import Atlas
+from airflow_truedy.calling_hours.places import Address, Atlas, Locator, Place
 from airflow_truedy.calling_hours.zones import Span
 
 pytest.importorskip("zipcodes")
@@ -22,7 +21,7 @@ NEW_YORK, PENSACOLA, TOLL_FREE, SYDNEY = "+12125550104", "+18505550104", "+18005
 
 
 def found(number: str, **cells: str) -> Place:
-    place = LOCATOR.place_of(Address(**cells), number)
+    place = LOCATOR.place_by(LOCATOR.clues(Address(**cells), number))
     assert place is not None
     return place
 
@@ -100,7 +99,7 @@ def test_a_zone_without_a_state_may_be_any_state_on_that_clock() -> None:
     ],
 )
 def test_what_cannot_be_known_stays_unknown(number: str, cells: dict[str, str]) -> None:
-    assert LOCATOR.place_of(Address(**cells), number) is None
+    assert LOCATOR.place_by(LOCATOR.clues(Address(**cells), number)) is None
 
 
 def test_an_unreadable_cell_leaves_the_word_to_the_next_one() -> None:
@@ -113,11 +112,12 @@ def test_the_answer_says_what_it_was_found_by() -> None:
 
 
 def test_what_was_read_once_is_the_same_again_and_beyond_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_truedy.calling_hours.locate._MOST_ADDRESSES", 3)
+    monkeypatch.setattr("airflow_truedy.calling_hours.places._MOST_ADDRESSES", 3)
     cells = [{"zip": "32501"}, {"state": "WA"}, {"zip": "K1A 0B1"}, {"state": "NY"}, {"zip": "2138"}, {}]
     numbers = [NEW_YORK, PENSACOLA, SYDNEY, TOLL_FREE, "+18765550104", "+19995550104"]
     asked = [(Address(**each), number) for each in cells for number in numbers]
     locator = Locator(Atlas(LOCATOR._atlas.span))
     for _ in range(2):
         for address, number in asked:
-            assert locator.place_of(address, number) == Locator(LOCATOR._atlas).place_of(address, number)
+            fresh = Locator(LOCATOR._atlas)
+            assert locator.place_by(locator.clues(address, number)) == fresh.place_by(fresh.clues(address, number))

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_truedy.calling_hours.rules import RECIPIENT, Cap, HolidayDays, Rule, RuleSet
+from airflow_truedy.calling_hours.rules import RECIPIENT, Cap, HolidayDays, RuleSet
 from airflow_truedy.calling_hours.weekly import (
     A_DAY,
     ALWAYS,
@@ -72,21 +72,16 @@ class _Limit(NamedTuple):
     first: date
     last: date
 
-    def allows(self, instant: datetime) -> bool:
-        """Tell whether it allows a call at an instant."""
-        wall = instant.astimezone(self.zone)
-        today = wall.date()
-        if not self.first <= today <= self.last:
-            return True
-        minute = wall.weekday() * A_DAY + wall.hour * 60 + wall.minute
-        return holds(self.week, minute) and today not in self.closed
-
     def closed_for(self, instant: datetime) -> int:
-        """Return for how many minutes at least it goes on to allow none, given that it does not at an instant."""
+        """Return for how many minutes at least, from an instant on, it allows no call; 0 if it allows one then."""
         wall = instant.astimezone(self.zone)
-        minute = wall.weekday() * A_DAY + wall.hour * 60 + wall.minute
-        if wall.date() in self.closed:
+        today, minute = wall.date(), wall.weekday() * A_DAY + wall.hour * 60 + wall.minute
+        if not self.first <= today <= self.last:
+            return 0
+        if today in self.closed:
             wait = A_DAY - minute % A_DAY
+        elif holds(self.week, minute):
+            return 0
         else:
             rest = earlier(self.week, minute)
             wait = (rest & -rest).bit_length() - 1 if rest else A_DAY
@@ -117,11 +112,12 @@ class PlaceHours:
     @cached_property
     def uncovered(self) -> list[str]:
         """Countries that no rule covers on some day of the span: of them it is unknown when they may be called."""
-        countries = sorted({each.partition("-")[0] for each in self.jurisdictions})
-        return [country for country in countries if not all(self._is_covered(country, day) for day in self._around)]
 
-    def _is_covered(self, country: str, day: date) -> bool:
-        return any(rule.jurisdiction == country and rule.is_valid_on(day) for rule in self.rules)
+        def is_covered(country: str, day: date) -> bool:
+            return any(rule.jurisdiction == country and rule.is_valid_on(day) for rule in self.rules)
+
+        countries = sorted({each.partition("-")[0] for each in self.jurisdictions})
+        return [country for country in countries if not all(is_covered(country, day) for day in self._around)]
 
     @cached_property
     def caps(self) -> list[Cap]:
@@ -132,7 +128,7 @@ class PlaceHours:
         """Tell whether a call may be placed at an instant; outside the span of days it may not."""
         if self.uncovered or not self.zones or not self._is_inside(instant):
             return False
-        return all(limit.allows(instant) for limit in self._limits)
+        return not any(limit.closed_for(instant) for limit in self._limits)
 
     def next_allowed(self, instant: datetime) -> datetime | None:
         """Return the first instant, from this one on, at which a call may be placed; ``None`` if the span has none."""
@@ -140,7 +136,7 @@ class PlaceHours:
             return None
         at = max(instant.astimezone(UTC), noon(self._span.first) - 3 * _A_DAY / 2)
         while at < noon(self._span.last) + _A_DAY:
-            wait = max((limit.closed_for(at) for limit in self._limits if not limit.allows(at)), default=0)
+            wait = max(limit.closed_for(at) for limit in self._limits)
             if not wait and self._is_inside(at):
                 return at
             at = at.replace(second=0, microsecond=0) + max(wait, 1) * _A_MINUTE
@@ -152,10 +148,10 @@ class PlaceHours:
         found = []
         for zone in () if self.uncovered else self.zones:
             if daily := best_window(self._week_on_clock(zone_of(zone))):
-                found.append((Window.of(zone, daily), (daily.end - daily.start) * len(daily.days)))
+                found.append(Window.of(zone, daily))
         if not found:
             return None
-        window, _ = max(found, key=lambda each: each[1])
+        window = max(found, key=lambda each: each.daily().minutes)
         return window if len(self.blocked_in(window)) < len(self._days_of(window)) else None
 
     @cached_property
@@ -167,7 +163,7 @@ class PlaceHours:
         """
         Return the dates, by the clock of a window, on which its hours are not allowed.
 
-        :param window: this place's, or one within it (:func:`~airflow_truedy.calling_hours.parts.fewest_parts`).
+        :param window: this place's, or one within it (:func:`~airflow_truedy.calling_hours.part_hours.fewest_parts`).
         """
         zone, daily = zone_of(window.zone), window.daily()
         uneven = self._uneven_days(window.zone)
@@ -202,7 +198,8 @@ class PlaceHours:
             for minutes in (daily.start, daily.end)
         )
         clocks = {zone, *(limit.zone for limit in self._limits)}
-        if all(_is_steady(each, start - _A_DAY / 4, end + _A_DAY / 4) for each in clocks):
+        before, after = start - _A_DAY / 4, end + _A_DAY / 4
+        if all(offset_at(before, each) == offset_at(after, each) for each in clocks):
             return all(self.may_call(instant) for instant in (start, end - _A_MINUTE))
         return all(map(self.may_call, _instants(day, daily, zone)))
 
@@ -258,10 +255,6 @@ class PlaceHours:
             day for limit in self._limits for day in limit.closed if limit.first <= day <= limit.last
         ).intersection(self._span.days())
 
-    def because(self) -> list[Rule]:
-        """Return the rules that apply, those of countries first."""
-        return sorted(self.rules, key=lambda rule: (len(rule.jurisdiction), rule.id))
-
 
 def _days_without_calls(holidays: HolidayDays | None, book: HolidayBook, span: Span) -> Iterator[date]:
     if holidays is None:
@@ -270,10 +263,6 @@ def _days_without_calls(holidays: HolidayDays | None, book: HolidayBook, span: S
     for year in range(span.first.year, span.last.year + 1):
         yield from (day for day in (book.dates(holidays.set, year) if holidays.set else ()) if day not in removed)
     yield from map(date.fromisoformat, holidays.added)
-
-
-def _is_steady(zone: ZoneInfo, start: datetime, end: datetime) -> bool:
-    return offset_at(start, zone) == offset_at(end, zone)
 
 
 def _instants(day: date, daily: DailyWindow, zone: ZoneInfo) -> Iterator[datetime]:
