@@ -265,10 +265,9 @@ def _cost(manifest: Mapping[str, Any]) -> str:
 def _audit(staging: Staging, people: ContactList | None) -> dict[str, Any]:
     """Compare every call with the hours that the list carries."""
     from airflow_truedy.campaigns.bound_hours import hours_of
-    from airflow_truedy.results.audit import called_outside
 
     hours = hours_of(people)
-    return {"called_outside_hours": None if hours is None else called_outside(staging, hours)}
+    return {"called_outside_hours": None if hours is None else staging.called_outside(hours)}
 
 
 def _source(previous: Any) -> Any:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import InconsistentListError, NotFoundError
 from airflow_truedy.campaigns import steps
-from airflow_truedy.campaigns.status import COMPLETED, State
+from airflow_truedy.campaigns.status import State
 from airflow_truedy.results.columns import Contacted, Details, IncompleteResultsError, details_of
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ class ResultsReader:
         self._list_all(batch, staging)
         staging.tell_apart()
         if self._reading.details:
-            staging.want_details(of_unended=state.is_terminal)
-            if self._reading.transcripts:
-                staging.want_transcripts(COMPLETED)
+            staging.want_details(of_unended=state.is_terminal, transcripts=self._reading.transcripts)
         staging.recall()
         self._read_details(staging, batch.agent_id)
         return batch

@@ -27,7 +27,6 @@ from airflow_truedy.results.outcomes import is_refusal, was_reached
 if TYPE_CHECKING:
     from airflow_truedy.contacts.lists import ContactList
     from airflow_truedy.contacts.suppression import Suppressed
-    from airflow_truedy.results.history import Person
 
 #: Outcomes that are called again by default: nobody was spoken to, and the number works.
 NOT_REACHED = ("no_answer", "busy", "voicemail")
@@ -168,9 +167,7 @@ class _Selection:
             return "bad_number"
         if status not in self.rules.outcomes:
             return REACHED if was_reached(status) else "outcome"
-        return self._by_history(self.known.of(number)) or self._by_lists(int(number[1:]))
-
-    def _by_history(self, person: Person) -> str | None:
+        person, digits = self.known.of(number), int(number[1:])
         reasons = {
             "refused": person.refused,
             "reached_before": person.reached,
@@ -178,23 +175,17 @@ class _Selection:
             "max_attempts": person.attempts >= self.rules.max_attempts,
             "called_later": person.called_later,
             "last_call_unknown": person.last_call_unknown,
+            "taken": digits in self.taken,
+            "suppressed": self.suppressed is not None and self.suppressed.holds(digits),
         }
         return next((reason for reason, applies in reasons.items() if applies), None)
-
-    def _by_lists(self, number: int) -> str | None:
-        if number in self.taken:
-            return "taken"
-        return "suppressed" if self.suppressed and self.suppressed.holds(number) else None
-
-
-def _has_number(row: Row) -> bool:
-    return bool(row.get("phone_number")) and is_e164(row["phone_number"])
 
 
 def _numbers_in(rows: Iterable[Row]) -> NumberSet:
     numbers = NumberSet()
-    for row in filter(_has_number, rows):
-        numbers.add(int(row["phone_number"][1:]))
+    for row in rows:
+        if is_e164(row.get("phone_number") or ""):
+            numbers.add(int(row["phone_number"][1:]))
     return numbers
 
 

@@ -110,7 +110,8 @@ class History:
         if not number or not person:
             return None
         is_national = not is_international(number)
-        if not is_national and not self._is_asked_for(person):
+        is_asked_for = self._people is None or (len(person) <= _LONGEST_NUMBER and int(person) in self._people)
+        if not is_national and not is_asked_for:
             return None
         status, at = call_status(row.get("call_status")), known_instant(row.get("called_at"))
         is_recent = self._since is None or at is None or at >= self._since
@@ -127,9 +128,6 @@ class History:
             is_open(status) and row.get("details") != Details.GONE.value,
             at and at.timestamp(),
         )
-
-    def _is_asked_for(self, person: str) -> bool:
-        return self._people is None or (len(person) <= _LONGEST_NUMBER and int(person) in self._people)
 
     def of(self, number: str) -> Person:
         """

@@ -7,6 +7,7 @@ And the way back: the rows of results behind a manifest, a path or an address.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.status import State
@@ -52,13 +53,8 @@ def manifest_of(
         "batch_call_id": batch.id,
         "name": batch.name,
         "status": State.of(batch.status).value,
-        "contacts": totals.contacts,
         "contacts_missing": missing,
-        "called": totals.called,
-        "by_outcome": totals.by_outcome,
-        "details_missing": totals.details_missing,
-        "duration_seconds": totals.duration_seconds,
-        "cost_credits": totals.cost_credits,
+        **asdict(totals),
         "requests": requests,
         **where,
     }

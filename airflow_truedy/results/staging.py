@@ -1,9 +1,8 @@
 """
-Collect the results of one batch call in a temporary SQLite file.
+The results of one batch call, in a temporary SQLite file: joined in memory, they would grow with the campaign.
 
-Contacts are listed in one order and calls in another; joining them in memory would grow with the campaign. The results
-of an earlier reading (from a table or a file) are loaded too, so that complete calls are not read again, unchanged rows
-are not written again, and no status goes back.
+The results of an earlier reading (from a table or a file) are loaded too, so that complete calls are not read again,
+unchanged rows are not written again, and no status goes back.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import tempfile
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.status import IN_PROGRESS, PENDING, UNCALLED
+from airflow_truedy.campaigns.schedule import in_words
+from airflow_truedy.campaigns.status import COMPLETED, IN_PROGRESS, PENDING, UNCALLED
+from airflow_truedy.formats import moment_of
 from airflow_truedy.results.columns import (
     COLUMNS,
     Contacted,
@@ -31,11 +31,11 @@ from airflow_truedy.results.columns import (
 from airflow_truedy.results.outcomes import outcome_group, rank, with_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
-    from types import TracebackType
 
     from airflow_truedy.api.models import Call
+    from airflow_truedy.calling_hours.part_hours import PartHours
     from airflow_truedy.contacts.lists import Entry
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,12 @@ _LATEST_CALLED_AT = (
     "CASE WHEN known.call_id = result.call_id THEN coalesce(result.called_at, known.called_at) ELSE known.called_at END"
 )
 _MOST_WARNINGS = 10
+#: People who were called outside their hours, by name.
+_MOST_NAMED = 20
+# Nothing here needs to outlive the process.
 _CREATE = f"""
+PRAGMA journal_mode = OFF;
+PRAGMA cache_size = -8000;
 CREATE TABLE result (
     position INTEGER PRIMARY KEY, listed_id TEXT, person TEXT, ended_at TEXT, transcript_wanted INTEGER DEFAULT 0,
     seen INTEGER DEFAULT 0, {", ".join(f"{name} {'NUMERIC' if name in _NUMBERS else 'TEXT'}" for name in _ROW)},
@@ -69,9 +74,9 @@ CREATE TABLE known (contact_id TEXT PRIMARY KEY, has_transcript INTEGER, {", ".j
 class Totals:
     """What the staged rows add up to."""
 
-    by_outcome: dict[str, int]
     contacts: int
     called: int
+    by_outcome: dict[str, int]
     details_missing: int
     duration_seconds: float
     cost_credits: float
@@ -81,25 +86,18 @@ class Staging:
     """One row for each contact, in the server's order. A context manager: the file is gone afterwards."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="truedy-results-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "results.sqlite", isolation_level=None)
+        # An empty name is a temporary file that SQLite removes by itself.
+        self._db = sqlite3.connect("", isolation_level=None)
         self._db.create_function("status_rank", 1, rank, deterministic=True)
         self._db.executescript(_CREATE)
-        # Nothing here needs to outlive the process.
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.execute("PRAGMA cache_size = -8000")
         # One transaction to the end: a commit for every statement would cost more than all the rest.
         self._db.execute("BEGIN")
 
     def __enter__(self) -> Staging:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._db.close()
-        self._folder.cleanup()
 
     # What is listed
 
@@ -107,29 +105,25 @@ class Staging:
         """Add contacts as listed. If one comes twice because the list shifted, the last one counts."""
         self._db.executemany(
             "INSERT INTO result (listed_id, contact_id, person, phone_number, first_name, call_status, call_id, "
-            "called_at, cleaned, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'none') "
+            "called_at, cleaned, details) VALUES (:contact_id, :contact_id, :person, :phone_number, :first_name, "
+            ":status, :call_id, :called_at, :cleaned, 'none') "
             "ON CONFLICT (listed_id, person) DO UPDATE SET call_status = excluded.call_status, "
             "call_id = excluded.call_id, called_at = excluded.called_at "
             "WHERE status_rank(excluded.call_status) >= status_rank(result.call_status)",
             (
-                (
-                    each.contact_id,
-                    each.contact_id,
-                    person_of(each.phone_number) or "",
-                    each.phone_number,
-                    each.first_name,
-                    each.status,
-                    each.call_id,
-                    instant_text(each.called_at),
-                    each.cleaned,
-                )
+                {
+                    **vars(each),
+                    "person": person_of(each.phone_number) or "",
+                    "called_at": instant_text(each.called_at),
+                }
                 for each in contacts
             ),
         )
 
-    def count(self) -> int:
-        """Return how many contacts are here."""
-        return self._count("1")
+    def count(self, condition: str = "1") -> int:
+        """Return how many contacts are here, all or those of an SQL condition."""
+        found: int = self._db.execute(f"SELECT count(*) FROM result WHERE {condition}").fetchone()[0]  # noqa: S608
+        return found
 
     def tell_apart(self) -> None:
         """Give people who share one contact id separate ids, the same in every reading."""
@@ -145,11 +139,7 @@ class Staging:
         )
 
     def join_people(self, entries: Iterable[Entry]) -> None:
-        """
-        Put the customer's own key and the custom fields beside the people, by their numbers.
-
-        :param entries: of the list that the campaign was made from.
-        """
+        """Put key and custom fields of the list that the campaign was made from beside the people, by their numbers."""
         self._db.executemany(
             "UPDATE result SET contact_key = ?, custom_fields = ? WHERE person = ?",
             (
@@ -165,11 +155,7 @@ class Staging:
     # What an earlier reading knew
 
     def remember(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """
-        Keep what an earlier reading found out.
-
-        :param rows: results of this batch call; one may have ``has_transcript`` in place of the transcript itself.
-        """
+        """Keep what an earlier reading found out; a row may have ``has_transcript`` in place of the transcript."""
         names = ("has_transcript", *_ROW)
         marks, changes = ", ".join("?" * len(names)), ", ".join(f"{name} = excluded.{name}" for name in names)
         self._db.executemany(
@@ -179,9 +165,7 @@ class Staging:
         )
 
     def recall(self) -> None:
-        """
-        Take over what is known already: calls that are known whole, and rows that know more than the server tells now.
-        """
+        """Take over calls that are known whole, and rows that know more than the server tells now."""
         # Some servers tell only in the call, which is not read again, when it was.
         self._db.execute(
             f"UPDATE result SET called_at = (SELECT called_at FROM known WHERE {_SAME_CALL}) "  # noqa: S608 - own words
@@ -218,28 +202,27 @@ class Staging:
 
     # What is wanted of the calls
 
-    def want_details(self, *, of_unended: bool) -> None:
+    def want_details(self, *, of_unended: bool, transcripts: bool = False) -> None:
         """
         Mark every call whose details are to be read.
 
         :param of_unended: also calls in progress: the campaign is over, so they end soon.
+        :param transcripts: also what was spoken in the calls that were answered.
         """
         unended = "" if of_unended else f"AND call_status NOT IN ('{PENDING}', '{IN_PROGRESS}')"
-        self._db.execute(f"UPDATE result SET details = 'wanted' WHERE call_id IS NOT NULL {unended}")  # noqa: S608
-
-    def want_transcripts(self, call_status: str) -> None:
-        """Mark every call with this status as one whose transcript is to be read."""
         self._db.execute(
-            "UPDATE result SET transcript_wanted = 1 WHERE call_id IS NOT NULL AND call_status = ?", (call_status,)
+            f"UPDATE result SET details = 'wanted', "  # noqa: S608 - own words
+            f"transcript_wanted = {int(transcripts)} AND call_status = '{COMPLETED}' "
+            f"WHERE call_id IS NOT NULL {unended}"
         )
 
     def wanted(self) -> int:
         """Return how many calls still want their details."""
-        return self._count("details = 'wanted'")
+        return self.count("details = 'wanted'")
 
     def wanted_transcripts(self) -> int:
         """Return how many calls still want their transcript."""
-        return self._count("transcript_wanted = 1")
+        return self.count("transcript_wanted = 1")
 
     def start_round(self) -> None:
         """Forget which calls were read."""
@@ -252,20 +235,20 @@ class Staging:
 
     def unseen_calls(self) -> Iterator[list[str]]:
         """Yield, in pieces, calls without details that were not read in this round."""
-        for rows in self._pieces("call_id", "details = 'wanted' AND seen = 0"):
-            yield list(dict.fromkeys(row[1] for row in rows))
+        return self._calls("details = 'wanted' AND seen = 0")
 
     def calls_without_transcript(self) -> Iterator[list[str]]:
         """Yield, in pieces, calls with details whose transcript is still to be read."""
-        for rows in self._pieces("call_id", "transcript_wanted = 1 AND details IN ('complete', 'partial')"):
+        return self._calls("transcript_wanted = 1 AND details IN ('complete', 'partial')")
+
+    def _calls(self, condition: str) -> Iterator[list[str]]:
+        for rows in self._pieces("call_id", condition):
             yield list(dict.fromkeys(row[1] for row in rows))
 
     def set_details(self, call_id: str, call: Call, details: Details) -> None:
         """Keep the details of a call, and its status where that knows more than the contact's row."""
-        summary, rows = (
-            readable(call.summary),
-            self._db.execute("SELECT position, call_status FROM result WHERE call_id = ?", (call_id,)),
-        )
+        summary = readable(call.summary)
+        rows = self._db.execute("SELECT position, call_status FROM result WHERE call_id = ?", (call_id,))
         for position, status in rows.fetchall():
             self._db.execute(
                 "UPDATE result SET details = ?, duration_seconds = ?, cost_credits = ?, summary = ?, ended_at = ?, "
@@ -316,14 +299,15 @@ class Staging:
         :param longest: column -> most characters.
         :param largest: column -> a number that is too large for it.
         """
+        left_out = "was left out: the column cannot hold it"
         for name, most in longest.items():
-            if name in ("custom_fields", "transcript"):  # JSON, which cannot be cut
-                self._change(name, f"length({name}) > {most}", "NULL", "was left out: the column cannot hold it")
-            else:
-                cut = f"substr({name}, 1, {most})"
-                self._change(name, f"length({name}) > {most}", cut, f"was cut to {most} characters")
+            is_json = name in ("custom_fields", "transcript")  # which cannot be cut
+            value, what = (
+                ("NULL", left_out) if is_json else (f"substr({name}, 1, {most})", f"was cut to {most} characters")
+            )
+            self._change(name, f"length({name}) > {most}", value, what)
         for name, limit in largest.items():
-            self._change(name, f"abs({name}) >= {limit!r}", "NULL", "was left out: the column cannot hold it")
+            self._change(name, f"abs({name}) >= {limit!r}", "NULL", left_out)
 
     def _change(self, name: str, condition: str, value: str, what: str) -> None:
         rows = self._db.execute(f"SELECT position FROM result WHERE {condition}").fetchall()  # noqa: S608 - own words
@@ -335,10 +319,8 @@ class Staging:
         self._db.execute(f"UPDATE result SET {name} = {value} WHERE {condition}")  # noqa: S608 - own words
 
     def _mark(self, condition: str, name: str) -> None:
-        self._db.execute(
-            f"UPDATE result SET cleaned = coalesce(cleaned || ',', '') || ? WHERE {condition}",  # noqa: S608 - own words
-            (name,),
-        )
+        marked = "coalesce(cleaned || ',', '') || ?"
+        self._db.execute(f"UPDATE result SET cleaned = {marked} WHERE {condition}", (name,))  # noqa: S608 - own words
 
     def rows(self, *, changed_only: bool = False) -> Iterator[tuple[Any, ...]]:
         """Yield rows in the server's order, without the batch call's id; see :data:`~.columns.COLUMNS`."""
@@ -352,45 +334,48 @@ class Staging:
             for row in rows:
                 yield row[1:]
 
-    def compare_hours(self, allows: Callable[[datetime], bool]) -> None:
+    def called_outside(self, hours: PartHours) -> int:
         """
-        Note of each call whether it was placed outside the hours of the people.
+        Flag calls that were placed when calling anyone on the list was forbidden, warn about each, and return how many.
 
-        :param allows: tells whether a call may be placed at an instant.
+        :param hours: of the people, as the manifest of their list carries them. After their last day nothing is known,
+            so nobody may be called.
         """
 
         def is_outside(text: str | None) -> bool | None:
             called_at = known_instant(text)
-            return None if called_at is None else not allows(called_at)
+            return None if called_at is None else not hours.allows(called_at)
 
         self._db.create_function("is_outside", 1, is_outside)
         self._db.execute("UPDATE result SET outside_hours = is_outside(called_at)")
-
-    def outside_hours(self) -> Iterator[tuple[str, str | None, datetime]]:
-        """Yield who was called outside the hours: the contact's id, the call's, and the instant."""
-        for rows in self._pieces("contact_id, call_id, called_at", "outside_hours"):
-            for _, contact_id, call_id, text in rows:
-                if (called_at := known_instant(text)) is not None:
-                    yield contact_id, call_id, called_at
+        count = self.count("outside_hours")
+        query = "SELECT contact_id, call_id, called_at FROM result WHERE outside_hours ORDER BY position LIMIT ?"
+        for contact_id, call_id, called_at in self._db.execute(query, (_MOST_NAMED,)):
+            when = in_words(moment_of(called_at), hours.timezone)
+            log.warning("Contact %s was called outside the hours of the list: %s, call %s.", contact_id, when, call_id)
+        if count:
+            log.warning(
+                "%d people were called OUTSIDE the hours of their list (%s, %s). Stop the campaign if it still calls, "
+                "and ask Truedy why: outside_hours and called_at in the results tell who and when.",
+                count,
+                hours.window,
+                hours.rules,
+            )
+        return count
 
     def totals(self) -> Totals:
         """Add up what is here."""
-        by_outcome: dict[str, int] = {}
+        by_outcome: Counter[str] = Counter()
         query = "SELECT call_status, count(*) FROM result GROUP BY call_status ORDER BY call_status"
         for status, count in self._db.execute(query):
-            group = outcome_group(status)
-            by_outcome[group] = by_outcome.get(group, 0) + count
+            by_outcome[outcome_group(status)] += count
         uncalled = ", ".join(f"'{word}'" for word in UNCALLED)
-        sums = self._db.execute(
+        contacts, called, *sums = self._db.execute(
             "SELECT count(*), coalesce(sum(called_at IS NOT NULL OR call_id IS NOT NULL "  # noqa: S608 - own words
             f"OR call_status NOT IN ({uncalled})), 0), coalesce(sum(details = 'missing'), 0), "
             "coalesce(sum(duration_seconds), 0), coalesce(sum(cost_credits), 0) FROM result"
         ).fetchone()
-        return Totals(by_outcome, *sums)
-
-    def _count(self, condition: str) -> int:
-        found: int = self._db.execute(f"SELECT count(*) FROM result WHERE {condition}").fetchone()[0]  # noqa: S608
-        return found
+        return Totals(contacts, called, dict(by_outcome), *sums)
 
     def _pieces(self, columns: str, condition: str) -> Iterator[list[tuple[Any, ...]]]:
         """Select piece by piece, each finished before the next begins, so that rows may change in between."""
@@ -410,7 +395,5 @@ def _as_known(row: Mapping[str, Any]) -> tuple[Any, ...]:
     for name in ("transcript", "custom_fields"):
         if values.get(name) is not None and not isinstance(values[name], str):
             values[name] = json.dumps(values[name], ensure_ascii=False)
-    for name in ("duration_seconds", "cost_credits"):
-        values[name] = None if values.get(name) is None else float(values[name])
     has_transcript = bool(values.get("has_transcript") or values.get("transcript") is not None)
     return (has_transcript, *(values.get(name) for name in _ROW))

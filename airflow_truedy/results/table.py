@@ -47,8 +47,6 @@ _KEY = ("batch_call_id", "contact_id")
 _HISTORY = ("batch_call_id", "contact_id", "phone_number", "call_status", "call_id", "called_at", "details")
 #: Kept where a row is written again without them, as long as it is about the same call.
 _DETAILS = ("called_at", "duration_seconds", "cost_credits", "summary", "transcript")
-
-
 _ROWS_AT_ONCE = 1_000
 _TRIES = 5
 #: What is beyond MySQL's ``utf8``, ``latin1`` and ASCII.
@@ -145,15 +143,13 @@ class ResultsTable:
         """Return the most characters, and the number that is too large, for each column that has a limit."""
         self.check()
         columns = self._columns or {}
-        longest = {name: most for name in COLUMNS if (most := most_characters(columns[name]))}
-        precise = {name: columns[name] for name in ("duration_seconds", "cost_credits")}
+        fixed = (*_KEY, "details", "called_at")
+        longest = {name: most for name in COLUMNS if name not in fixed and (most := most_characters(columns[name]))}
         largest = {
             name: 10.0 ** (kind.precision - (kind.scale or 0))
-            for name, kind in precise.items()
-            if isinstance(kind, sa.Numeric) and kind.precision and not isinstance(kind, sa.Float)
+            for name in ("duration_seconds", "cost_credits")
+            if isinstance(kind := columns[name], sa.Numeric) and kind.precision and not isinstance(kind, sa.Float)
         }
-        for name in (*_KEY, "details", "called_at"):
-            longest.pop(name, None)
         return longest, largest
 
     def known(self, batch_call_id: str) -> Iterator[dict[str, Any]]:
@@ -309,7 +305,7 @@ class ResultsTable:
             except ResultsError:
                 raise
             except Exception as error:
-                told = _told(error)
+                told = told_of(getattr(error, "orig", None) or error)
                 if attempt + 1 < _TRIES and _is_conflict(error):
                     continue
                 kind = UnfitRowError if isinstance(error, DataError) else ResultsTableError
@@ -325,7 +321,7 @@ class ResultsTable:
                 for piece in found.mappings().partitions(_ROWS_AT_ONCE):
                     yield from map(dict, piece)
         except SQLAlchemyError as error:
-            told = _told(error)
+            told = told_of(getattr(error, "orig", None) or error)
         if told:
             raise ResultsTableError(f"Could not read the table {self._shown}: {told}")
 
@@ -341,10 +337,6 @@ def _plainer(row: dict[str, Any]) -> dict[str, Any] | None:
             log.warning("A row of the results: the table cannot hold all letters of %s; ? stands for them.", [*changed])
             return {**row, **changed, "cleaned": ",".join(dict.fromkeys([*filter(None, [row["cleaned"]]), *changed]))}
     return None
-
-
-def _told(error: Exception) -> str:
-    return told_of(getattr(error, "orig", None) or error)
 
 
 def _is_newer(old: Any, new: Any) -> Any:

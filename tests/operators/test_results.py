@@ -115,7 +115,7 @@ def test_every_call_outside_the_hours_of_the_list_is_counted_and_warned_of(
     where: dict[str, Any] = {"to": str(tmp_path / "results.jsonl")}
     if into == "table":
         where = {"table": TABLE, "conn_id": "warehouse", "create_table": True}
-    with caplog.at_level(logging.WARNING, "airflow_truedy.results.audit"):
+    with caplog.at_level(logging.WARNING, "airflow_truedy.results.staging"):
         manifest = results(batch_call_id, contacts=manifest_of(tmp_path, PEOPLE, hours), **where)
     rows = list(read_results(tmp_path / "results.jsonl") if into == "file" else table_of(where).rows(batch_call_id))
     instants = [known_instant(row["called_at"]) for row in rows if row["called_at"]]
@@ -125,7 +125,7 @@ def test_every_call_outside_the_hours_of_the_list_is_counted_and_warned_of(
         at = known_instant(row["called_at"])
         assert row["outside_hours"] is (None if at is None else not hours.allows(at))
     assert {"none": expected == 0, "some": 0 < expected < len(instants), "all": expected == len(instants)}[outside]
-    told = [each.getMessage() for each in caplog.records if each.name == "airflow_truedy.results.audit"]
+    told = [each.getMessage() for each in caplog.records if each.name == "airflow_truedy.results.staging"]
     assert len(told) == (min(expected, 20) + 1 if expected else 0)
     assert not expected or told[-1].startswith(f"{expected} people were called OUTSIDE the hours of their list (")
     assert "55501" not in "".join(told)

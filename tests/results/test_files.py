@@ -29,8 +29,7 @@ def staging() -> Any:
             )
             for i in range(12)
         )
-        made.want_details(of_unended=False)
-        made.want_transcripts("completed")
+        made.want_details(of_unended=False, transcripts=True)
         for i in range(1, 12):
             made.set_details(f"call_{i}", _call(f"call_{i}", i), Details.COMPLETE)
             made.set_transcript(
