@@ -145,11 +145,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Poll:
-    """
-    What came of one poll.
-
-    :param outcome: how the waiting ended; ``None`` to poll again at :attr:`CampaignMonitor.due`.
-    """
+    """What came of one poll: how the waiting ended, or ``None`` to poll again at :attr:`CampaignMonitor.due`."""
 
     outcome: Outcome | None
     notes: tuple[Note, ...] = ()
@@ -181,7 +177,7 @@ class CampaignMonitor:
         notes = self._notes_before(batch)
         moved = self._remember(batch, now)
         outcome = self._believed(outcome_of(batch, self.settings.rules, now - self.state.since), now, notes)
-        if not self._has_ended:
+        if self.state.ended_at is None:
             outcome = self._early_end(batch, now)
         if moved and outcome is None:
             notes.append(Note(logging.INFO, self._progress(now)))
@@ -197,7 +193,10 @@ class CampaignMonitor:
             state.missing += 1
             state.missing_at = now if state.missing_at is None else state.missing_at
             if state.missing >= _READS_TO_BE_GONE and now - state.missing_at >= self.settings.settle:
-                return Poll(self._failure(OutcomeReason.DELETED, self._is_gone(error), now))
+                story = f"It was deleted (404, request id {error.request_id}) and calls nobody any more."
+                if state.at is None:
+                    story = f"It is not there: deleted, a mistyped id, or another organization's. {error}"
+                return Poll(self._failure(OutcomeReason.DELETED, story, now))
             state.due = now + min(self.settings.settle, usual)
             if state.missing == 1:
                 notes.append(Note(logging.WARNING, f"{error} Reading once more before it counts as deleted."))
@@ -215,10 +214,6 @@ class CampaignMonitor:
         if self.settings.deadline is not None:
             state.due = min(state.due, self.settings.deadline)
         return Poll(None, tuple(notes))
-
-    @property
-    def _has_ended(self) -> bool:
-        return self.state.ended_at is not None
 
     def _believed(self, outcome: Outcome | None, now: float, notes: list[Note]) -> Outcome | None:
         """
@@ -239,21 +234,16 @@ class CampaignMonitor:
         notes.append(Note(logging.INFO, f"{outcome.message} Its counters may lag; they are read once more."))
         return None
 
-    def _is_gone(self, error: NotFoundError) -> str:
-        if self.state.at is None:
-            return f"It is not there: deleted, a mistyped id, or another organization's. {error}"
-        return f"It was deleted (404, request id {error.request_id}) and calls nobody any more."
-
     def _notes_before(self, batch: BatchCall) -> list[Note]:
         """Return what a reading tells besides its counters."""
-        notes, state = [], self.state
+        notes, state, word = [], self.state, State.of(batch.status)
         if state.failing_at is not None or state.missing:
             notes.append(Note(logging.INFO, f"Batch call {batch.id} can be read again."))
-        if State.of(batch.status) is State.UNKNOWN and batch.status != state.unknown:
+        if word is State.UNKNOWN and batch.status != state.unknown:
             state.unknown = batch.status
             text = f"Batch call {batch.id} is {batch.status!r}, a state that this version does not know. Waiting on."
             notes.append(Note(logging.WARNING, text))
-        if State.of(batch.status) is State.PAUSED and state.paused_at is None:
+        if word is State.PAUSED and state.paused_at is None:
             limit = self.settings.max_paused
             until = "until it is resumed" if limit is None else f"for at most {limit:.0f} s"
             notes.append(Note(logging.WARNING, f"Batch call {batch.id} is paused. Waiting {until}."))
@@ -316,7 +306,8 @@ class CampaignMonitor:
         near, and never after a limit.
         """
         settings, state = self.settings, self.state
-        usual = min(settings.settle, settings.interval) if self._has_ended else self._pause(batch, moved, now)
+        ended = state.ended_at is not None
+        usual = min(settings.settle, settings.interval) if ended else self._pause(batch, moved, now)
         limits = [now + usual]
         if settings.deadline is not None:
             limits.append(settings.deadline)

@@ -36,7 +36,6 @@ class BatchCallTrigger(BaseTrigger):
     :param state: what was seen before, as :meth:`~airflow_truedy.monitoring.monitor.MonitorState.to_json` writes it.
     :param on_kill_action: what becomes of the campaign when a user kills the deferred task (Airflow 3.3): ``pause`` or
         ``leave``.
-    :param version: version of these arguments.
     """
 
     def __init__(
@@ -46,13 +45,11 @@ class BatchCallTrigger(BaseTrigger):
         settings: Mapping[str, Any],
         state: Mapping[str, Any] | None = None,
         on_kill_action: str = "leave",
-        version: int = KWARGS_VERSION,
         **_newer: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.truedy_conn_id = truedy_conn_id
         self.on_kill_action = on_kill_action
-        self.version = version
         self._monitor = CampaignMonitor(
             MonitorSettings.from_json(settings), MonitorState.from_json(state) if state else None, now=time.time()
         )
