@@ -144,7 +144,7 @@ def _masked(number: str) -> str:
 def _hours_text(rule: Rule) -> str:
     """Write the hours of a rule, e.g. ``Mon-Fri 09:00-18:00, Sat 10:00-17:00``."""
     parts = [
-        f"{' and '.join(windows)}" if days == "mon-sun" else f"{_days(days)} {' and '.join(windows)}"
+        " and ".join(windows) if days == "mon-sun" else f"{days.title()} {' and '.join(windows)}"
         for days, windows in rule.hours.items()
     ]
     zone = "" if rule.basis == RECIPIENT else f" by the clock of {rule.basis}"
@@ -204,7 +204,10 @@ def as_markdown(rules: RuleSet) -> str:
         for rule in rules.rules
         if rule.exemption or rule.note
     ]
-    sets = [(f"`{each.name}`", _holidays_text(each.of, [day.name for day in each.days])) for each in rules.holiday_sets]
+    sets = []
+    for each in rules.holiday_sets:
+        days = [*(f"those of `{name}`" for name in each.of), *(day.name for day in each.days)]
+        sets.append((f"`{each.name}`", ", ".join(days)))
     tables = (
         _markdown(_HEADER, linked),
         _markdown(("rule", "in our words", "exempt", "note"), told),
@@ -213,14 +216,6 @@ def as_markdown(rules: RuleSet) -> str:
     return "\n\n".join(tables)
 
 
-def _holidays_text(of: Sequence[str], names: Sequence[str]) -> str:
-    return ", ".join([*(f"those of `{name}`" for name in of), *names])
-
-
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _days(names: str) -> str:
-    return "-".join(part.capitalize() for part in names.split("-"))

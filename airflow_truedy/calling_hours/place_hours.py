@@ -114,7 +114,7 @@ class PlaceHours:
         """Countries that no rule covers on some day of the span: of them it is unknown when they may be called."""
 
         def is_covered(country: str, day: date) -> bool:
-            return any(rule.jurisdiction == country and rule.is_valid_on(day) for rule in self.rules)
+            return any(rule.jurisdiction == country and rule.span.first <= day <= rule.span.last for rule in self.rules)
 
         countries = sorted({each.partition("-")[0] for each in self.jurisdictions})
         return [country for country in countries if not all(is_covered(country, day) for day in self._around)]
@@ -227,10 +227,8 @@ class PlaceHours:
             yield _Limit(zone_of(name), own, blackouts, *_ALWAYS)
         for rule in self.rules:
             closed = frozenset(_days_without_calls(rule.holidays, self._book, self._around))
-            first = date.fromisoformat(rule.valid_from) if rule.valid_from else date.min
-            last = date.fromisoformat(rule.valid_to) if rule.valid_to else date.max
             for name in self.zones if rule.basis == RECIPIENT else [rule.basis]:
-                yield _Limit(zone_of(name), rule.week, closed, first, last)
+                yield _Limit(zone_of(name), rule.week, closed, *rule.span)
 
     def _blackout_days(self) -> Iterator[date]:
         for blackout in self._policy.blackout:

@@ -79,7 +79,6 @@ class Placer:
         self._locator = Locator(Atlas(Span(today, today + timedelta(days=max(policy.days_ahead, _ONE_CLOCK_FOR)))))
         self._remembered: dict[tuple[Clue, ...], Placed] = {}
         self._hours: dict[tuple[object, ...], PlaceHours] = {}
-        self._hours_of_places: dict[tuple[frozenset[str], frozenset[str]], PlaceHours] = {}
         self._read = _reader(policy)
 
     def place_contact(self, row: Mapping[str, Any], number: str) -> Placed:
@@ -107,17 +106,13 @@ class Placer:
 
     def hours_of(self, place: Place) -> PlaceHours:
         """Return the hours of a place; those of all places with the same zones and rules are one object."""
-        where = (place.zones, place.jurisdictions)
-        found = self._hours_of_places.get(where)
-        if found is None:
-            rules = tuple(rule.id for rule in self.rules.applying_to(place.jurisdictions, self.policy.kind))
-            blackouts = tuple(each.concerns(place.jurisdictions) for each in self.policy.blackout)
-            countries = frozenset(each.partition("-")[0] for each in place.jurisdictions)
-            key = (place.zones, countries, rules, blackouts)
-            if key not in self._hours:
-                self._hours[key] = PlaceHours(place.zones, place.jurisdictions, self.policy, self.rules, self.span)
-            found = self._hours_of_places[where] = self._hours[key]
-        return found
+        rules = tuple(rule.id for rule in self.rules.applying_to(place.jurisdictions, self.policy.kind))
+        blackouts = tuple(each.concerns(place.jurisdictions) for each in self.policy.blackout)
+        countries = frozenset(each.partition("-")[0] for each in place.jurisdictions)
+        key = (place.zones, countries, rules, blackouts)
+        if key not in self._hours:
+            self._hours[key] = PlaceHours(place.zones, place.jurisdictions, self.policy, self.rules, self.span)
+        return self._hours[key]
 
 
 def _reader(policy: CallingHours) -> Callable[[Mapping[str, Any]], Address]:

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_truedy.calling_hours.errors import RulesError
 from airflow_truedy.calling_hours.holiday_sets import HolidayBook, HolidaySet
 from airflow_truedy.calling_hours.weekly import week_of
-from airflow_truedy.calling_hours.zones import zone_of
+from airflow_truedy.calling_hours.zones import Span, zone_of
 from airflow_truedy.files.paths import open_local
 
 #: An AI voice counts as automated.
@@ -126,10 +126,13 @@ class Rule:
         """The minutes of a week in which it allows calls; see :mod:`~airflow_truedy.calling_hours.weekly`."""
         return week_of(self.hours)
 
-    def is_valid_on(self, day: date) -> bool:
-        """Tell whether it holds on a date."""
-        text = day.isoformat()
-        return (self.valid_from or text) <= text <= (self.valid_to or text)
+    @cached_property
+    def span(self) -> Span:
+        """The dates on which it holds."""
+        return Span(
+            date.fromisoformat(self.valid_from) if self.valid_from else date.min,
+            date.fromisoformat(self.valid_to) if self.valid_to else date.max,
+        )
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Rule:
@@ -140,23 +143,16 @@ class Rule:
         """
         shown = value.get("id", "without id") if isinstance(value, Mapping) else value
         try:
-            holidays = value.get("holidays")
-            made: dict[str, Any] = {
-                **value,
-                "caps": tuple(Cap(**each) for each in value.get("caps", ())),
-                "holidays": holidays and HolidayDays(**{name: _frozen(each) for name, each in holidays.items()}),
-            }
-            return cls(**made)
+            caps = tuple(Cap(**each) for each in value.get("caps", ()))
+            days = value.get("holidays") or {}
+            days = {name: tuple(each) if isinstance(each, list) else each for name, each in days.items()}
+            return cls(**{**value, "caps": caps, "holidays": HolidayDays(**days) if days else None})
         except (TypeError, AttributeError) as error:
             raise RulesError(f"The rule {shown!r} cannot be read: {error}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, which :meth:`from_dict` reads."""
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -89,11 +89,7 @@ def follow_up(
     Write the contacts of the next campaign, and a rejects file with the reason for everybody else.
 
     People who were reached are in the rejects file (``reached``) but not in the manifest's counts: they need no further
-    call. Reasons: ``outcome`` (the call ended in another way, e.g. opted out, invalid number, or was not placed),
-    ``refused`` (in another row or campaign), ``reached_before``, ``open_elsewhere`` (may still be called by another
-    campaign), ``max_attempts``, ``called_later`` (by another campaign, whose follow-up has this person),
-    ``last_call_unknown`` (another campaign has this person too, and no result tells which of them called last),
-    ``taken``, ``suppressed``, ``no_number``, ``bad_number`` (the server does not write it as E.164).
+    call. The reasons are listed in ``docs/results.md``.
 
     :param rows: yields the results of the campaign, from the beginning each time it is called.
     :param to: where the contacts file goes, a path or ``ObjectStoragePath`` that ends in ``.jsonl.gz``.
