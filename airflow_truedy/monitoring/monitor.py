@@ -225,8 +225,7 @@ class CampaignMonitor:
         if outcome is None:
             state.ended_at = None
             return None
-        if state.ended_at is None:
-            state.ended_at = now
+        state.ended_at = now if state.ended_at is None else state.ended_at
         if outcome.reason is not OutcomeReason.PARTIAL and outcome.verdict is not Verdict.WARNING:
             return outcome
         if now - state.ended_at >= self.settings.settle or self._is_late(now):

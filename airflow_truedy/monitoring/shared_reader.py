@@ -19,7 +19,7 @@ import math
 import time
 from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from airflow_truedy.api import endpoints
@@ -160,16 +160,6 @@ def _length(total: object, shown: int) -> int:
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
 
 
-class AsyncHook(Protocol):
-    """The parts of ``TruedyAsyncHook`` that are used here."""
-
-    async def get_async_conn(self) -> Any:
-        """Return the client."""
-
-    async def aclose(self) -> None:
-        """Close it."""
-
-
 class Waiter:
     """
     One trigger's place in the poll.
@@ -221,10 +211,11 @@ class Poller:
     """
     Reads the batch calls of all its waiters.
 
-    :param hook: gives the client; asked again after every failed round, so that a corrected connection is noticed.
+    :param hook: a ``TruedyAsyncHook``. Its client is asked for again after every failed round, so that a corrected
+        connection is noticed.
     """
 
-    def __init__(self, hook: AsyncHook) -> None:
+    def __init__(self, hook: Any) -> None:
         self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
         self._hook = hook
         self._reader: BatchReader | None = None
@@ -300,7 +291,7 @@ class Poller:
 
 @asynccontextmanager
 async def waiting_for(
-    truedy_conn_id: str, batch_call_id: str, make_hook: Callable[[str], AsyncHook]
+    truedy_conn_id: str, batch_call_id: str, make_hook: Callable[[str], Any]
 ) -> AsyncIterator[Waiter]:
     """
     Take a place in the shared poll of this event loop and connection.

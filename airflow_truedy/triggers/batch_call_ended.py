@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_truedy.campaigns.identity import digest, is_named, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
@@ -76,8 +79,6 @@ class BatchCallEndedTrigger(BaseEventTrigger):
     @property
     def variable(self) -> str:
         """The Airflow variable that keeps the watermark."""
-        from airflow_truedy.campaigns.identity import digest
-
         return f"truedy_ended_{digest(json.dumps(self.serialize()[1], sort_keys=True), _KEY_DIGITS)}"
 
     def shared_stream_key(self) -> Hashable:
@@ -185,8 +186,6 @@ class BatchCallEndedTrigger(BaseEventTrigger):
         return True
 
     def _is_asked_for(self, ending: Ending) -> bool:
-        from airflow_truedy.campaigns.identity import is_named, tag_of
-
         if ending.batch is None:
             # It is gone, and nobody knows its name and agent any more.
             return self.agent_id is self.name is self.tag is None
@@ -200,9 +199,6 @@ class BatchCallEndedTrigger(BaseEventTrigger):
 
 def _payload(ending: Ending) -> dict[str, Any]:
     """Return what the event tells, ids and counts only: Airflow stores and shows it in clear."""
-    from dataclasses import asdict
-
-    from airflow_truedy.campaigns.identity import tag_of
     from airflow_truedy.monitoring.outcome import Counters
 
     batch = ending.batch
