@@ -3,7 +3,8 @@ Where a person is, and when that person may be called. Knows nothing of Airflow,
 
 ::
 
-    row, number -> place (zones, jurisdictions) -> rules that apply and the user's own limits -> window, or a refusal
+    row, number -> place (places) -> rules that apply (rules) and the user's own limits (policy)
+                -> hours and window (place_hours), or a refusal (placement) -> parts of the list (part_hours)
 
 What is not known is never allowed. Not legal advice, and not complete: docs/calling-hours.md.
 """
