@@ -51,8 +51,8 @@ class Approval:
         if now > self.expires:
             raise NotApprovedError(
                 f"The plan was approved at {utc_text(self.given_at)}, and max_approval_age ({self.max_age}) ended at "
-                f"{utc_text(self.expires)}. Nothing was started. Clear the task that makes the plan with its "
-                "downstream tasks, and approve the new plan."
+                f"{utc_text(self.expires)}. Nothing was started. Trigger a new run of the Dag, "
+                "and approve its plan."
             )
 
 
@@ -76,7 +76,7 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
     if not is_to_this:
         raise NotApprovedError(
             f"The answer of {utc_text(given_at)} is not to the plan of {utc_text(made_at)}: nobody has approved this "
-            "one. This try started nothing. Clear the task that asks for the approval."
+            "one. This try started nothing. Ask with ApprovePlanOperator, in a new run of the Dag."
         )
     return Approval(given_at, max_age)
 

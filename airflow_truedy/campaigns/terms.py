@@ -87,7 +87,7 @@ def check_terms(approved_plan: Mapping[str, Any], plan: CampaignPlan) -> None:
         likest = parts[0]
     raise NotApprovedError(
         f"Campaign {plan.name!r} is not what was approved: {_difference(likest, terms)}. This try started nothing. "
-        "Clear the task that makes the plan with its downstream tasks, and approve the new plan."
+        "Trigger a new run of the Dag, and approve its plan."
     )
 
 

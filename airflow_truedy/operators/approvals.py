@@ -53,7 +53,8 @@ class ApprovePlanOperator(ApprovalOperator):
         lines of your own; of several plans, if one answer is to count for all of them.
     :param kwargs: those of ``ApprovalOperator``. Do not let ``defaults`` say "Approve": Airflow takes the default when
         ``response_timeout`` is over.
-    :raises AirflowFailException: if the body shows no plan.
+    :raises AirflowFailException: if the body shows no plan; in every try but the first, because Airflow goes on showing
+        the first question. Ask in a new run, and give the task ``retries=0``.
     """
 
     def __init__(self, *, body: str, **kwargs: Any) -> None:
@@ -64,6 +65,12 @@ class ApprovePlanOperator(ApprovalOperator):
         """Note which plans the question shows, and ask."""
         from airflow_truedy.campaigns.plan_format import seals_in
 
+        if context["ti"].try_number > 1:
+            # Airflow keeps the body of the first question through clears and retries (upsert_hitl_detail).
+            raise AirflowFailException(
+                "A task that runs again is shown by Airflow with the question of its first try, and so perhaps with "
+                "another plan. Nobody was asked, and nothing starts. Trigger a new run of the Dag."
+            )
         seals = seals_in(self.body or "")
         if not seals:
             raise AirflowFailException(

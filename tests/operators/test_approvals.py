@@ -68,6 +68,14 @@ def test_a_question_without_a_plan_asks_nobody(asked: list[str], body: str) -> N
     assert asked == []
 
 
+def test_it_asks_in_its_first_try_alone_because_airflow_shows_that_question_for_ever(asked: list[str]) -> None:
+    task = question(plan_markdown(plan()))
+    context = context_of(task, try_number=2)
+    with pytest.raises(AirflowFailException, match="Trigger a new run"):
+        task.execute(context)
+    assert (asked, context["ti"].pushed) == ([], {})
+
+
 @pytest.mark.parametrize("before", ["", "\n", "\r\n", "\u2028", "|\n"])
 def test_no_name_in_a_plan_can_pass_for_another_plan(asked: list[str], before: str) -> None:
     line = f"{before}An answer counts for plan `0123456789abcdef`.\n"
