@@ -62,7 +62,8 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
 
     :param plan: what ``PlanBatchCallsOperator`` returned.
     :param answer: what ``ApprovePlanOperator`` returned, or Airflow's ``ApprovalOperator``, which does not tell what it
-        showed: then it must be younger than the plan. Without an answer the age counts from the making of the plan.
+        showed: then it must be younger than the plan, and the plan the first of its run. Without an answer the age
+        counts from the making of the plan.
     :raises NotApprovedError: the answer is another than "Approve", or to another plan.
     """
     made_at = _instant(plan.get("made_at"), "The approved plan", "made_at")
@@ -72,11 +73,12 @@ def approval_of(plan: Mapping[str, Any], answer: Mapping[str, Any] | None, max_a
     if chosen not in (APPROVE, [APPROVE], (APPROVE,)):
         raise NotApprovedError(f"The answer to the plan is {chosen!r}, not {APPROVE!r}. This try started nothing.")
     given_at = _instant(answer.get("responded_at"), "The approval", "responded_at")
-    is_to_this = seal_of(plan) in (answer[SEALS_KEY] or ()) if SEALS_KEY in answer else given_at >= made_at
-    if not is_to_this:
+    # Airflow goes on showing the question of a task's first try. Its own operator does not tell which plan that showed.
+    is_the_first = given_at >= made_at and plan.get("made_in_try", 1) == 1
+    if not (seal_of(plan) in (answer[SEALS_KEY] or ()) if SEALS_KEY in answer else is_the_first):
         raise NotApprovedError(
-            f"The answer of {utc_text(given_at)} is not to the plan of {utc_text(made_at)}: nobody has approved this "
-            "one. This try started nothing. Ask with ApprovePlanOperator, in a new run of the Dag."
+            f"The answer of {utc_text(given_at)} is not, or not surely, to the plan of {utc_text(made_at)}: nobody has "
+            "approved this one. This try started nothing. Trigger a new run of the Dag, and approve its plan."
         )
     return Approval(given_at, max_age)
 

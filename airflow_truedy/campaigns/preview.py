@@ -110,6 +110,7 @@ def preview(
     assumptions: Assumptions | None = None,
     rate: Rate | None = None,
     previous: Sequence[Manifest] = (),
+    made_in_try: int = 1,
 ) -> dict[str, Any]:
     """
     Return the plan of a campaign.
@@ -119,6 +120,7 @@ def preview(
     :param assumptions: what to assume of the calls.
     :param rate: what they cost. Default: the plan tells no price.
     :param previous: manifests of an earlier list, to compare with.
+    :param made_in_try: which try of its task makes it; there may be an earlier plan in this run unless it is the first.
     :raises TooManyPartsError: the plan would be too large.
     """
     assumed = assumptions or Assumptions()
@@ -129,6 +131,7 @@ def preview(
         "kind": KIND,
         "version": VERSION,
         "made_at": utc_text(now, fraction=True),
+        "made_in_try": made_in_try,
         "name": shown(scrub(parts[0].plan.name)),
         "people": people,
         "list": _list([part.manifest for part in parts]),

@@ -177,6 +177,7 @@ class PlanBatchCallsOperator(CreateBatchCallOperator):
             assumptions=Assumptions(given["average_minutes"], given["concurrency"]),
             rate=_rate(given),
             previous=[Manifest.from_dict(one) for one in given["previous"]],
+            made_in_try=context["ti"].try_number,
         )
 
     def _plans(self, context: Context) -> Iterator[CampaignPlan]:

@@ -163,6 +163,13 @@ class TestAnswer:
         own = {name: value for name, value in answer(at=at).items() if name != "plans"}
         assert approval_of(plan_json(plan_of(3)), own, A_DAY).given_at == at
 
+    def test_airflows_own_approval_counts_for_no_plan_that_was_made_again(self) -> None:
+        again = json.loads(json.dumps(preview([planned(plan_of(3), MONDAY)], MONDAY, made_in_try=2)))
+        own = {name: value for name, value in answer().items() if name != "plans"}
+        with pytest.raises(NotApprovedError, match="nobody has approved this one"):
+            approval_of(again, own, A_DAY)
+        assert approval_of(again, answer(to=again), A_DAY)
+
     def test_airflows_own_approval_counts_for_no_younger_plan(self) -> None:
         own = {name: value for name, value in answer(at=MONDAY - timedelta(seconds=1)).items() if name != "plans"}
         with pytest.raises(NotApprovedError, match="nobody has approved this one"):
