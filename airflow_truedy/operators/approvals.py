@@ -8,7 +8,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowOpt
 from airflow.sdk import BaseOperator
 
 from airflow_truedy.campaigns.approval import SEALS_KEY
-from airflow_truedy.operators.parameters import Parameter, Parameters, text
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import Parameter, Parameters
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,7 +35,7 @@ except (ImportError, AirflowOptionalProviderFeatureException):
             raise AirflowFailException("ApprovePlanOperator needs Airflow 3.1 or later. Nothing was started.")
 
 
-_PARAMETERS = Parameters(Parameter("body", text, required=True))
+_PARAMETERS = Parameters(Parameter("body", kinds.text, required=True))
 
 
 class ApprovePlanOperator(ApprovalOperator):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_truedy.campaigns.identity import default_key
 from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.compat import task_state
-from airflow_truedy.operators.parameters import Parameter, Parameters, mapping, number, one_of, text, truth
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import Parameter, Parameters
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator
 from airflow_truedy.operators.restrictions import dry_summary
 from airflow_truedy.retry_policy import failing_fast
@@ -30,20 +31,20 @@ STATE_KEY = "truedy_call"
 
 #: Fields of ``POST /calls``.
 _API_FIELDS = Parameters(
-    Parameter("agent_id", text, required=True),
-    Parameter("phone_number", text, required=True),
-    Parameter("from_number", text),
-    Parameter("call_settings", mapping),
-    Parameter("variables", mapping),
+    Parameter("agent_id", kinds.text, required=True),
+    Parameter("phone_number", kinds.text, required=True),
+    Parameter("from_number", kinds.text),
+    Parameter("call_settings", kinds.mapping),
+    Parameter("variables", kinds.mapping),
 )
 _PARAMETERS = Parameters(
     _API_FIELDS,
-    Parameter("once_per", one_of("run", "task"), templated=False),
-    Parameter("wait_for_completion", truth),
-    Parameter("poll_interval", number(0)),
-    Parameter("timeout", number(0)),
-    Parameter("durable", truth, templated=False),
-    Parameter("truedy_conn_id", text),
+    Parameter("once_per", kinds.one_of("run", "task"), templated=False),
+    Parameter("wait_for_completion", kinds.truth),
+    Parameter("poll_interval", kinds.number(0)),
+    Parameter("timeout", kinds.number(0)),
+    Parameter("durable", kinds.truth, templated=False),
+    Parameter("truedy_conn_id", kinds.text),
 )
 
 

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
-from airflow_truedy.operators.parameters import (
-    Parameter,
-    Parameters,
-    contacts,
-    naming_task,
-    optional,
-    text,
-    truth,
-    whole,
-)
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import Parameter, Parameters, naming_task
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
 from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.retry_policy import failing_fast
@@ -30,14 +22,14 @@ if TYPE_CHECKING:
     from airflow_truedy.hooks.truedy import TruedyHook
 
 _PARAMETERS = Parameters(
-    Parameter("contacts", contacts, required=True),
-    Parameter("folder", text, may_vanish=False),
-    Parameter("folder_id", text, may_vanish=False),
-    Parameter("fresh_folder", truth, templated=False),
-    Parameter("overwrite_existing", truth, templated=False),
-    Parameter("max_errors", whole(0), templated=False),
-    Parameter("max_bytes", optional(whole(1)), templated=False),
-    Parameter("truedy_conn_id", text),
+    Parameter("contacts", kinds.contacts, required=True),
+    Parameter("folder", kinds.text, may_vanish=False),
+    Parameter("folder_id", kinds.text, may_vanish=False),
+    Parameter("fresh_folder", kinds.truth, templated=False),
+    Parameter("overwrite_existing", kinds.truth, templated=False),
+    Parameter("max_errors", kinds.whole(0), templated=False),
+    Parameter("max_bytes", kinds.optional(kinds.whole(1)), templated=False),
+    Parameter("truedy_conn_id", kinds.text),
 )
 #: Truedy takes names of 100 characters; the mark of a run needs some.
 _LONGEST_NAME = 70
@@ -104,7 +96,7 @@ class ImportContactsOperator(PrivateFieldsOperator):
         with naming_task(self):
             if (folder is None) == (folder_id is None):
                 raise ValueError("State either folder (its name) or folder_id")
-            if fresh_folder and folder is None:
+            if kinds.truth(fresh_folder) and folder is None:
                 raise ValueError("fresh_folder needs folder, the name that the new folder's begins with")
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -122,7 +114,11 @@ class ImportContactsOperator(PrivateFieldsOperator):
             refuse_other_numbers((person["phone_number"] for person in contacts), hook.settings.only_numbers)
             folder = self._folder(hook, context)
             outcome = import_contacts(
-                hook, contacts, folder, overwrite_existing=self.overwrite_existing, max_bytes=self.max_bytes
+                hook,
+                contacts,
+                folder,
+                overwrite_existing=kinds.truth(self.overwrite_existing),
+                max_bytes=self.max_bytes,
             )
         self.log.info("Import into folder %s: %s", folder.id, outcome)
         if outcome["errors"] + outcome["missing"] + outcome["absent"] > self.max_errors:
@@ -141,12 +137,12 @@ class ImportContactsOperator(PrivateFieldsOperator):
         if self.folder_id is not None:
             return Folder(id=self.folder_id)
         name = self.folder or ""
-        if self.fresh_folder:
+        if kinds.truth(self.fresh_folder):
             ti = context["ti"]
             key = CampaignKey(default_key(ti.dag_id, ti.task_id, ti.run_id, ti.map_index))
             name = f"{name[:_LONGEST_NAME]} [{key.word} {key.short}]"
         folder = folder_named(hook, name)
-        if folder.contact_count and not self.fresh_folder:
+        if folder.contact_count and not kinds.truth(self.fresh_folder):
             self.log.warning(
                 "Folder %s (%r) holds %d contacts already, maybe of an earlier run; a campaign by folder calls them "
                 "too. fresh_folder=True gives each run a folder of its own.",

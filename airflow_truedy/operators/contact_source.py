@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.operators.parameters import collection, is_template
-from airflow_truedy.operators.private_fields import is_content, is_manifest, reveal
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import is_template
+from airflow_truedy.operators.private_fields import PrivateValue, is_content
 
 if TYPE_CHECKING:
     from airflow_truedy.contacts.lists import ContactList
@@ -26,7 +27,8 @@ def contact_list_of(value: Any) -> ContactList | None:
     from airflow_truedy.contacts.errors import ContactsError
     from airflow_truedy.contacts.lists import ContactList
 
-    value = collection(value)
+    if isinstance(value, str):
+        value = kinds.collection(value)
     if value is None:
         return None
     if isinstance(value, str):
@@ -34,19 +36,20 @@ def contact_list_of(value: Any) -> ContactList | None:
             raise ContactsError("contacts is text that is neither JSON nor YAML, nor a path or URI.")
         return ContactList.from_file(ObjectStoragePath(value))
     if isinstance(value, Mapping):
-        if is_manifest(value):
+        if "uri" in value:
             return ContactList.from_manifest(Manifest.from_dict(dict(value)), ObjectStoragePath)
-        return ContactList.of([value])
-    if _is_many(value):
-        people = list(value)
-        for position, person in enumerate(people, 1):
-            if not isinstance(person, Mapping):
-                raise ContactsError(f"Contact {position} is {type(person).__name__}, not a mapping with phone_number.")
-        return ContactList.of(people)
-    raise ContactsError(
-        f"contacts is {type(value).__name__}: give a list of mappings, a contacts manifest, or the path or URI of a "
-        "JSON Lines or CSV file."
-    )
+        value = [value]
+    # Airflow's lazy XCom sequences of mapped tasks are iterable but no lists.
+    if not hasattr(value, "__iter__") or isinstance(value, (bytes, bytearray)):
+        raise ContactsError(
+            f"contacts is {type(value).__name__}: give a list of mappings, a contacts manifest, or the path or URI of "
+            "a JSON Lines or CSV file."
+        )
+    people = list(value)
+    for position, person in enumerate(people, 1):
+        if not isinstance(person, Mapping):
+            raise ContactsError(f"Contact {position} is {type(person).__name__}, not a mapping with phone_number.")
+    return ContactList.of(people)
 
 
 def may_bring_hours(value: Any) -> bool:
@@ -55,15 +58,16 @@ def may_bring_hours(value: Any) -> bool:
 
     :param value: the parameter ``contacts`` of an operator. Another task's output is asked for that task's rules.
     """
-    value = reveal(value)
-    if isinstance(value, (list, tuple)):
-        return bool(value) and all(map(may_bring_hours, value))
-    if isinstance(value, Mapping) and is_manifest(value):
-        return bool(value.get("calling_hours"))
+    if isinstance(value, PrivateValue):
+        value = value.value
+    many = value if isinstance(value, (list, tuple)) else [value]
+    return bool(many) and all(
+        # People bring none, a manifest tells.
+        bool(one.get("calling_hours")) if isinstance(one, Mapping) else _may_bring_hours(one)
+        for one in many
+    )
+
+
+def _may_bring_hours(value: Any) -> bool:
     rules = getattr(getattr(value, "operator", None), "rules", None)
     return is_template(value) if rules is None else getattr(rules, "calling_hours", None) is not None
-
-
-def _is_many(value: Any) -> bool:
-    # Airflow's lazy XCom sequences of mapped tasks are iterable but no lists.
-    return hasattr(value, "__iter__") and not isinstance(value, (bytes, bytearray))

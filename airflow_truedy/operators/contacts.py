@@ -12,8 +12,9 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from airflow_truedy.contacts.rules import ContactRules, allowed, check_suppression, columns_of
 from airflow_truedy.files.rows import NULLS, ReadOptions
+from airflow_truedy.operators import kinds
 from airflow_truedy.operators.contact_import import ImportContactsOperator
-from airflow_truedy.operators.parameters import Parameter, Parameters, anything, naming_task, text
+from airflow_truedy.operators.parameters import Parameter, Parameters, naming_task
 from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression, recently_called
 from airflow_truedy.retry_policy import failing_fast
 
@@ -39,14 +40,14 @@ __all__ = [
     "recently_called",
 ]
 
-_COMMON = Parameters(Parameter("output_path", text, required=True), Parameter("suppression", anything))
+_COMMON = Parameters(Parameter("output_path", kinds.text, required=True), Parameter("suppression", kinds.anything))
 _SQL = Parameters(
-    Parameter("sql", text, required=True),
-    Parameter("conn_id", text, required=True),
-    Parameter("parameters", anything),
+    Parameter("sql", kinds.text, required=True),
+    Parameter("conn_id", kinds.text, required=True),
+    Parameter("parameters", kinds.anything),
     _COMMON,
 )
-_FILE = Parameters(Parameter("path", text, required=True), _COMMON)
+_FILE = Parameters(Parameter("path", kinds.text, required=True), _COMMON)
 
 _ENDING = ".jsonl.gz"
 #: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.

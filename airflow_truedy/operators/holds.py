@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible
-from airflow_truedy.operators.parameters import Parameter, Parameters, items, naming_task, several, text
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import Parameter, Parameters, naming_task
 from airflow_truedy.operators.restrictions import dry_summary, refuse_others_in
 from airflow_truedy.retry_policy import failing_fast
 
@@ -24,19 +25,19 @@ if TYPE_CHECKING:
     from airflow_truedy.hooks.truedy import TruedyHook
 
 _COMMON = Parameters(
-    Parameter("hold", text, required=True),
-    Parameter("zones", several),
-    Parameter("states", several),
-    Parameter("names", several),
-    Parameter("tag_words", several),
-    Parameter("jurisdictions", several),
-    Parameter("truedy_conn_id", text),
+    Parameter("hold", kinds.text, required=True),
+    Parameter("zones", kinds.several),
+    Parameter("states", kinds.several),
+    Parameter("names", kinds.several),
+    Parameter("tag_words", kinds.several),
+    Parameter("jurisdictions", kinds.several),
+    Parameter("truedy_conn_id", kinds.text),
 )
 _RELEASE = Parameters(
     _COMMON,
-    Parameter("start_time", text, required=True),
-    Parameter("end_time", text, required=True),
-    Parameter("working_days", items, may_vanish=False),
+    Parameter("start_time", kinds.text, required=True),
+    Parameter("end_time", kinds.text, required=True),
+    Parameter("working_days", kinds.items, may_vanish=False),
 )
 
 

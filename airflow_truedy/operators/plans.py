@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
@@ -10,24 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.links.plans import page_of, picture_of
-from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
-from airflow_truedy.operators.parameters import (
-    NotOfKindError,
-    Parameter,
-    Parameters,
-    collection,
-    contacts,
-    optional,
-    text,
-    whole,
-)
-from airflow_truedy.operators.private_fields import is_manifest, reveal
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.batch_calls import LAUNCH
+from airflow_truedy.operators.campaign_parameters import CAMPAIGN, CampaignOperator
+from airflow_truedy.operators.parameters import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_truedy.campaigns.plan import CampaignPlan
     from airflow_truedy.campaigns.preview import Rate
 
 #: Under which name the plan is pushed as Markdown.
@@ -41,50 +32,52 @@ def amount(value: Any) -> Decimal:
     except InvalidOperation:
         found = Decimal(0)
     if isinstance(value, bool) or not found.is_finite() or found <= 0:
-        raise NotOfKindError("must be a number greater than 0, such as '0.085'")
+        raise kinds.NotOfKindError("must be a number greater than 0, such as '0.085'")
     return found
 
 
 def manifests(value: Any) -> Any:
     """One contacts manifest or a list of them, also as text."""
-    found = collection(value)
+    found = kinds.collection(value)
     if found is None:
         return []
     several = [found] if isinstance(found, Mapping) or not hasattr(found, "__iter__") else list(found)
     if not _are_manifests(several):
-        raise NotOfKindError("must be the manifest, or the list of manifests, of an earlier list")
+        raise kinds.NotOfKindError("must be the manifest, or the list of manifests, of an earlier list")
     return several
 
 
 def contacts_or_parts(value: Any) -> Any:
     """What the create task takes, or a list of manifests, which its mapped tasks take one by one."""
-    return value if isinstance(value, (list, tuple)) and _are_manifests(value) else contacts(value)
+    return value if isinstance(value, (list, tuple)) and _are_manifests(value) else kinds.contacts(value)
 
 
 def _are_manifests(values: Sequence[Any]) -> bool:
-    return bool(values) and all(isinstance(one, Mapping) and is_manifest(one) for one in values)
+    return bool(values) and all(isinstance(one, Mapping) and "uri" in one for one in values)
 
 
 def _parts_of(contacts: Any) -> list[Any]:
     """Return the ``contacts`` of each batch call: every manifest is one, and people in a list are one together."""
-    found = collection(contacts)
+    found = kinds.collection(contacts)
     if isinstance(found, (str, Mapping)) or not hasattr(found, "__iter__"):
         return [found]
     listed = list(found)
     return listed if _are_manifests(listed) else [listed]
 
 
-_OF_THE_PLAN = Parameters(
+_PARAMETERS = Parameters(
+    *(replace(each, kind=contacts_or_parts) if each.name == "contacts" else each for each in CAMPAIGN),
     Parameter("average_minutes", amount),
-    Parameter("concurrency", whole(1)),
-    Parameter("cost_per_call", optional(amount)),
-    Parameter("cost_per_minute", optional(amount)),
-    Parameter("currency", text),
+    Parameter("concurrency", kinds.whole(1)),
+    Parameter("cost_per_call", kinds.optional(amount)),
+    Parameter("cost_per_minute", kinds.optional(amount)),
+    Parameter("currency", kinds.text),
     Parameter("previous", manifests),
 )
+_NOT_OF_A_PLAN = {each.name for each in LAUNCH}
 
 
-class PlanBatchCallsOperator(CreateBatchCallOperator):
+class PlanBatchCallsOperator(CampaignOperator):
     """
     Return the plan of a campaign: whom it will call, when, for how long and at what price. No request is made.
 
@@ -112,23 +105,19 @@ class PlanBatchCallsOperator(CreateBatchCallOperator):
     :param cost_per_minute: price of a minute, in place of ``cost_per_call``.
     :param currency: of the price. Default: USD.
     :param previous: manifest or manifests of an earlier list; the plan warns if this one has 20 % fewer people.
-    :param campaign: the parameters of the campaign.
+    :param campaign: the parameters of the campaign, see
+        :class:`~airflow_truedy.operators.campaign_parameters.CampaignOperator`. How it is launched and waited for
+        changes nothing of its plan.
     :raises AirflowFailException: if the campaign could not be started like this.
     :raises AirflowSkipException: if the start has passed and ``on_past="skip"``.
     """
 
-    template_fields: Sequence[str] = (*CreateBatchCallOperator.template_fields, *_OF_THE_PLAN.template_fields)
+    template_fields: Sequence[str] = _PARAMETERS.template_fields
     template_fields_renderers: ClassVar[dict[str, str]] = {
-        **CreateBatchCallOperator.template_fields_renderers,
+        **CampaignOperator.template_fields_renderers,
         "previous": "json",
     }
-    operator_extra_links = ()
-    _parameters = Parameters(
-        *(
-            replace(each, kind=contacts_or_parts) if each.name == "contacts" else each
-            for each in CreateBatchCallOperator._parameters
-        )
-    )
+    parameters = _PARAMETERS
 
     def __init__(
         self,
@@ -141,14 +130,14 @@ class PlanBatchCallsOperator(CreateBatchCallOperator):
         previous: Any = None,
         **campaign: Any,
     ) -> None:
-        super().__init__(**campaign)
+        super().__init__(**{name: value for name, value in campaign.items() if name not in _NOT_OF_A_PLAN})
         self.average_minutes = average_minutes
         self.concurrency = concurrency
         self.cost_per_call = cost_per_call
         self.cost_per_minute = cost_per_minute
         self.currency = currency
         self.previous = previous
-        _OF_THE_PLAN.check(self)
+        self._stated = self._check()
         if cost_per_call is not None and cost_per_minute is not None:
             rule = "contradicts cost_per_minute: give one of them"
             raise InvalidPayloadError(f"task {self.task_id!r}", problems=[("cost_per_call", str(cost_per_call), rule)])
@@ -169,22 +158,17 @@ class PlanBatchCallsOperator(CreateBatchCallOperator):
         from airflow_truedy.campaigns.preview import planned, preview
         from airflow_truedy.contacts.contacts_file import Manifest
 
-        given = _OF_THE_PLAN.read(self, _OF_THE_PLAN.check(self))
+        given = self.parameters.read(self, self._stated)
         now = datetime.now(timezone.utc)
+        plans = (self._plan(context, {**given, "contacts": part}) for part in _parts_of(given["contacts"]))
         return preview(
-            [planned(plan, now) for plan in self._plans(context)],
+            [planned(plan, now) for plan in plans],
             now,
             assumptions=Assumptions(given["average_minutes"], given["concurrency"]),
             rate=_rate(given),
             previous=[Manifest.from_dict(one) for one in given["previous"]],
             made_in_try=context["ti"].try_number,
         )
-
-    def _plans(self, context: Context) -> Iterator[CampaignPlan]:
-        """Yield what the create task would launch, one for each part of a split list."""
-        for part in _parts_of(reveal(self.contacts)):
-            self.contacts = part
-            yield self._plan(context)
 
 
 def _rate(given: Mapping[str, Any]) -> Rate | None:

@@ -157,7 +157,7 @@ def holds_people(value: Any) -> bool:
     if isinstance(value, str):
         # Beside its expressions: what they say is not there yet.
         return is_content(_EXPRESSION.sub("", value))
-    return not (isinstance(value, Mapping) and is_manifest(value))
+    return not (isinstance(value, Mapping) and "uri" in value)
 
 
 def is_content(text: str) -> bool:
@@ -165,8 +165,3 @@ def is_content(text: str) -> bool:
     from airflow_truedy.files.formats import may_be_somebody
 
     return "\n" in text.strip() or text.lstrip()[:1] in ("[", "{", "(", "-") or may_be_somebody(text)
-
-
-def is_manifest(value: Mapping[str, Any]) -> bool:
-    """Return whether a mapping tells where a contacts file is."""
-    return "uri" in value

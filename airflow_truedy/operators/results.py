@@ -7,20 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.operators import kinds
 from airflow_truedy.operators.contact_source import contact_list_of
-from airflow_truedy.operators.parameters import (
-    Parameter,
-    Parameters,
-    anything,
-    batch_call,
-    contacts,
-    mapping,
-    number,
-    one_of,
-    text,
-    truth,
-    whole,
-)
+from airflow_truedy.operators.parameters import Parameter, Parameters
 from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
 from airflow_truedy.operators.restrictions import ONLY_PLANNED
 from airflow_truedy.retry_policy import failing_fast
@@ -36,21 +25,21 @@ if TYPE_CHECKING:
     from airflow_truedy.results.table import ResultsTable
 
 _PARAMETERS = Parameters(
-    Parameter("batch_call_id", batch_call),
-    Parameter("to", anything, may_vanish=False),
-    Parameter("to_conn_id", text),
-    Parameter("table", text, may_vanish=False),
-    Parameter("conn_id", text, may_vanish=False),
-    Parameter("create_table", truth),
-    Parameter("hook_params", mapping),
-    Parameter("previous", anything),
-    Parameter("contacts", contacts),
-    Parameter("details", truth),
-    Parameter("transcripts", truth),
-    Parameter("settle_time", number(0)),
-    Parameter("on_incomplete", one_of("fail", "warn")),
-    Parameter("threads", whole(1)),
-    Parameter("truedy_conn_id", text),
+    Parameter("batch_call_id", kinds.batch_call),
+    Parameter("to", kinds.anything, may_vanish=False),
+    Parameter("to_conn_id", kinds.text),
+    Parameter("table", kinds.text, may_vanish=False),
+    Parameter("conn_id", kinds.text, may_vanish=False),
+    Parameter("create_table", kinds.truth),
+    Parameter("hook_params", kinds.mapping),
+    Parameter("previous", kinds.anything),
+    Parameter("contacts", kinds.contacts),
+    Parameter("details", kinds.truth),
+    Parameter("transcripts", kinds.truth),
+    Parameter("settle_time", kinds.number(0)),
+    Parameter("on_incomplete", kinds.one_of("fail", "warn")),
+    Parameter("threads", kinds.whole(1)),
+    Parameter("truedy_conn_id", kinds.text),
 )
 
 
@@ -252,7 +241,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
 
         if self._manifest is None:
             return None
-        hook = hook_of(str(self.conn_id), mapping(self.hook_params)) if self.conn_id else None
+        hook = hook_of(str(self.conn_id), kinds.mapping(self.hook_params)) if self.conn_id else None
         return results_lineage(self._manifest, hook)
 
 
@@ -272,7 +261,7 @@ def _audit(staging: Staging, people: ContactList | None) -> dict[str, Any]:
 
 def _source(previous: Any) -> Any:
     """Return a manifest as a mapping, also one that rendered as text, and a path or URI as it is."""
-    return mapping(previous) if isinstance(previous, str) and previous.lstrip().startswith("{") else previous
+    return kinds.mapping(previous) if isinstance(previous, str) and previous.lstrip().startswith("{") else previous
 
 
 def path_opener(conn_id: str | None) -> Callable[[str], Any]:

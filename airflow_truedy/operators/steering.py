@@ -10,22 +10,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.schedule import check_window_is_possible
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
+from airflow_truedy.operators import kinds
 from airflow_truedy.operators.batch_calls import summary_of
-from airflow_truedy.operators.parameters import (
-    Parameter,
-    Parameters,
-    batch_call,
-    batch_calls,
-    collection,
-    items,
-    moment,
-    naming_task,
-    one_of,
-    optional,
-    text,
-    truth,
-    whole,
-)
+from airflow_truedy.operators.parameters import Parameter, Parameters, naming_task
 from airflow_truedy.operators.restrictions import ONLY_PLANNED, dry_summary, refuse_others_in
 from airflow_truedy.retry_policy import failing_fast
 
@@ -39,40 +26,40 @@ if TYPE_CHECKING:
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.plan import OnPast
 
-_ONE_BATCH_CALL = Parameters(Parameter("batch_call_id", batch_call), Parameter("truedy_conn_id", text))
+_ONE_BATCH_CALL = Parameters(Parameter("batch_call_id", kinds.batch_call), Parameter("truedy_conn_id", kinds.text))
 _SCHEDULE = Parameters(
     _ONE_BATCH_CALL,
-    Parameter("scheduled_at", moment),
-    Parameter("timezone", text),
-    Parameter("schedule_type", optional(one_of("immediate", "scheduled"))),
-    Parameter("on_past", one_of("fail", "start_now", "skip")),
+    Parameter("scheduled_at", kinds.moment),
+    Parameter("timezone", kinds.text),
+    Parameter("schedule_type", kinds.optional(kinds.one_of("immediate", "scheduled"))),
+    Parameter("on_past", kinds.one_of("fail", "start_now", "skip")),
 )
 #: What an update may change. Of one that renders to nothing the old value would stay, and the task be green.
 _CHANGES = Parameters(
-    Parameter("name", text, may_vanish=False),
-    Parameter("phone_rotation_strategy", text, may_vanish=False),
-    Parameter("scheduled_at", moment, may_vanish=False),
-    Parameter("start_time", text, may_vanish=False),
-    Parameter("end_time", text, may_vanish=False),
-    Parameter("phone_number_ids", items, may_vanish=False),
-    Parameter("max_calls_per_day", optional(whole(1)), may_vanish=False),
-    Parameter("working_days", items, may_vanish=False),
-    Parameter("retry_failed", optional(truth), may_vanish=False),
+    Parameter("name", kinds.text, may_vanish=False),
+    Parameter("phone_rotation_strategy", kinds.text, may_vanish=False),
+    Parameter("scheduled_at", kinds.moment, may_vanish=False),
+    Parameter("start_time", kinds.text, may_vanish=False),
+    Parameter("end_time", kinds.text, may_vanish=False),
+    Parameter("phone_number_ids", kinds.items, may_vanish=False),
+    Parameter("max_calls_per_day", kinds.optional(kinds.whole(1)), may_vanish=False),
+    Parameter("working_days", kinds.items, may_vanish=False),
+    Parameter("retry_failed", kinds.optional(kinds.truth), may_vanish=False),
 )
-_UPDATE = Parameters(_ONE_BATCH_CALL, _CHANGES, Parameter("timezone", text, may_vanish=False))
+_UPDATE = Parameters(_ONE_BATCH_CALL, _CHANGES, Parameter("timezone", kinds.text, may_vanish=False))
 
 
 def _none_or_more(value: Any) -> list[str]:
     """As many batch calls as there are: on a good day a clean-up has none to delete."""
-    given = collection(value)
+    given = kinds.collection(value)
     is_empty = hasattr(given, "__len__") and not isinstance(given, (str, Mapping)) and not len(given)
-    return [] if is_empty else batch_calls(value)
+    return [] if is_empty else kinds.batch_calls(value)
 
 
 _DELETE = Parameters(
     Parameter("batch_call_ids", _none_or_more),
-    Parameter("fail_if_kept", truth),
-    Parameter("truedy_conn_id", text),
+    Parameter("fail_if_kept", kinds.truth),
+    Parameter("truedy_conn_id", kinds.text),
 )
 
 
@@ -287,7 +274,7 @@ class UpdateBatchCallOperator(_OneBatchCall):
             self._check_what_is_stated()
 
     def _check_what_is_stated(self) -> None:
-        given = {field.name: field.value_in(self) for field in _CHANGES}
+        given = {field.name: getattr(self, field.name) for field in _CHANGES}
         if all(value is None for value in given.values()):
             raise InvalidPayloadError("invalid parameter", problems=[("(all)", "None", "give something to change")])
         timed = [name for name in ("scheduled_at", "start_time", "end_time", "working_days") if given[name]]

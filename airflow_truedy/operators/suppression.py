@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
 from airflow_truedy.contacts.rules import check_list_region, column_called
 from airflow_truedy.files.rows import ReadOptions
-from airflow_truedy.operators.parameters import VANISHED, Parameter, Parameters, anything, text
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import VANISHED, Parameter, Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     from airflow_truedy.contacts.suppression import Suppression
 
 _SQL = Parameters(
-    Parameter("sql", text, required=True),
-    Parameter("conn_id", text, required=True),
-    Parameter("parameters", anything),
-    Parameter("as_of", anything),
+    Parameter("sql", kinds.text, required=True),
+    Parameter("conn_id", kinds.text, required=True),
+    Parameter("parameters", kinds.anything),
+    Parameter("as_of", kinds.anything),
 )
-_FILE = Parameters(Parameter("path", text, required=True))
+_FILE = Parameters(Parameter("path", kinds.text, required=True))
 _TABLE = Parameters(
-    Parameter("conn_id", text, required=True),
-    Parameter("table", text, required=True),
-    Parameter("launched", text, may_vanish=False),
+    Parameter("conn_id", kinds.text, required=True),
+    Parameter("table", kinds.text, required=True),
+    Parameter("launched", kinds.text, may_vanish=False),
 )
 
 
@@ -80,7 +81,7 @@ class ListSource:
         """Return the salt. With another one than the list was made with, no number is found in it."""
         from airflow_truedy.api.errors import InvalidPayloadError
 
-        salt = text(self.salt)
+        salt = kinds.text(self.salt)
         if self._has_salt and salt is None:
             problems = [("salt of a do-not-call list", "(nothing)", VANISHED)]
             raise InvalidPayloadError("invalid parameter", problems=problems)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,20 +22,12 @@ from airflow_truedy.monitoring.outcome import (
     WaitInterruptedError,
     is_limit,
 )
-from airflow_truedy.operators.parameters import (
-    NotOfKindError,
-    Parameter,
-    Parameters,
-    number,
-    one_of,
-    optional,
-    seconds,
-    truth,
-)
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from airflow.sdk import Context
     from airflow.sdk.types import Logger
@@ -44,23 +35,23 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.identity import CampaignKey
-    from airflow_truedy.campaigns.plan import CampaignPlan
+    from airflow_truedy.campaigns.plan import CampaignPlan, OnRetry
     from airflow_truedy.hooks.truedy import TruedyHook
     from airflow_truedy.monitoring.monitor import Poll
 
 
 def _interval(value: Any) -> float:
     """A duration that is longer than 0 seconds."""
-    if not (found := seconds(value)):
-        raise NotOfKindError("must be more than 0 seconds, or a timedelta")
+    if not (found := kinds.seconds(value)):
+        raise kinds.NotOfKindError("must be more than 0 seconds, or a timedelta")
     return found
 
 
 def _limit(value: Any) -> Any:
     """A whole number of contacts, or a share of them, or nothing."""
-    found = optional(number(0))(value)
+    found = kinds.optional(kinds.number(0))(value)
     if not is_limit(found):
-        raise NotOfKindError("must be a whole number, or a share from 0.0 to 1.0")
+        raise kinds.NotOfKindError("must be a whole number, or a share from 0.0 to 1.0")
     return found
 
 
@@ -68,19 +59,19 @@ def _limit(value: Any) -> Any:
 RULES = Parameters(
     Parameter("min_called", _limit),
     Parameter("max_failed", _limit),
-    Parameter("on_partial", one_of("fail", "warn")),
-    Parameter("max_paused", seconds),
-    Parameter("stall_after", seconds),
+    Parameter("on_partial", kinds.one_of("fail", "warn")),
+    Parameter("max_paused", kinds.optional(kinds.seconds)),
+    Parameter("stall_after", kinds.optional(kinds.seconds)),
 )
-_WAITING = Parameters(
-    Parameter("wait_for_completion", truth),
+WAITING = Parameters(
+    Parameter("wait_for_completion", kinds.truth),
+    Parameter("deferrable", kinds.truth, templated=False),
     Parameter("poll_interval", _interval),
     RULES,
-    Parameter("timeout", seconds),
-    Parameter("on_timeout", one_of("fail", "pause")),
-    Parameter("on_kill_action", one_of("pause", "leave")),
+    Parameter("timeout", kinds.optional(kinds.seconds)),
+    Parameter("on_timeout", kinds.one_of("fail", "pause")),
+    Parameter("on_kill_action", kinds.one_of("pause", "leave")),
 )
-WAITING_FIELDS = _WAITING.template_fields
 STATE_KEY = "truedy_waiting"
 # Airflow's own timeouts come after ours, which end cleanly and can pause the campaign.
 BACKSTOP = timedelta(minutes=15)
@@ -112,8 +103,11 @@ class WaitingOperator(BaseOperator):
         the next try resumes it) or ``leave``. Only while the task waits; calls already placed run to their end. While
         deferred it needs Airflow 3.3 and a running triggerer that has taken the task over (a second or two after it was
         deferred): before that nobody is told of the kill, and the campaign goes on.
-    :param truedy_conn_id: connection of type ``truedy``.
     """
+
+    # Of the campaign.
+    truedy_conn_id: str
+    on_retry: OnRetry
 
     def __init__(
         self,
@@ -129,11 +123,9 @@ class WaitingOperator(BaseOperator):
         timeout: float | timedelta | str | None = None,
         on_timeout: str = "fail",
         on_kill_action: str = "pause",
-        truedy_conn_id: str = "truedy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.truedy_conn_id = truedy_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval
@@ -145,35 +137,20 @@ class WaitingOperator(BaseOperator):
         self.timeout = timeout
         self.on_timeout = on_timeout
         self.on_kill_action = on_kill_action
-        self._killed = KillFlag()
+        self._waits = False
         self._summary: dict[str, Any] | None = None
-        # For the kill handler, which must not ask Airflow for anything.
+        # For the kill handler, which must not ask Airflow for anything, nor take a lock.
+        self._is_killed = False
         self._to_pause: tuple[ClientSettings, CampaignKey] | None = None
-        self._stated_waiting = _WAITING.check(self)
 
-    @property
-    def _waits(self) -> bool:
-        return truth(self.wait_for_completion)
-
-    def _prepare_waiting(self, hook: TruedyHook, plan: CampaignPlan) -> MonitorSettings:
-        """
-        Do whatever could fail, before anything is launched.
-
-        :raises InvalidPayloadError: naming a rendered parameter and its rule.
-        """
-        given = _WAITING.read(self, self._stated_waiting)
-        settings = MonitorSettings(
-            "",
-            given["poll_interval"],
-            window=plan.window,
-            key=plan.key,
-            settle=hook.settings.settle,
-            **borne(given),
-        )
-        if self._waits and self.on_kill_action == "pause":
+    def _prepare_waiting(self, hook: TruedyHook, plan: CampaignPlan, given: Mapping[str, Any]) -> MonitorSettings:
+        """Do whatever could fail, before anything is launched."""
+        self._waits = given["wait_for_completion"]
+        if self._waits and given["on_kill_action"] == "pause":
             connection = hook.get_connection(hook.truedy_conn_id)
             self._to_pause = (ClientSettings.read(connection, connection.extra_dejson), plan.key)
-        return settings
+        interval, settle = given["poll_interval"], hook.settings.settle
+        return MonitorSettings("", interval, window=plan.window, key=plan.key, settle=settle, **limits_of(given))
 
     def _wait_for(
         self, context: Context, hook: TruedyHook, settings: MonitorSettings, batch: BatchCall, launched: dict[str, Any]
@@ -183,13 +160,13 @@ class WaitingOperator(BaseOperator):
 
         :param launched: the summary of the launch.
         """
-        if self._killed.is_set:
+        if self._is_killed:
             # The handler came while the launch was on its way; maybe before there was anything to pause.
             self._pause_killed(batch.id)
             raise WaitInterruptedError(f"The task was killed; it does not wait for batch call {batch.id}.")
         now = time.time()
         since = _waiting_since(context, batch.id, now)
-        deadline = deadline_of(since, seconds(self.timeout), self.execution_timeout, now)
+        deadline = deadline_of(since, kinds.optional(kinds.seconds)(self.timeout), self.execution_timeout, now)
         settings = dataclasses.replace(settings, batch_call_id=batch.id, deadline=deadline)
         monitor = CampaignMonitor(settings, MonitorState(since=since, due=now), now=now)
         poll = monitor.take(batch, now)
@@ -197,11 +174,28 @@ class WaitingOperator(BaseOperator):
         # A resumed campaign may still show its pause in the first reading, so that is read once more.
         if poll.outcome is not None and poll.outcome.verdict is not Verdict.RESUME:
             return poll.outcome
-        if self.deferrable:
-            self._defer(hook.truedy_conn_id, monitor, launched)
-        return wait_in_worker(hook.client, monitor, self._killed, lambda poll: log_notes(self.log, poll))
+        if kinds.truth(self.deferrable):
+            self._defer(monitor, launched)
+        return self._wait_in_worker(hook.client, monitor)
 
-    def _defer(self, truedy_conn_id: str, monitor: CampaignMonitor, launched: dict[str, Any]) -> NoReturn:
+    def _wait_in_worker(self, client: TruedyClient, monitor: CampaignMonitor) -> Outcome:
+        """
+        Read the batch call until it has ended.
+
+        :raises WaitInterruptedError: if the task was killed.
+        """
+        while True:
+            # In short naps: a signal handler cannot end a sleep, and an event's lock could be the one it interrupted.
+            while not self._is_killed and (left := monitor.due - time.time()) > 0:
+                time.sleep(min(left, _NAP))
+            if self._is_killed:
+                raise WaitInterruptedError("The task was killed; it does not wait for its batch call any longer.")
+            poll = poll_once(client, monitor)
+            log_notes(self.log, poll)
+            if poll.outcome is not None:
+                return poll.outcome
+
+    def _defer(self, monitor: CampaignMonitor, launched: dict[str, Any]) -> NoReturn:
         from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 
         if self.on_kill_action == "pause" and not triggers_hear_of_kills():
@@ -212,7 +206,7 @@ class WaitingOperator(BaseOperator):
                 monitor.settings.batch_call_id,
             )
         self.defer(
-            trigger=BatchCallTrigger.of(monitor, truedy_conn_id, on_kill_action=self.on_kill_action),
+            trigger=BatchCallTrigger.of(monitor, self.truedy_conn_id, on_kill_action=self.on_kill_action),
             method_name="execute_complete",
             kwargs={"launched": launched},
             timeout=backstop(monitor.settings.deadline, time.time()),
@@ -235,23 +229,23 @@ class WaitingOperator(BaseOperator):
         while outcome is not None and outcome.verdict is Verdict.RESUME:
             self.log.warning("%s", outcome.message)
             outcome, launched = self._launch_again(context)
-        if outcome is None:
-            return self._conclude(context, launched)
-        if not outcome.retryable:
-            # A task that is cleared after this waits anew; its timeout does not begin in the past.
-            forget(context)
-        if outcome.verdict is Verdict.FAILURE:
-            if outcome.reason in (OutcomeReason.TIMEOUT, OutcomeReason.STALLED):
-                outcome = dataclasses.replace(outcome, message=f"{outcome.message} {self._what_of_it(outcome)}")
-            raise outcome.error(may_launch_anew=getattr(self, "on_retry", "attach") == "new")
-        (self.log.warning if outcome.verdict is Verdict.WARNING else self.log.info)("%s", outcome.message)
-        return self._conclude(context, {**launched, **outcome.summary()})
-
-    def _conclude(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
-        """Tell the task's assets, and lineage, what came of it."""
+        summary = launched
+        if outcome is not None:
+            if not outcome.retryable:
+                # A task that is cleared after this waits anew; its timeout does not begin in the past.
+                forget(context)
+            if outcome.verdict is Verdict.FAILURE:
+                self._fail(outcome)
+            (self.log.warning if outcome.verdict is Verdict.WARNING else self.log.info)("%s", outcome.message)
+            summary = {**launched, **outcome.summary()}
         record_outlets(context, self.outlets, summary)
         self._summary = summary
         return summary
+
+    def _fail(self, outcome: Outcome) -> NoReturn:
+        if outcome.reason in (OutcomeReason.TIMEOUT, OutcomeReason.STALLED):
+            outcome = dataclasses.replace(outcome, message=f"{outcome.message} {self._what_of_it(outcome)}")
+        raise outcome.error(may_launch_anew=self.on_retry == "new")
 
     def _launch_again(self, context: Context) -> tuple[Outcome | None, dict[str, Any]]:
         """Reconcile the campaign again, which resumes what our own kill handler paused, and wait on."""
@@ -272,7 +266,7 @@ class WaitingOperator(BaseOperator):
 
     def _stop_waiting(self, batch_call_id: str | None) -> None:
         """End the wait from a kill handler: a flag, and one short pause by a client of its own."""
-        self._killed.is_set = True
+        self._is_killed = True
         if batch_call_id is not None:
             self._pause_killed(batch_call_id)
 
@@ -291,14 +285,7 @@ class WaitingOperator(BaseOperator):
             self.log.error("Batch call %s could NOT be paused: %s Pause it in Truedy.", batch_call_id, problem)
 
 
-@dataclass
-class KillFlag:
-    """Set by a signal handler, read by the waiting loop; nothing that could block."""
-
-    is_set: bool = False
-
-
-def borne(given: dict[str, Any]) -> dict[str, Any]:
+def limits_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the read :data:`RULES` as fields of :class:`MonitorSettings`."""
     rules = SuccessRules(given["min_called"], given["max_failed"], given["on_partial"])
     return {"rules": rules, "max_paused": given["max_paused"], "stall_after": given["stall_after"]}
@@ -359,23 +346,6 @@ def forget(context: Context) -> None:
         state.forget()
 
 
-def wait_in_worker(
-    client: TruedyClient, monitor: CampaignMonitor, killed: KillFlag, tell: Callable[[Poll], None]
-) -> Outcome:
-    """
-    Read the batch call until it has ended.
-
-    :param tell: takes each poll, for the task's log.
-    :raises WaitInterruptedError: if the task was killed.
-    """
-    while True:
-        _sleep_until(monitor.due, killed)
-        poll = poll_once(client, monitor)
-        tell(poll)
-        if poll.outcome is not None:
-            return poll.outcome
-
-
 def poll_once(client: TruedyClient, monitor: CampaignMonitor, *, patient: bool = True) -> Poll:
     """
     Read the batch call and let the monitor take it in.
@@ -391,14 +361,6 @@ def poll_once(client: TruedyClient, monitor: CampaignMonitor, *, patient: bool =
             raise
         return monitor.trouble(problem, time.time())
     return monitor.take(batch, time.time())
-
-
-def _sleep_until(due: float, killed: KillFlag) -> None:
-    # In short naps: a signal handler cannot end a sleep, and an event's lock could be the one that it interrupted.
-    while not killed.is_set and (left := due - time.time()) > 0:
-        time.sleep(min(left, _NAP))
-    if killed.is_set:
-        raise WaitInterruptedError("The task was killed; it does not wait for its batch call any longer.")
 
 
 def log_notes(log: Logger, poll: Poll) -> None:

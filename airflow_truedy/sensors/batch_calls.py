@@ -18,23 +18,15 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.schedule import check_window_is_possible, zone_of
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState, window_from_json
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
-from airflow_truedy.operators.parameters import (
-    Parameter,
-    Parameters,
-    batch_call,
-    collection,
-    is_template,
-    items,
-    naming_task,
-    text,
-)
+from airflow_truedy.operators import kinds
+from airflow_truedy.operators.parameters import Parameter, Parameters, is_template, naming_task
 from airflow_truedy.operators.restrictions import dry_summary, is_only_planned
 from airflow_truedy.operators.waiting import (
     RULES,
     backstop,
-    borne,
     deadline_of,
     forget,
+    limits_of,
     log_notes,
     poll_once,
     remember,
@@ -51,13 +43,16 @@ if TYPE_CHECKING:
     from airflow_truedy.campaigns.schedule import CallingWindow
     from airflow_truedy.monitoring.monitor import Poll
 
-_WINDOW = Parameters(
-    Parameter("timezone", text),
-    Parameter("start_time", text),
-    Parameter("end_time", text),
-    Parameter("working_days", items),
+_PARAMETERS = Parameters(
+    Parameter("batch_call_id", kinds.batch_call),
+    Parameter("truedy_conn_id", kinds.text),
+    RULES,
+    Parameter("timezone", kinds.text),
+    Parameter("start_time", kinds.text),
+    Parameter("end_time", kinds.text),
+    Parameter("working_days", kinds.items),
+    Parameter("deferrable", kinds.truth, templated=False),
 )
-_PARAMETERS = Parameters(Parameter("batch_call_id", batch_call), Parameter("truedy_conn_id", text), RULES, _WINDOW)
 
 
 class BatchCallSensor(BaseSensorOperator):
@@ -125,9 +120,9 @@ class BatchCallSensor(BaseSensorOperator):
         self.truedy_conn_id = truedy_conn_id
         self._monitor: CampaignMonitor | None = None
         self._stated = _PARAMETERS.check(self)
-        if not any(is_template(each.value_in(self)) for each in _WINDOW):
+        if not is_template([timezone, start_time, end_time, working_days]):
             with naming_task(self):
-                _window({each.name: each.value_in(self) for each in _WINDOW})
+                _window(self._stated.known)
 
     def _settings(self, deadline: float | None = None) -> MonitorSettings:
         """
@@ -138,7 +133,7 @@ class BatchCallSensor(BaseSensorOperator):
         """
         given = _PARAMETERS.read(self, self._stated)
         return MonitorSettings(
-            given["batch_call_id"], self.poke_interval or 1.0, deadline, window=_window(given), **borne(given)
+            given["batch_call_id"], self.poke_interval or 1.0, deadline, window=_window(given), **limits_of(given)
         )
 
     def execute(self, context: Context) -> Any:
@@ -147,9 +142,9 @@ class BatchCallSensor(BaseSensorOperator):
 
         :return: ``batch_call_id``, ``status``, ``outcome``, the counters and ``waited_seconds``.
         """
-        if is_only_planned(collection(self.batch_call_id)):
+        if is_only_planned(kinds.collection(self.batch_call_id)):
             return dry_summary(self.log, "wait for the end of a batch call", batch_call_id=None)
-        return self._poll_and_defer(context) if self.deferrable else super().execute(context)
+        return self._poll_and_defer(context) if kinds.truth(self.deferrable) else super().execute(context)
 
     def _poll_and_defer(self, context: Context) -> dict[str, Any]:
         with failing_fast():
@@ -173,7 +168,7 @@ class BatchCallSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: Any = None, **_newer: Any) -> dict[str, Any]:
         """Go on after the trigger has seen the batch call's end."""
         with failing_fast():
-            return self._finish(context, Outcome.from_event(event, batch_call(self.batch_call_id)))
+            return self._finish(context, Outcome.from_event(event, kinds.batch_call(self.batch_call_id)))
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Read once, unless nothing can have happened since the last poll."""
@@ -235,8 +230,7 @@ def _window(given: Mapping[str, Any]) -> CallingWindow:
     :raises InvalidPayloadError: for hours and days that cannot be, and hours on a clock that is not stated.
     :raises TimingError: for a zone that does not exist.
     """
-    zone, opens, closes = (text(given[name]) for name in ("timezone", "start_time", "end_time"))
-    days = items(given["working_days"])
+    zone, opens, closes, days = (given[name] for name in ("timezone", "start_time", "end_time", "working_days"))
     rule = None
     if (opens is None) != (closes is None):
         rule = "start_time and end_time need each other"

@@ -21,11 +21,10 @@ from hypothesis import strategies as st
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.calls import CreateCallOperator
-from airflow_truedy.operators.parameters import (
+from airflow_truedy.operators.kinds import (
     Kind,
     NotOfKindError,
     batch_call,
-    is_template,
     items,
     mapping,
     moment,
@@ -37,6 +36,7 @@ from airflow_truedy.operators.parameters import (
     truth,
     whole,
 )
+from airflow_truedy.operators.parameters import is_template
 from airflow_truedy.operators.private_fields import PrivateValue, holds_people, reveal
 from tests.support.airflow_versions import DagBag, serialised
 
@@ -132,7 +132,9 @@ class TestKinds:
         assert kind(given) == meant
         assert type(kind(given)) is type(meant)
 
-    @pytest.mark.parametrize("kind", [items, mapping, seconds, text, moment, optional(whole(1)), optional(truth)])
+    @pytest.mark.parametrize(
+        "kind", [items, mapping, optional(seconds), text, moment, optional(whole(1)), optional(truth)]
+    )
     @pytest.mark.parametrize("nothing", [None, "", " ", "None", "null"])
     def test_what_says_nothing_is_nothing(self, kind: Kind, nothing: Any) -> None:
         assert kind(nothing) is None
@@ -150,7 +152,7 @@ class TestKinds:
             *((items, value, "a list") for value in ("num_1", "5", 5, {"a": 1}, "{broken", "__import__('os')")),
             *((mapping, value, "a mapping") for value in ("plain", [1], 5, "[1]")),
             *((text, value, "text") for value in (True, 1.5, ["a"], {"a": 1})),
-            *((seconds, value, "seconds") for value in ("soon", -1, True, [1])),
+            *((seconds, value, "seconds") for value in ("soon", -1, True, [1], None, "")),
             *((one_of("fail", "skip"), value, "one of fail, skip") for value in ("again", None, "", 1)),
         ],
     )
@@ -263,11 +265,11 @@ class TestRendering:
     def test_every_field_of_the_operator_is_templated_here(self) -> None:
         with a_dag():
             operator = CreateBatchCallOperator(task_id="t", **self.EVERYTHING)
-        from airflow_truedy.operators.waiting import WAITING_FIELDS
+        from airflow_truedy.operators.waiting import WAITING
 
         # One is in place of scheduled_at; the others allow no folder.
         elsewhere = {"start_on", "approved_plan", "approval"}
-        assert {*self.EVERYTHING} | elsewhere == set(operator.template_fields) - set(WAITING_FIELDS)
+        assert {*self.EVERYTHING} | elsewhere == set(operator.template_fields) - set(WAITING.template_fields)
 
     @pytest.mark.parametrize(
         "decided",

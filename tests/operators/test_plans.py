@@ -100,6 +100,13 @@ class TestPlan:
             name: value for name, value in found.items() if name != "made_at"
         }
 
+    def test_how_a_campaign_is_launched_and_waited_for_may_be_in_the_dict_that_both_are_given(
+        self, ground: Ground
+    ) -> None:
+        shared = {"wait_for_completion": True, "deferrable": False, "min_called": 0.5, "durable": False}
+        found, expected = plan(**shared), plan()
+        assert found == {**expected, "made_at": found["made_at"]}
+
     def test_each_manifest_of_a_list_is_a_batch_call(self, ground: Ground, tmp_path: Path) -> None:
         rows = [{**person, "segment": f"s{number % 2}"} for number, person in enumerate(people(5))]
         made = prepare_contacts(rows, tmp_path / "all.jsonl.gz", ContactRules(region="US", split_by="segment"))

@@ -22,6 +22,7 @@ import airflow_truedy
 from airflow_truedy.operators.private_fields import PrivateFieldsOperator, reveal
 from tests.support.airflow_versions import serialised
 from tests.support.contexts import context_of
+from tests.support.operators import parameters_of
 
 PEOPLE = [{"phone_number": "+12125550100", "first_name": "Zebulon", "email": "zeb@example.com"}]
 SECRETS = ("5550100", "Zebulon", "zeb@")
@@ -41,15 +42,12 @@ FORMS: dict[str, dict[str, Any]] = {
     "phone_number": {"number": "+12125550100"},
 }
 # Of the parameters that have no default, those for which any text will do need not stand here.
+CAMPAIGN = {"schedule_type": "immediate", "timezone": "UTC", "start_time": "00:00", "end_time": "23:59"}
 NEEDED: dict[str, dict[str, Any]] = {
     "ImportContactsOperator": {"folder": "spring"},
     "BatchCallResultsOperator": {"to": "results.jsonl", "settle_time": 0},
-    "CreateBatchCallOperator": {
-        "schedule_type": "immediate",
-        "timezone": "UTC",
-        "start_time": "00:00",
-        "end_time": "23:59",
-    },
+    "CreateBatchCallOperator": CAMPAIGN,
+    "PlanBatchCallsOperator": CAMPAIGN,
 }
 
 
@@ -61,15 +59,15 @@ def given_people() -> Iterator[tuple[type[BaseOperator], str]]:
             continue
         for kind in vars(import_module(name)).values():
             if getattr(kind, "__module__", "") == name and inspect.isclass(kind) and issubclass(kind, BaseOperator):
-                for field in FORMS.keys() & inspect.signature(kind.__init__).parameters:
+                for field in FORMS.keys() & parameters_of(kind).keys():
                     yield kind, field
 
 
 def needed_by(kind: type[BaseOperator], field: str) -> dict[str, Any]:
     unsaid = [
         name
-        for name, parameter in inspect.signature(kind.__init__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty and name != field
+        for name, parameter in parameters_of(kind).items()
+        if parameter.default is parameter.empty and name != field
     ]
     return {"task_id": "t", **dict.fromkeys(unsaid, "x"), **NEEDED.get(kind.__name__, {})}
 
@@ -109,6 +107,7 @@ def test_the_operators_are_found() -> None:
         "CreateBatchCallOperator",
         "CreateCallOperator",
         "ImportContactsOperator",
+        "PlanBatchCallsOperator",
     }
     assert all(issubclass(kind, PrivateFieldsOperator) for kind, _ in GIVEN)
 

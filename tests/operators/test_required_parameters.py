@@ -100,6 +100,34 @@ def test_nothing_empty_text_and_a_bare_number_are_refused(operator: str, name: s
         made(OPERATORS[operator], **{name: value})
 
 
+SWITCHES = [
+    (operator, name)
+    for operator, kind in OPERATORS.items()
+    for name, each in parameters_of(kind).items()
+    if "bool" in str(each.annotation)
+]
+
+
+def test_switches_are_found() -> None:
+    assert {name for _, name in SWITCHES} >= {
+        *("deferrable", "durable", "dry_run", "fresh_folder", "overwrite_existing", "create_table", "retry_failed"),
+        *("wait_for_completion", "start", "held_on_blocked_days", "details", "transcripts", "fail_if_kept"),
+    }
+
+
+@pytest.mark.parametrize("value", ["maybe", "perhaps", "yes", "no", "0", 0, 1, [], [True]], ids=repr)
+@pytest.mark.parametrize(("operator", "name"), SWITCHES)
+def test_what_is_neither_true_nor_false_is_refused(operator: str, name: str, value: Any) -> None:
+    with pytest.raises(InvalidPayloadError, match=rf"(?i)^task 'ring': {name} = .*: must be true or false"):
+        made(OPERATORS[operator], **{name: value})
+
+
+@pytest.mark.parametrize("value", [True, False, "True", "false"])
+@pytest.mark.parametrize(("operator", "name"), SWITCHES)
+def test_true_and_false_are_taken_as_text_too(operator: str, name: str, value: Any) -> None:
+    made(OPERATORS[operator], **{name: value})
+
+
 @pytest.mark.parametrize("value", ["{{ params.it }}", "{{ it }}.sql", "made-up"])
 @pytest.mark.parametrize(
     ("operator", "name"), [each for each in EVERY if each[1] in ("sql", "path", "conn_id", "name")]

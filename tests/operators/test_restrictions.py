@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.get_provider_info import get_provider_info
 from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.calls import CreateCallOperator
@@ -22,6 +19,7 @@ from airflow_truedy.operators.results import BatchCallResultsOperator
 from airflow_truedy.operators.steering import ResumeBatchCallOperator, ScheduleBatchCallOperator
 from airflow_truedy.sensors.batch_calls import BatchCallSensor
 from tests.support.contexts import context_of
+from tests.support.operators import parameters_of, public_operators
 from tests.support.plans import AGENT, people
 
 SCHEDULE = {"scheduled_at": "2099-06-02T10:00", "timezone": "America/New_York"}
@@ -45,24 +43,8 @@ STEERING = [name for name in GIVEN if name.startswith(("Schedule", "Pause", "Res
 ONLY_READS = {"BatchCallResultsOperator", "BatchCallSensor", "PlanBatchCallsOperator"}
 
 
-def parameters_of(kind: Any) -> set[str]:
-    return {name for each in kind.__mro__ if "__init__" in vars(each) for name in inspect.signature(each).parameters}
-
-
-def public_operators() -> dict[str, Any]:
-    info = get_provider_info()
-    modules = [name for kind in ("operators", "sensors") for entry in info[kind] for name in entry["python-modules"]]
-    return {
-        name: kind
-        for module in modules
-        for name, kind in vars(import_module(module)).items()
-        if inspect.isclass(kind) and issubclass(kind, BaseOperator) and not name.startswith("_")
-        if "truedy_conn_id" in parameters_of(kind)
-    }
-
-
-OPERATORS = {name: kind for name, kind in public_operators().items() if kind.__module__.startswith("airflow_truedy")}
-BASES = {"WaitingOperator", "PrivateFieldsOperator"}
+OPERATORS = {name: kind for name, kind in public_operators().items() if "truedy_conn_id" in parameters_of(kind)}
+BASES = {"CampaignOperator"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.hooks.truedy import TruedyHook
-from airflow_truedy.operators.parameters import NotOfKindError, batch_call, batch_calls
+from airflow_truedy.operators.kinds import NotOfKindError, batch_call, batch_calls
 from airflow_truedy.operators.steering import (
     DeleteBatchCallsOperator,
     PauseBatchCallOperator,

@@ -29,7 +29,7 @@ from airflow_truedy.campaigns.errors import LaunchInterruptedError, WindowClosed
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.monitoring.outcome import StoppedEarlyError, WaitInterruptedError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
-from airflow_truedy.operators.parameters import seconds
+from airflow_truedy.operators.kinds import optional, seconds
 from airflow_truedy.operators.waiting import deadline_of
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.monitoring.watched import batch
@@ -96,7 +96,7 @@ def test_a_draft_cannot_be_waited_for() -> None:
     ("value", "expected"), [(90, 90.0), ("90", 90.0), (timedelta(minutes=2), 120.0), (None, None), ("", None)]
 )
 def test_durations_are_seconds_or_timedeltas(value: Any, expected: float | None) -> None:
-    assert seconds(value) == expected
+    assert optional(seconds)(value) == expected
 
 
 def test_without_waiting_the_summary_is_that_of_the_launch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def refuse_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def paused_by_a_kill(task: CreateBatchCallOperator) -> BatchCall:
     """The campaign of a task, as the kill handler of an earlier try left it."""
-    key = task._plan(context()).key
+    key = task._plan(context(), task.parameters.read(task, task._stated)).key
     return batch("paused", name=key.with_pause_marker(key.tagged("Renewals", "0" * 64)))
 
 
