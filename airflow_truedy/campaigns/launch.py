@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_truedy.api import endpoints
 from airflow_truedy.api.errors import (
-    AuthenticationError,
     ConflictError,
     InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
-    PaymentRequiredError,
-    PermissionDeniedError,
     TooLateError,
+    TruedyError,
 )
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import (
@@ -58,8 +56,6 @@ log = logging.getLogger(__name__)
 # Seconds before each round.
 _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 8.0)
 _LEAST_NAME = 8
-# Answers to a create that say that nothing was made. A conflict may mean that it was made before.
-_REFUSALS = (AuthenticationError, PaymentRequiredError, PermissionDeniedError, InvalidRequestError)
 
 
 @dataclass(frozen=True)
@@ -225,15 +221,15 @@ class Launch:
         self._checkpoint()  # The intent is kept before the first request.
         try:
             batch = self._client.send(request)
-        except TooLateError as late:
-            raise ReconcileAgain(str(late)) from late
         except OutcomeUnknownError as lost:
             self._reconciler.doubt_absence()
             raise ReconcileAgain(f"{lost} It may have been created all the same.") from lost
-        except _REFUSALS:
-            if self._claim and self._claim.may_be_given_up and self._reconciler.is_absent():
-                # Other campaigns may have the people of a refused create.
+        except TruedyError as failed:
+            if self._claim and self._claim.may_be_given_up and self._reconciler.surely_made_nothing(failed):
+                # Other campaigns may have the people of a create that made none.
                 self._claim.give_up()
+            if isinstance(failed, TooLateError):
+                raise ReconcileAgain(str(failed)) from failed
             raise
         self._reconciler.adopt(batch)
         progress.sent = len(create.contacts or ())
@@ -385,7 +381,7 @@ class Launch:
     def _tell_what_stays(self, error: Exception) -> None:
         """Add to an error what is left on the server."""
         if self.batch_call_id is None:
-            if not self._progress.begun:
+            if not (self._progress.begun or self._progress.may_have_called):
                 log.error("This try created nothing and started nothing.")
             return
         if isinstance(error, CampaignError) and self.batch_call_id in str(error):

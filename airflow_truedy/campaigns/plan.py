@@ -295,8 +295,8 @@ def _check_somebody_is_left(fields: Mapping[str, Any], contacts: ContactList) ->
     """Refuse an empty list, unless Truedy has people of the campaign already."""
     if contacts.manifest and contacts.manifest.contacts:
         raise EverybodyLaunchedSkip(
-            f"Everybody in this part of the list of task {contacts.manifest.made_by.get('task_id')!r} is in the "
-            f"campaign of another part already: {contacts.left_out and contacts.left_out.uri}"
+            f"Everybody in this part of the list of task {contacts.manifest.made_by.get('task_id')!r} is, or may "
+            f"be, in the campaign of another part: {contacts.left_out and contacts.left_out.uri}"
         )
     if not (fields.get("contact_ids") or fields.get("contact_folder_id")):
         raise invalid("contacts", "0 contacts", "is empty, so there is nobody to call; on_empty='skip' skips the task")

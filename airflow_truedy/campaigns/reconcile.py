@@ -6,7 +6,18 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_truedy.api.errors import NotFoundError, TruedyError
+from airflow_truedy.api.errors import (
+    AuthenticationError,
+    ForbiddenByConnectionError,
+    InvalidRequestError,
+    NotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitedError,
+    TooLateError,
+    TruedyError,
+)
+from airflow_truedy.api.retries import was_never_sent
 from airflow_truedy.campaigns import pausing
 from airflow_truedy.campaigns.errors import CampaignEndedError, DuplicateCampaignError, PayloadChangedError
 from airflow_truedy.campaigns.identity import Matches, age, find, holds_in
@@ -30,6 +41,12 @@ _TWINS_SINCE = timedelta(hours=24)
 _ENDED_COUNTS_FOR = timedelta(hours=20)
 # How far the clocks of server and worker may be apart.
 _SKEW = timedelta(minutes=10)
+
+# Answers to a create that say that nothing was made, though it may have been before a proxy answered. A conflict may
+# mean that it was made earlier.
+_REFUSALS = (AuthenticationError, InvalidRequestError, NotFoundError, PaymentRequiredError, PermissionDeniedError)
+# Not sent, or not carried out.
+_NOT_SENT = (ForbiddenByConnectionError, RateLimitedError, TooLateError)
 
 
 class ReconcileAgain(Exception):  # noqa: N818 - a turn taken, not an error
@@ -96,14 +113,25 @@ class Reconciler:
         """Believe only after the settle time, from now on, that there is no batch call of this campaign."""
         self._absence_counts_from = self.now() + timedelta(seconds=self.settling.seconds)
 
-    def is_absent(self) -> bool:
-        """Whether there is no batch call of this campaign, by looks until absence counts; not where none can be had."""
+    def surely_made_nothing(self, failed: TruedyError) -> bool:
+        """Whether the create that ended in this error surely made no batch call; a refusal is checked by looks."""
+        if isinstance(failed, _NOT_SENT) or was_never_sent(failed):
+            return True
+        if not isinstance(failed, _REFUSALS):
+            return False
         self.doubt_absence()
         try:
             matches = self._look()
         except TruedyError:
-            return False
-        return not (matches.chosen or matches.ended)
+            matches = None
+        if matches is not None and not (matches.chosen or matches.ended):
+            return True
+        log.warning(
+            "The create was refused, but that campaign %r does not exist could not be verified. Look for this name in "
+            "the Truedy dashboard, and pause the batch call if it calls.",
+            self.plan.tagged_name,
+        )
+        return False
 
     # Which one it is
 

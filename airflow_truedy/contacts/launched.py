@@ -62,8 +62,8 @@ def without_launched(contacts: ContactList | None) -> ContactList | None:
     to = contacts.path.parent / f"{stem}.left-out-{told}.csv"
     write_rows(_left_out(contacts, others), to, columns=_COLUMNS)
     log.warning(
-        "%d of %d people changed parts of the list and are in the campaign of another part already; left out here, see "
-        "%s",
+        "%d of %d people changed parts of the list and are, or may be, in the campaign of another part; left out here, "
+        "see %s",
         count,
         contacts.count,
         to,
@@ -126,7 +126,8 @@ class Claim:
     def give_up(self) -> None:
         """Let other parts have these people: it is certain that no campaign was made."""
         remove(self._file)
-        log.info("The create was refused, so the people of this part may be in the campaign of another part.")
+        self._creates = 0
+        log.info("The create made no campaign, so the people of this part may be in the campaign of another part.")
 
     def _write(self, contacts: ContactList) -> None:
         manifest: Any = contacts.manifest

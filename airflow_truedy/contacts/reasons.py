@@ -119,7 +119,7 @@ class Reason(str, Enum):
     DUPLICATE = "duplicate", "another row has the same number"
     SUPPRESSED = "suppressed", "the number is on a do-not-call list"
     # Found at the launch, see :mod:`.launched`
-    IN_ANOTHER_PART = "in_another_part", "the person is in the campaign of another part of the list"
+    IN_ANOTHER_PART = "in_another_part", "the person is, or may be, in the campaign of another part of the list"
 
 
 #: Kinds of valid numbers that are refused unless they are allowed; landlines, mobiles and VoIP numbers need no leave.

@@ -47,7 +47,7 @@ _SQL = Parameters(
     Parameter("parameters", kinds.anything),
     _COMMON,
 )
-_FILE = Parameters(Parameter("path", kinds.text, required=True), _COMMON)
+_FILE = Parameters(Parameter("path", kinds.place, required=True), _COMMON)
 
 _ENDING = ".jsonl.gz"
 #: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.
@@ -338,4 +338,4 @@ class FileToContactsOperator(ContactsOperator):
 
     def lineage_source(self) -> dict[str, Any]:
         """Return the file."""
-        return {"source_uri": self.path}
+        return {"source_uri": str(self.path)}

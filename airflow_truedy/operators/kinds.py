@@ -30,6 +30,11 @@ def text(value: Any) -> str | None:
     return None if value is None or value.strip() in _NOTHING else value
 
 
+def place(value: Any) -> Any:
+    """A path or URI: text, or a path object such as Airflow's ``ObjectStoragePath``."""
+    return str(value) if hasattr(value, "joinpath") else text(value)
+
+
 def moment(value: Any) -> datetime | str | None:
     """A datetime, or text that gives one."""
     return value if isinstance(value, datetime) else text(value)

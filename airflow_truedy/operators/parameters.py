@@ -32,7 +32,7 @@ from typing import Any
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.compat import XComArg
 from airflow_truedy.contacts.errors import ContactsError
-from airflow_truedy.operators.kinds import Kind, NotOfKindError, anything, text
+from airflow_truedy.operators.kinds import Kind, NotOfKindError, anything, place, text
 from airflow_truedy.operators.private_fields import PrivateValue
 
 #: The rule of a parameter that is stated and may not render to nothing.
@@ -119,7 +119,7 @@ class Parameters:
             try:
                 if each.required and anything(value) is None:
                     raise NotOfKindError("must be stated")
-                if each.required and each.kind is text and isinstance(value, int):
+                if each.required and each.kind in (text, place) and isinstance(value, int):
                     raise NotOfKindError("must be text")  # A number of digits counts as text only if it is rendered.
                 if not is_template(value):
                     meant = each.kind(value)

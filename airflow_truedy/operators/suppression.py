@@ -26,7 +26,7 @@ _SQL = Parameters(
     Parameter("parameters", kinds.anything),
     Parameter("as_of", kinds.anything),
 )
-_FILE = Parameters(Parameter("path", kinds.text, required=True))
+_FILE = Parameters(Parameter("path", kinds.place, required=True))
 _TABLE = Parameters(
     Parameter("conn_id", kinds.text, required=True),
     Parameter("table", kinds.text, required=True),

@@ -177,6 +177,8 @@ class Account:
     def _fail(self, problem: Exception) -> None:
         # Whatever else it is may hold anything.
         told = diagnose(problem) if isinstance(problem, (TruedyError, ValueError)) else type(problem).__name__
+        if isinstance(problem, OSError) and problem.filename:
+            told = f"{told}: {problem.filename}"  # The file of the budget.
         if self._reading.problem is None:
             log.warning("The campaigns page cannot read Truedy: %s", told)
         since = self._reading.problem_since or self._clock()

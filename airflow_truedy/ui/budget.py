@@ -20,7 +20,7 @@ REQUESTS_PER_MINUTE = 6
 # A little more than a minute: requests take different times to arrive.
 _MINUTE = 61.0
 # Slots further ahead than any queue are of a clock that was set back since.
-_FURTHEST = 3_600.0
+_FURTHEST = 900.0
 
 
 class Budget(RateLimiter):
@@ -48,7 +48,7 @@ class Budget(RateLimiter):
         :raises OSError: if the file cannot be used; without it nobody knows what the other processes send.
         """
         opened = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(opened, "r+") as file:
+        with os.fdopen(opened, "rb+") as file:
             if os.fstat(opened).st_uid != os.getuid():
                 raise PermissionError(f"{self._file} is another user's")
             fcntl.flock(file, fcntl.LOCK_EX)  # Until it is closed.
@@ -57,11 +57,11 @@ class Budget(RateLimiter):
             slot = now if len(slots) < REQUESTS_PER_MINUTE else max(now, slots[-REQUESTS_PER_MINUTE] + _MINUTE)
             file.seek(0)
             file.truncate()
-            json.dump([*slots, slot][-REQUESTS_PER_MINUTE:], file)
+            file.write(json.dumps([*slots, slot][-REQUESTS_PER_MINUTE:]).encode())
         return slot - now
 
 
-def _slots_in(text: str, now: float) -> list[float]:
+def _slots_in(text: bytes, now: float) -> list[float]:
     """Return the moments of the last requests; of a file that was cut off while it was written, as many as may be."""
     if not text:
         return []

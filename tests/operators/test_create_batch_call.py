@@ -21,7 +21,7 @@ from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from truedy_sandbox.process import SandboxProcess
 
-from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, ServerError
+from airflow_truedy.api.errors import InvalidPayloadError, RateLimitedError, ServerError, UnreachableError
 from airflow_truedy.calling_hours import CallingHours, PartHours
 from airflow_truedy.campaigns.errors import TimingError, UnsettledError
 from airflow_truedy.links.batch_calls import XCOM_KEY
@@ -624,7 +624,7 @@ class TestPartsOfASplitList:
         with pytest.raises(AirflowSkipException, match=r"Everybody in this part .* campaign of another part") as skip:
             execute(operator(contacts=everybody[0], name="d"), map_index=0)
         assert len(ground.batches) == 2
-        told = Path(str(skip.value).rpartition(" already: ")[2]).read_text(encoding="utf-8")
+        told = Path(str(skip.value).rpartition(" of another part: ")[2]).read_text(encoding="utf-8")
         assert told.count("in_another_part") == 2
 
     def test_the_summary_counts_who_is_left_out_and_names_nobody(
@@ -637,15 +637,26 @@ class TestPartsOfASplitList:
         assert "in_another_part" in Path(summary["left_out_uri"]).read_text(encoding="utf-8")
         assert "2125550000" not in caplog.text + json.dumps(summary)
 
-    @pytest.mark.parametrize("status", [402, 403, 422])
+    @pytest.mark.parametrize("status", [402, 403, 404, 422, 429])
     def test_a_refused_create_holds_nobody(self, ground: Ground, tmp_path: Path, status: int) -> None:
         ground.alter("POST", "/batch-calls", refused(status))
-        with pytest.raises(AirflowFailException):
+        with pytest.raises((AirflowFailException, RateLimitedError)):
             execute(operator(contacts=self.manifests(tmp_path, {0: "b", 1: "c"})[0], name="b"), map_index=0)
         ground.heal()
         summary = execute(operator(contacts=self.manifests(tmp_path, {0: "c", 1: "c"})[0], name="c"), map_index=0)
         assert summary["total_contacts"] == 2
         assert len(ground.batches) == 1
+
+    def test_a_create_that_was_never_sent_holds_nobody(self, ground: Ground, tmp_path: Path) -> None:
+        def unreachable(request: httpx.Request, send: Send) -> httpx.Response:
+            raise httpx.ConnectError("refused", request=request)
+
+        ground.alter("POST", "/batch-calls", unreachable)
+        with pytest.raises(UnreachableError):
+            execute(operator(contacts=self.manifests(tmp_path, {0: "b", 1: "c"})[0], name="b"), map_index=0)
+        ground.heal()
+        summary = execute(operator(contacts=self.manifests(tmp_path, {0: "c", 1: "c"})[0], name="c"), map_index=0)
+        assert summary["total_contacts"] == 2
 
     @pytest.mark.parametrize("is_made", [True, False])
     def test_a_create_that_may_have_been_made_keeps_its_people(
