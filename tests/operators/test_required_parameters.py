@@ -15,6 +15,7 @@ import pytest
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.contacts.regions import REGIONS
 from airflow_truedy.operators.contacts import FileSuppression, SqlSuppression, recently_called
+from tests.support.operators import parameters_of
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 GIVEN: dict[str, Any] = {
@@ -46,7 +47,7 @@ ALSO: dict[str, dict[str, Any]] = {
 }
 
 
-def public_operators() -> dict[str, Any]:
+def operators_of_the_readme() -> dict[str, Any]:
     """All operators and sensors of the README's table."""
     found = {}
     for line in re.findall(r"^\| (`(?:operators|sensors)\..*?) \|", README, re.MULTILINE):
@@ -58,14 +59,7 @@ def public_operators() -> dict[str, Any]:
     return found
 
 
-OPERATORS = public_operators()
-
-
-def parameters_of(kind: Any) -> dict[str, inspect.Parameter]:
-    """The parameters of an operator and of what it is made from, without Airflow's own."""
-    ours = [each for each in kind.__mro__ if each.__module__.startswith("airflow_truedy") and "__init__" in vars(each)]
-    signatures = [inspect.signature(vars(each)["__init__"]).parameters.values() for each in ours]
-    return {each.name: each for many in signatures for each in many if each.kind is each.KEYWORD_ONLY}
+OPERATORS = operators_of_the_readme()
 
 
 def required_by(kind: Any) -> list[str]:
