@@ -28,8 +28,9 @@ class Ground:
         self.store = FencedStore([None])
         self.plan = plan_for(3, 5)
 
-    def begin(self, **changes: Any) -> Attempt:
-        return Attempt(self.server, replace(self.plan, **changes), self.store, self.clock, "truedy_sandbox_key")
+    def begin(self, **policy: Any) -> Attempt:
+        plan = replace(self.plan, policy=replace(self.plan.policy, **policy))
+        return Attempt(self.server, plan, self.store, self.clock, "truedy_sandbox_key")
 
     def a_person_deletes_everything(self) -> None:
         world = self.app.state.world
