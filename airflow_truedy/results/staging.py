@@ -395,8 +395,5 @@ def _as_known(row: Mapping[str, Any]) -> tuple[Any, ...]:
     for name in ("transcript", "custom_fields"):
         if values.get(name) is not None and not isinstance(values[name], str):
             values[name] = json.dumps(values[name], ensure_ascii=False)
-    for name in ("duration_seconds", "cost_credits"):
-        # A column of the user's own may hold decimals, which SQLite does not take.
-        values[name] = None if values.get(name) is None else float(values[name])
     has_transcript = bool(values.get("has_transcript") or values.get("transcript") is not None)
     return (has_transcript, *(values.get(name) for name in _ROW))
