@@ -23,12 +23,12 @@ except (ImportError, AirflowOptionalProviderFeatureException):
 
         template_fields = ("subject", "body")
 
-        def __init__(self, *, subject: str, body: str, **kwargs: Any) -> None:
-            own = ("defaults", "response_timeout", "notifiers", "assigned_users", "fail_on_reject")
-            more = ("ignore_downstream_trigger_rules",)
-            super().__init__(**{name: value for name, value in kwargs.items() if name not in (*own, *more)})
-            self.subject = subject
-            self.body = body
+        def __init__(self, **kwargs: Any) -> None:
+            own = ("subject", "body", "defaults", "response_timeout", "notifiers", "assigned_users", "fail_on_reject")
+            given = {name: kwargs.pop(name, None) for name in (*own, "ignore_downstream_trigger_rules")}
+            super().__init__(**kwargs)
+            self.subject = given["subject"]
+            self.body = given["body"]
 
         def execute(self, context: Context) -> None:
             """Fail."""
