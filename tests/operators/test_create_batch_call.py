@@ -153,8 +153,9 @@ class TestWhileTheDagIsParsed:
         [
             NOW,
             {**SCHEDULED, "start_time": "{{ params.opens }}", "working_days": ["{{ params.day }}"]},
-            {**SCHEDULED, "working_days": {1, 2, 5}},
-            {**SCHEDULED, "working_days": "1, 2, 5"},
+            # START may be any day of the week.
+            {**SCHEDULED, "working_days": set(range(1, 8))},
+            {**SCHEDULED, "working_days": "1, 2, 3, 4, 5, 6, 7"},
             {"start": False},
             {"start": "{{ params.start }}"},
             SCHEDULED,
