@@ -28,7 +28,7 @@ CAPS = {
     "3.2.2": ["PyJWT<2.13", "fastapi<0.137", "SQLAlchemy<2.1", "svcs<26.2"],
 }
 #: The fast tests that Airflow has a part in. The other rooms do not import it (tests/test_house.py).
-AIRFLOW_FACE = ["hooks", "links", "notifications", "operators", "sensors", "triggers", "ui"]
+AIRFLOW_FACE = ["hooks", "links", "notifications", "operators", "parameters", "sensors", "triggers", "ui"]
 AIRFLOW_FACE += ["test_assets.py", "test_compat.py", "test_examples.py", "test_lineage.py", "test_mistakes.py"]
 
 nox.options.sessions = ["matrix"]

@@ -106,6 +106,15 @@ def test_the_leaf_of_the_airflow_face_imports_nothing_of_the_package() -> None:
     assert ours == []
 
 
+def test_parameters_do_not_know_who_takes_them() -> None:
+    takers = ("operators", "sensors", "triggers", "ui", "links", "notifications")
+    files = [path for path in FILES if room_of(path) == "parameters"]
+    assert files
+    assert [
+        name for path in files for name, _ in imports_of(path) if name.split(".")[1:2] and name.split(".")[1] in takers
+    ] == []
+
+
 def test_the_sandbox_and_the_provider_do_not_know_each_other() -> None:
     """Tests, tools and benchmarks bring them together; nothing that a user installs on a worker does."""
 

@@ -8,8 +8,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowOpt
 from airflow.sdk import BaseOperator
 
 from airflow_truedy.campaigns.approval import SEALS_KEY
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.parameters import Parameter, Parameters
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.table import Parameter, Parameters
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -16,12 +16,12 @@ from airflow_truedy.campaigns.schedule import in_words
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
-from airflow_truedy.operators import kinds
 from airflow_truedy.operators.campaign_parameters import CAMPAIGN, CampaignOperator
-from airflow_truedy.operators.parameters import Parameter, Parameters
-from airflow_truedy.operators.private_fields import reveal
 from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.operators.waiting import WAITING, WaitingOperator
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.private_fields import reveal
+from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_truedy.compat import TaskState
     from airflow_truedy.hooks.truedy import TruedyHook
     from airflow_truedy.monitoring.outcome import Outcome
-    from airflow_truedy.operators.parameters import Stated
+    from airflow_truedy.parameters.table import Stated
 
 #: Under which name the progress of a launch is kept, visible in Airflow's UI.
 STATE_KEY = "truedy_campaign"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_truedy.campaigns.identity import default_key
 from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.compat import task_state
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.parameters import Parameter, Parameters
-from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator
 from airflow_truedy.operators.restrictions import dry_summary
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.private_fields import PrivateField, PrivateFieldsOperator
+from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:

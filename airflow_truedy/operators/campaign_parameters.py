@@ -10,10 +10,10 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.identity import DEFAULT_WORD, CampaignKey, default_key
 from airflow_truedy.campaigns.plan import CampaignPlan, Policy, plan_campaign
 from airflow_truedy.campaigns.timing import Timing
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.contact_source import contact_list_of, may_bring_hours
-from airflow_truedy.operators.parameters import Parameter, Parameters, Stated, naming_task
-from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.contact_source import contact_list_of, may_bring_hours
+from airflow_truedy.parameters.private_fields import PrivateField, PrivateFieldsOperator, holds_people
+from airflow_truedy.parameters.table import Parameter, Parameters, Stated, naming_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

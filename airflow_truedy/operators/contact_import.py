@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.parameters import Parameter, Parameters, naming_task
-from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
 from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.private_fields import PrivateField, PrivateFieldsOperator, holds_people
+from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class ImportContactsOperator(PrivateFieldsOperator):
         """Import everything and return what came of it."""
         from airflow_truedy.campaigns.contact_import import import_contacts
         from airflow_truedy.hooks.truedy import TruedyHook
-        from airflow_truedy.operators.contact_source import contact_list_of
+        from airflow_truedy.parameters.contact_source import contact_list_of
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             contacts = contact_list_of(_PARAMETERS.read(self, self._stated)["contacts"])

@@ -12,10 +12,10 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from airflow_truedy.contacts.rules import ContactRules, allowed, check_suppression, columns_of
 from airflow_truedy.files.rows import NULLS, ReadOptions
-from airflow_truedy.operators import kinds
 from airflow_truedy.operators.contact_import import ImportContactsOperator
-from airflow_truedy.operators.parameters import Parameter, Parameters, naming_task
 from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression, recently_called
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:

@@ -67,8 +67,8 @@ def failed_contacts(
     from airflow.sdk import ObjectStoragePath
 
     from airflow_truedy.contacts.suppression import suppressed_numbers
-    from airflow_truedy.operators.contact_source import contact_list_of
     from airflow_truedy.operators.results import path_opener, table_of
+    from airflow_truedy.parameters.contact_source import contact_list_of
     from airflow_truedy.results.columns import ResultsError
     from airflow_truedy.results.follow_up import NOT_REACHED, FollowUpRules, follow_up
     from airflow_truedy.results.manifest import UNANSWERED_OF, checked_manifest, has_ended, rows_of

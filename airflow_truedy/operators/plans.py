@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.links.plans import page_of, picture_of
-from airflow_truedy.operators import kinds
 from airflow_truedy.operators.batch_calls import LAUNCH
 from airflow_truedy.operators.campaign_parameters import CAMPAIGN, CampaignOperator
-from airflow_truedy.operators.parameters import Parameter, Parameters
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:

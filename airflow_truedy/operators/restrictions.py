@@ -7,19 +7,17 @@ that a task ends green (``dry_run``), or fails before it leaves a draft behind (
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.errors import ForbiddenByConnectionError
 from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
     from airflow.sdk.types import Logger
 
     from airflow_truedy.api.client import TruedyClient
-
-#: Stands for the id of a batch call that a dry run only planned.
-ONLY_PLANNED = "(only planned by a dry run)"
 
 
 def dry_summary(log: Logger, would: str, **known: Any) -> dict[str, Any]:
@@ -31,11 +29,6 @@ def dry_summary(log: Logger, would: str, **known: Any) -> dict[str, Any]:
     """
     log.warning("Dry run: nothing was written and nobody is called. Without it, this task would %s.", would)
     return {"dry_run": True, "would": would, **known}
-
-
-def is_only_planned(value: Any) -> bool:
-    """Return whether a value is what a dry run returned for a batch call that does not exist."""
-    return isinstance(value, Mapping) and value.get("dry_run") is True and not value.get("batch_call_id")
 
 
 def refuse_other_numbers(

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_truedy.api.errors import InvalidPayloadError
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.contact_source import contact_list_of
-from airflow_truedy.operators.parameters import Parameter, Parameters
-from airflow_truedy.operators.private_fields import PrivateField, PrivateFieldsOperator, holds_people
-from airflow_truedy.operators.restrictions import ONLY_PLANNED
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.contact_source import contact_list_of
+from airflow_truedy.parameters.private_fields import PrivateField, PrivateFieldsOperator, holds_people
+from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
 
         with failing_fast(), Staging() as staging, TruedyHook(self.truedy_conn_id) as hook:
             given = _PARAMETERS.read(self, self._stated)
-            if given["batch_call_id"] == ONLY_PLANNED:
+            if given["batch_call_id"] == kinds.ONLY_PLANNED:
                 raise AirflowSkipException("The batch call was only planned by a dry run: it has no results.")
             reading = Reading(
                 details=given["details"],

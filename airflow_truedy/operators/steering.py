@@ -10,10 +10,10 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.schedule import check_window_is_possible
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
-from airflow_truedy.operators import kinds
 from airflow_truedy.operators.batch_calls import summary_of
-from airflow_truedy.operators.parameters import Parameter, Parameters, naming_task
-from airflow_truedy.operators.restrictions import ONLY_PLANNED, dry_summary, refuse_others_in
+from airflow_truedy.operators.restrictions import dry_summary, refuse_others_in
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ class _OneBatchCall(BaseOperator):
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             given = self.parameters.read(self, self._stated)
             batch_call_id = given["batch_call_id"]
-            if batch_call_id == ONLY_PLANNED or hook.settings.dry_run:
-                known = None if batch_call_id == ONLY_PLANNED else batch_call_id
+            if batch_call_id == kinds.ONLY_PLANNED or hook.settings.dry_run:
+                known = None if batch_call_id == kinds.ONLY_PLANNED else batch_call_id
                 return dry_summary(self.log, f"{self.deed} batch call {batch_call_id}", batch_call_id=known)
             if self.lets_call:
                 refuse_others_in(hook.client, batch_call_id, hook.settings.only_numbers)
@@ -332,7 +332,7 @@ class DeleteBatchCallsOperator(BaseOperator):
 
         with failing_fast(), TruedyHook(self.truedy_conn_id) as hook:
             given = _DELETE.read(self, self._stated)
-            ids = [each for each in given["batch_call_ids"] if each != ONLY_PLANNED]
+            ids = [each for each in given["batch_call_ids"] if each != kinds.ONLY_PLANNED]
             if hook.settings.dry_run or (given["batch_call_ids"] and not ids):
                 return dry_summary(self.log, f"delete {len(ids)} batch calls", batch_call_ids=ids)
             outcome = delete(hook.client, ids)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
 from airflow_truedy.contacts.rules import check_list_region, column_called
 from airflow_truedy.files.rows import ReadOptions
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.parameters import VANISHED, Parameter, Parameters
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.table import VANISHED, Parameter, Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

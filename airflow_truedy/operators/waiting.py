@@ -22,8 +22,8 @@ from airflow_truedy.monitoring.outcome import (
     WaitInterruptedError,
     is_limit,
 )
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.parameters import Parameter, Parameters
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:

@@ -18,9 +18,7 @@ from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.schedule import check_window_is_possible, zone_of
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState, window_from_json
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.parameters import Parameter, Parameters, is_template, naming_task
-from airflow_truedy.operators.restrictions import dry_summary, is_only_planned
+from airflow_truedy.operators.restrictions import dry_summary
 from airflow_truedy.operators.waiting import (
     RULES,
     backstop,
@@ -32,6 +30,8 @@ from airflow_truedy.operators.waiting import (
     remember,
     remembered,
 )
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.table import Parameter, Parameters, is_template, naming_task
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class BatchCallSensor(BaseSensorOperator):
 
         :return: ``batch_call_id``, ``status``, ``outcome``, the counters and ``waited_seconds``.
         """
-        if is_only_planned(kinds.collection(self.batch_call_id)):
+        if kinds.is_only_planned(kinds.collection(self.batch_call_id)):
             return dry_summary(self.log, "wait for the end of a batch call", batch_call_id=None)
         return self._poll_and_defer(context) if kinds.truth(self.deferrable) else super().execute(context)
 

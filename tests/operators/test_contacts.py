@@ -633,7 +633,7 @@ def test_files_may_lie_on_an_object_store(memory_store: None) -> None:
     assert contacts_in(manifest) == [{"phone_number": "+12125550100"}]
     assert "nobody" not in ObjectStoragePath(manifest["rejects_uri"]).read_text()
 
-    from airflow_truedy.operators.contact_source import contact_list_of
+    from airflow_truedy.parameters.contact_source import contact_list_of
 
     contacts = contact_list_of(manifest)
     assert contacts is not None

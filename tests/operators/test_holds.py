@@ -15,7 +15,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.calling_hours import Blackout, CallingHours
 from airflow_truedy.operators.holds import HoldBatchCallsOperator, ReleaseBatchCallsOperator
-from airflow_truedy.operators.kinds import NotOfKindError, several
+from airflow_truedy.parameters.kinds import NotOfKindError, several
 from tests.support.contexts import context_of
 from tests.support.ground import Ground
 from tests.support.plans import plan_of

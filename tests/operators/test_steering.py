@@ -13,7 +13,6 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.campaigns.errors import TimingError
 from airflow_truedy.hooks.truedy import TruedyHook
-from airflow_truedy.operators.kinds import NotOfKindError, batch_call, batch_calls
 from airflow_truedy.operators.steering import (
     DeleteBatchCallsOperator,
     PauseBatchCallOperator,
@@ -21,6 +20,7 @@ from airflow_truedy.operators.steering import (
     ScheduleBatchCallOperator,
     UpdateBatchCallOperator,
 )
+from airflow_truedy.parameters.kinds import NotOfKindError, batch_call, batch_calls
 from tests.support.contexts import context_of
 
 MONDAY = datetime(2026, 6, 1, 13, tzinfo=timezone.utc)

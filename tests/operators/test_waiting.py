@@ -29,8 +29,8 @@ from airflow_truedy.campaigns.errors import LaunchInterruptedError, WindowClosed
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.monitoring.outcome import StoppedEarlyError, WaitInterruptedError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
-from airflow_truedy.operators.kinds import optional, seconds
 from airflow_truedy.operators.waiting import deadline_of
+from airflow_truedy.parameters.kinds import optional, seconds
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.monitoring.watched import batch
 from tests.operators.waiting_world import answer, context, resumed, through_the_trigger

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
 from airflow_truedy.operators.calls import CreateCallOperator
-from airflow_truedy.operators.kinds import (
+from airflow_truedy.parameters.kinds import (
     Kind,
     NotOfKindError,
     batch_call,
@@ -36,8 +36,8 @@ from airflow_truedy.operators.kinds import (
     truth,
     whole,
 )
-from airflow_truedy.operators.parameters import is_template
-from airflow_truedy.operators.private_fields import PrivateValue, holds_people, reveal
+from airflow_truedy.parameters.private_fields import PrivateValue, holds_people, reveal
+from airflow_truedy.parameters.table import is_template
 from tests.support.airflow_versions import DagBag, serialised
 
 PEOPLE: list[dict[str, Any]] = [
@@ -350,7 +350,7 @@ class TestRendering:
         ],
     )
     def test_contacts_come_from_template_files(self, name: str, content: str, tmp_path: Path) -> None:
-        from airflow_truedy.operators.contact_source import contact_list_of
+        from airflow_truedy.parameters.contact_source import contact_list_of
 
         (tmp_path / name).write_text(content)
         with a_dag(template_searchpath=str(tmp_path)) as dag:

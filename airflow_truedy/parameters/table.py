@@ -32,8 +32,8 @@ from typing import Any
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.compat import XComArg
 from airflow_truedy.contacts.errors import ContactsError
-from airflow_truedy.operators.kinds import Kind, NotOfKindError, anything, place, text
-from airflow_truedy.operators.private_fields import PrivateValue
+from airflow_truedy.parameters.kinds import Kind, NotOfKindError, anything, place, text
+from airflow_truedy.parameters.private_fields import PrivateValue
 
 #: The rule of a parameter that is stated and may not render to nothing.
 VANISHED = "its template rendered to nothing; leave the parameter out if that is meant"
@@ -47,7 +47,7 @@ class Parameter:
     One parameter of an operator.
 
     :param name: as the author of a Dag writes it.
-    :param kind: what its values are; see :mod:`~airflow_truedy.operators.kinds`.
+    :param kind: what its values are; see :mod:`~airflow_truedy.parameters.kinds`.
     :param templated: whether it is a template field. Default: yes, for whatever varies from run to run.
     :param may_vanish: whether a stated value may render to nothing and then counts as left out. Default: yes.
     :param required: whether it must be stated, in the Dag as in the run. Default: no.

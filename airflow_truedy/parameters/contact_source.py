@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.operators import kinds
-from airflow_truedy.operators.parameters import is_template
-from airflow_truedy.operators.private_fields import PrivateValue, is_content
+from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.private_fields import PrivateValue, is_content
+from airflow_truedy.parameters.table import is_template
 
 if TYPE_CHECKING:
     from airflow_truedy.contacts.lists import ContactList

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from airflow_truedy.operators.restrictions import ONLY_PLANNED, is_only_planned
-
 Kind = Callable[[Any], Any]
 
 _NOTHING = ("", "None", "null")
+#: Stands for the id of a batch call that a dry run only planned.
+ONLY_PLANNED = "(only planned by a dry run)"
 
 
 class NotOfKindError(ValueError):
@@ -201,6 +201,11 @@ def batch_call(value: Any) -> str:
         # Read as one id, it would be one that nobody knows.
         raise NotOfKindError(f"{rule}; give several as a list")
     return found.strip()
+
+
+def is_only_planned(value: Any) -> bool:
+    """Return whether a value is what a dry run returned for a batch call that does not exist."""
+    return isinstance(value, Mapping) and value.get("dry_run") is True and not value.get("batch_call_id")
 
 
 def batch_calls(value: Any) -> list[str]:

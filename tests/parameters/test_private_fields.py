@@ -19,7 +19,7 @@ from airflow.sdk import DAG
 from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 
 import airflow_truedy
-from airflow_truedy.operators.private_fields import PrivateFieldsOperator, reveal
+from airflow_truedy.parameters.private_fields import PrivateFieldsOperator, reveal
 from tests.support.airflow_versions import serialised
 from tests.support.contexts import context_of
 from tests.support.operators import parameters_of

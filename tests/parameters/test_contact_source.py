@@ -9,7 +9,7 @@ import pytest
 
 from airflow_truedy.contacts.errors import ContactsError, ContactsFileError, DuplicateContactError, ManifestError
 from airflow_truedy.files.errors import MissingFileError
-from airflow_truedy.operators.contact_source import contact_list_of
+from airflow_truedy.parameters.contact_source import contact_list_of
 from tests.contacts.prepared import prepared
 
 PEOPLE = [

@@ -1,0 +1,1 @@
+"""What the parameters of operators and sensors are: declared once, checked while a Dag is parsed, read in the run."""
