@@ -15,5 +15,5 @@ def test_a_campaign_is_followed_from_the_operator_to_the_request() -> None:
     start, contact = done.stdout.split("one contact:")
     for path in (start, contact):
         assert "operators/batch_calls.py: CreateBatchCallOperator.__init__" in path
-        assert "api/models/batch_calls.py: BatchCallRequest.body" in path
+        assert "api/models/base.py: Payload.body" in path
     assert "api/endpoints.py: schedule_batch_call" in start

@@ -73,8 +73,8 @@ class Payload(BaseModel):
         raise InvalidPayloadError(f"invalid {cls.label}", problems=problems)
 
     def body(self) -> dict[str, Any]:
-        """Return what is sent, as plain JSON values."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """Return what is sent, as plain JSON values, with the ``extra_fields`` of a request that has them."""
+        return {**(getattr(self, "extra_fields", None) or {}), **self.model_dump(mode="json", exclude_none=True)}
 
     def to_json(self) -> bytes:
         """Return what is sent, as bytes: equal requests give equal bytes, whatever the order of their fields."""

@@ -100,10 +100,6 @@ class BatchCallRequest(Payload):
         check_window(self.start_time, self.end_time)
         return self
 
-    def body(self) -> dict[str, Any]:
-        """Return what is sent, as plain JSON values."""
-        return {**(self.extra_fields or {}), **super().body()}
-
 
 class BatchCallUpdate(Payload):
     """

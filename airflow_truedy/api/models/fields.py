@@ -70,14 +70,11 @@ def _zone_of_a_region(name: str) -> str:
     return name
 
 
-def _date_time_or_text(value: Any) -> Any:
+def _moment_in_utc(value: Any, read: ValidatorFunctionWrapHandler) -> datetime:
     # pydantic would read any number as seconds since 1970: a start in the past, by surprise.
-    if isinstance(value, datetime) or (isinstance(value, str) and _is_date_time(value)):
-        return value
-    raise RuleBroken("must be a date and time with its offset from UTC, e.g. 2026-03-20T09:00:00Z")
-
-
-def _in_utc(moment: datetime) -> datetime:
+    if not (isinstance(value, datetime) or (isinstance(value, str) and _is_date_time(value))):
+        raise RuleBroken("must be a date and time with its offset from UTC, e.g. 2026-03-20T09:00:00Z")
+    moment: datetime = read(value)
     try:
         return moment.astimezone(timezone.utc).replace(microsecond=0)
     except OverflowError:
@@ -86,12 +83,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 #: A moment. Held and sent as UTC, to the second.
-Moment = Annotated[
-    AwareDatetime,
-    BeforeValidator(_date_time_or_text),
-    AfterValidator(_in_utc),
-    PlainSerializer(utc_text, return_type=str),
-]
+Moment = Annotated[AwareDatetime, WrapValidator(_moment_in_utc), PlainSerializer(utc_text, return_type=str)]
 #: The IANA zone of a region.
 Zone = Annotated[str, AfterValidator(_zone_of_a_region)]
 #: A wall-clock time, HH:MM.
@@ -137,23 +129,21 @@ def check_window(start_time: str | None, end_time: str | None) -> None:
 # What the API answers is read leniently: a value that cannot be read is None instead of an error.
 
 
-def _none_if_unreadable(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+def _read_leniently(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     try:
-        return read(value)
+        found = read(value)
     except ValidationError:
         return None
+    is_naive = isinstance(found, datetime) and found.tzinfo is None
+    return found.replace(tzinfo=timezone.utc) if is_naive else found
 
 
-def _utc_if_naive(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment
-
-
-LENIENT = WrapValidator(_none_if_unreadable)
+LENIENT = WrapValidator(_read_leniently)
 Text = Annotated[str | None, LENIENT]
 Whole = Annotated[int | None, LENIENT]
 Amount = Annotated[int | float | None, LENIENT]
 #: A moment; without an offset it is UTC.
-AnsweredMoment = Annotated[Annotated[datetime, AfterValidator(_utc_if_naive)] | None, LENIENT]
+AnsweredMoment = Annotated[datetime | None, LENIENT]
 Fields = Annotated[dict[str, Any] | None, LENIENT]
 #: A state that is missing or odd is the empty text, which no rule takes for a final one.
 State = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]
