@@ -80,10 +80,6 @@ class Request(Generic[T]):
         """Whether it changes nothing on the server."""
         return self.method == "GET"
 
-    def before(self, not_after: datetime | None) -> Request[T]:
-        """Return the same request, never sent after this moment."""
-        return replace(self, not_after=not_after)
-
     def once(self) -> Request[T]:
         """Return the same request, never sent again while it is unknown what became of the first."""
         return replace(self, repeatable=False)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_truedy.api import endpoints
@@ -216,7 +216,7 @@ class Launch:
         # Not repeated blindly, although it carries a key: a server that ignores keys would make two.
         request = endpoints.create_batch_call(create, idempotency_key=key).once()
         if step is not None:
-            request = request.before(step.not_after)
+            request = replace(request, not_after=step.not_after)
         progress.begun = True
         self._checkpoint()  # The intent is kept before the first request.
         try:

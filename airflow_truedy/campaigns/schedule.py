@@ -88,9 +88,21 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
     :raises TimingError: if the text is no moment or leaves the day open, there is no such zone or none where one is
         needed, or the wall time does not exist or exists twice in that zone (clock changes).
     """
-    if zone is not None:
-        zone_of(zone)
-    moment = _parsed(value) if isinstance(value, str) else value
+    place = None if zone is None else zone_of(zone)
+    moment: object = value
+    if isinstance(value, str):
+        written = value.strip().upper()
+        if _TS_NODASH.fullmatch(written):
+            raise TimingError(
+                f"scheduled_at={value!s} is Airflow's ts_nodash, a UTC time without its mark. Use ts (with its "
+                "offset), or write a wall time such as '2026-03-20T09:30'."
+            )
+        if _MONTH_OR_WEEK.fullmatch(re.split(r"[T ]", written)[0]):
+            raise TimingError(_unreadable(value, kind="a month or week without a day"))
+        try:
+            moment = parse(written, exact=True)
+        except ValueError:
+            raise TimingError(_unreadable(value)) from None
     if not isinstance(moment, datetime):
         # A date alone would silently mean midnight.
         is_day = isinstance(moment, date)
@@ -102,34 +114,23 @@ def instant_of(value: str | datetime, zone: str | None) -> datetime:
         _ = (moment - _A_DAY_OFF, moment + _A_DAY_OFF)
     except (OverflowError, ValueError, TypeError):
         raise TimingError(_unreadable(value)) from None
-    if zone is None:
+    if place is None:
         raise TimingError(f"scheduled_at={value!s} has no offset and no timezone says where it is wall time.")
-    place = zone_of(zone)
-    first, second = (moment.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1))
-    if first == second:
-        return first
-    # The two kinds of hour that a clock change makes: one is skipped, the other comes twice.
-    exists = first.astimezone(place).replace(tzinfo=None, fold=0) == moment.replace(fold=0)
+    first = moment.replace(tzinfo=place, fold=0).astimezone(UTC)
+    second = moment.replace(tzinfo=place, fold=1).astimezone(UTC)
+    if first != second:
+        raise TimingError(_in_clock_change(moment, first, second, place))
+    return first
+
+
+def _in_clock_change(wall: datetime, first: datetime, second: datetime, place: ZoneInfo) -> str:
+    """Say which of the two kinds of hour it is that a clock change makes: one is skipped, the other comes twice."""
+    exists = first.astimezone(place).replace(tzinfo=None, fold=0) == wall.replace(fold=0)
     ways = " or ".join(f"'{at.astimezone(place).isoformat()}' ({utc_text(at)})" for at in (first, second))
-    raise TimingError(
-        f"scheduled_at={moment.isoformat(sep=' ')} {'happens twice' if exists else 'does not exist'} in {zone} because "
+    return (
+        f"scheduled_at={wall.isoformat(sep=' ')} {'happens twice' if exists else 'does not exist'} in {place} because "
         f"of a clock change. Say which instant is meant by its offset: {ways}."
     )
-
-
-def _parsed(text: str) -> object:
-    written = text.strip().upper()
-    if _TS_NODASH.fullmatch(written):
-        raise TimingError(
-            f"scheduled_at={text!s} is Airflow's ts_nodash, a UTC time without its mark. Use ts (with its offset), or "
-            "write a wall time such as '2026-03-20T09:30'."
-        )
-    if _MONTH_OR_WEEK.fullmatch(re.split(r"[T ]", written)[0]):
-        raise TimingError(_unreadable(text, kind="a month or week without a day"))
-    try:
-        return parse(written, exact=True)
-    except ValueError:
-        raise TimingError(_unreadable(text)) from None
 
 
 def _unreadable(shown: object, kind: str = "not a moment") -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_truedy.api import endpoints
@@ -138,7 +138,7 @@ def schedule(
     :raises TooLateError: if its last moment had passed; nothing was sent.
     """
     request = endpoints.schedule_batch_call(batch.id, scheduled_at=step.at, timezone=step.timezone)
-    request = request.before(step.not_after)
+    request = replace(request, not_after=step.not_after)
     return _take(client, batch, request, settling, done=lambda state: state.may_have_called).batch
 
 
@@ -158,7 +158,7 @@ def resume(
     client: TruedyClient, batch: BatchCall, *, not_after: datetime | None = None, settling: Settling = PATIENT
 ) -> BatchCall:
     """Let a paused campaign go on. Does nothing if it is not paused."""
-    request = endpoints.resume_batch_call(batch.id).before(not_after)
+    request = replace(endpoints.resume_batch_call(batch.id), not_after=not_after)
     return _take(client, batch, request, settling, done=lambda state: state is not State.PAUSED).batch
 
 
