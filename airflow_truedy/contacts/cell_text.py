@@ -32,35 +32,53 @@ _UNSEEN = dict.fromkeys(
 _LONG_VOWEL_MARK = re.compile(r"(?<=\d)\s*\u30fc\s*(?=\d)")
 _BETWEEN_NUMBERS = re.compile(r"[;,/|&\n\r]|\s(?:or|and|und|oder|ou|et|y|o)\s", re.IGNORECASE)
 #: ``030 23 12 50 42 / 43`` and ``12345-67/-68`` mean two numbers, which differ in their last digits.
-_other_last_digits = re.compile(r"(?P<head>.*\d)\s*[/\\|;&]\s*[-\u2013]?\s*\d{1,4}\s*").fullmatch
+_other_last_digits = re.compile(r"(?P<head>.*\d)\s*(?:[/\\|;&]+|\.{2,}|\s\.\s)\s*[-\u2013]?\s*\d{1,4}\s*").fullmatch
 #: A negative number: an export went wrong, or the digits are not a phone number.
 _is_negative = re.compile(r"[-\u2212]\d").match
 #: Digits behind a number that are none of its own: ``030 1234567 [5]``, ``030 1234567 * 5``.
 _find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
 #: ``(9-17) 030 1234567``, ``[8:00-12:00] ...``
 _hours_before = re.compile(r"[^\d+]*[(\[{]\s*\d{1,2}([:.h]\d\d)?\s*[-\u2013]\s*\d{1,2}").match
-#: Digits in brackets at the end: hours, a year, or the last part of the number.
-_brackets_behind = re.compile(r"(?P<head>.*\d.*?)[(\[{](?P<inside>[^()\[\]{}]*\d[^()\[\]{}]*)[)\]}]\s*").fullmatch
+#: Digits in brackets at the end, closed or not: hours, a year, or the last part of the number.
+_brackets_behind = re.compile(r"(?P<head>.*\d.*?)[(\[{][^()\[\]{}]*\d[^()\[\]{}]*[)\]}]?\s*").fullmatch
+#: ``030 23125042 5)``, if the bracket was never opened.
+_closed_behind = re.compile(r"(?P<head>.*\d)\s+\d{1,4}(?:-\d{1,2})?[)\]}]\s*").fullmatch
+#: A time or a date: ``01 512345 17.30``, ``01 512345 1.12.2024``
+_dotted_behind = re.compile(r"(?P<head>.*\d)\s+\d{1,2}(?:\.\d{1,4}){1,2}\s*").fullmatch
 #: Hours without brackets behind: ``030 23125042 9-17``.
-_hours_behind = re.compile(r"(?P<head>.*\d)[ \t\xa0]+(?P<from>\d{1,2})[-\u2013](?P<until>\d{1,2})\s*").fullmatch
+_hours_behind = re.compile(r"(?P<head>.*\d)\s+(?P<from>\d{1,2})\s*[-\u2013]\s*(?P<until>\d{1,2})\s*").fullmatch
+#: An hour, a count or an amount: ``030 23125042 18h``, ``... 2nd call``, ``... 5 %``
+_unit_behind = re.compile(
+    r"(?P<head>.*\d)\s+\d{1,4}(?:[^\W\d_]|\s?[%$\u00a3\u00a5\u20ac]|\s(?:am|pm|uhr)\b).*", re.IGNORECASE
+).fullmatch
 #: Symbols that only say that this is a phone number, or whose.
 _FOR_A_PHONE = frozenset("\u260e\u260f\u2706\U0001f4de\U0001f4f1\U0001f4f2\U0001f57f\U0001f3e0\U0001f3e2\u00b0")
 _find_letters = re.compile(r"[^\W\d_]").search
 _find_words = re.compile(r"[^\W\d_]+").findall
 _first_digit = re.compile(r"[+\d]").search
+_KEYCAP = "\u20e3"
 
 
 def cleaned(text: str) -> str | Reason:
     """
     Return the text of a cell in plain characters, without quotes and unseen marks around and inside.
 
-    :return: or :data:`Reason.TOO_LONG`.
+    :return: or :data:`Reason.TOO_LONG`, or :data:`Reason.SEVERAL_NUMBERS` for a raised or circled digit.
     """
     text = text.strip().strip(WRAPPING)
     if len(text) > LONGEST_CELL:
         return Reason.TOO_LONG
+    if not text.isascii() and any(map(_is_set_apart, text)):
+        return Reason.SEVERAL_NUMBERS
     text = unicodedata.normalize("NFKC", text).translate(_UNSEEN).strip(WRAPPING)
     return _LONG_VOWEL_MARK.sub("-", text)
+
+
+def _is_set_apart(character: str) -> bool:
+    """Tell whether a character is a digit of a footnote or list: raised, in a circle or on a key."""
+    if character.isascii() or character.isdecimal():
+        return False
+    return character == _KEYCAP or any(map(str.isdigit, unicodedata.normalize("NFKC", character)))
 
 
 def damage(text: str) -> Reason | None:
@@ -91,15 +109,22 @@ def digits_in(text: str) -> int:
 
 def before_tail(text: str) -> str | None:
     """
-    Return what comes before digits in brackets, a few digits behind a stroke or hours at the end.
+    Return what comes before digits in brackets, a few digits behind a stroke, hours or an amount at the end.
 
     :return: ``None`` if there are none.
     """
     hours = _hours_behind(text)
-    if hours and int(hours["from"]) < int(hours["until"]) <= _HOURS_OF_A_DAY:
+    if hours and _are_hours(int(hours["from"]), int(hours["until"])):
         return hours["head"]
-    found = _brackets_behind(text) or _other_last_digits(text)
+    found = _brackets_behind(text) or _other_last_digits(text) or _dotted_behind(text) or _unit_behind(text)
+    if not found and sum(map(text.count, ")]}")) > sum(map(text.count, "([{")):
+        found = _closed_behind(text)
     return found["head"] if found else None
+
+
+def _are_hours(begin: int, end: int) -> bool:
+    """Tell whether two numbers may be hours of a day: ``9-17``, or ``9-5`` on a clock of twelve."""
+    return begin < end <= _HOURS_OF_A_DAY or 0 < end <= begin <= _HOURS_OF_A_DAY // 2
 
 
 def number_and_words(text: str) -> tuple[str, list[str]]:

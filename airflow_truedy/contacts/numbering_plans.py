@@ -88,7 +88,8 @@ def shortcut(digits: str, region: str | None) -> str | None:
         if found is None:
             return None
         country_code, nsn = home.country_code, found
-    if len(country_code) + len(nsn) > _E164_DIGITS or not _is_ordinary(country_code, nsn):
+    is_doubled = len(country_code) > 1 and nsn.startswith(country_code)
+    if is_doubled or len(country_code) + len(nsn) > _E164_DIGITS or not _is_ordinary(country_code, nsn):
         return None
     return f"+{country_code}{nsn}"
 

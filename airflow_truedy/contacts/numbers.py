@@ -46,18 +46,26 @@ if TYPE_CHECKING:
 Verdict = str | Reason
 
 _E164_MAX_LENGTH = 16
+#: A label, hours or a year in front, before a number that begins with its 0: ``2 030``, ``9-17 030``, ``2024 030``.
+_DIGITS_BEFORE_ZERO = r"(?:0|[1-9]\d?|0\d\d|(?:19|20)\d\d|\d\d?-\d\d?)[ \t\xa0()\-]+0"
+#: Hours behind: ``030 23125042 9-17``, ``030 23125042 9 - 5``.
+_NOT_HOURS = "".join(
+    rf"(?<!\s{begin}{dash}{end})" for begin in (r"\d", r"\d\d") for dash in ("-", r"\s-\s") for end in (r"\d", r"\d\d")
+)
 #: Most cells look like this, and nothing but libphonenumber needs to look at them.
 #: Not those that may begin with the number of a label, ``2) 030`` or ``(2) 030``, or end in one, ``030 (2)``, or in
-#: hours, ``030 23125042 9-17``.
+#: hours.
 _is_plain = re.compile(
-    r"\s*[+\uff0b]?(?:\(\d{3,6}\)(?![\s\-]*0)|\d(?!\d?\)))[\d \t\xa0()\-]*\d"
-    r"(?<!\s\d-\d)(?<!\s\d-\d\d)(?<!\s\d\d-\d\d)[ \t\xa0]*"
+    rf"\s*[+\uff0b]?(?!{_DIGITS_BEFORE_ZERO})(?:\((?!(?:19|20)\d\d\))\d{{3,6}}\)(?![\s\-]*0)|\d(?!\d?\s*\)))"
+    rf"[\d \t\xa0()\-]*\d{_NOT_HOURS}[ \t\xa0]*"
 ).fullmatch
 #: Groups of digits between dots; one dot alone may be a decimal point.
 _is_dotted = re.compile(r"[+]?\d{1,4}(\.\d{2,4}){2,}").fullmatch
 _WITHOUT_PUNCTUATION = str.maketrans("\uff0b", "+", " \t\xa0()-.")
 _find_letter = re.compile(r"[^\W\d_]").search
-_find_trunk_zero = re.compile(r"[(\[]\s*0\s*[)\]]").search
+#: A zero in brackets, or brackets that do not end.
+_find_odd_brackets = re.compile(r"\(\s*0\s*\)|\([^)]*$").search
+_are_separate_zeros = re.compile(r"\D*0\D+0").match
 _trunk_zero = re.compile(
     r"[^\d+]*(?P<plus>\+|00)?\s*(?P<code>\d{1,3})[\s.\-/]*[(\[]\s*0\s*[)\]](?P<rest>.*\d.*)"
 ).fullmatch
@@ -93,9 +101,11 @@ _PARSE_ERRORS = {
 }
 
 #: What may be a label with a digit of its own before a number: ``Tel2 030 ...``, ``2. 030 ...``
-_label = re.compile(r"(?P<words>\D*)(?P<digits>[1-9]\d?)(?P<marks>\D+)(?=\d)").match
+_label = re.compile(r"(?P<words>\D*)(?P<digits>[1-9]\d?|0\d\d|(?:19|20)\d\d)(?P<marks>\D+)(?=\d)").match
+#: ``9-17 030 ...``, ``9.00 - 17.00 030 ...``
+_hours_before_zero = re.compile(r"\D*\d\d?(?:\.\d\d)?\s*[-\u2013]\s*\d\d?(?:\.\d\d)?\D*\s\D*(?=0)").match
 _find_label = re.compile(r"[^\W\d_]|#").search
-_is_mark_of_a_list = re.compile(r"\s*[.:)\]]\s+").match
+_is_mark_of_a_list = re.compile(r"\s*[)\]]|\s*[.:]\s+").match
 
 
 def normaliser(allowed: frozenset[Reason] = frozenset()) -> Callable[[Any, str | None], Verdict]:
@@ -115,7 +125,7 @@ def normaliser(allowed: frozenset[Reason] = frozenset()) -> Callable[[Any, str |
         text = raw if type(raw) is str else _text_of(raw)
         if isinstance(text, Reason):
             return text
-        if (_is_plain(text) and not ("(" in text and _find_trunk_zero(text))) or _is_dotted(text):
+        if (_is_plain(text) and not ("(" in text and _find_odd_brackets(text))) or _is_dotted(text):
             text = text.translate(_WITHOUT_PUNCTUATION)
             ordinary = shortcut(text, region) if text.isascii() else None
             if ordinary:
@@ -185,7 +195,7 @@ def _parse(text: str, region: str | None) -> PhoneNumber | Reason:
     except NumberParseException as error:
         return _why_not_parsed(text, error)
     if has_code or region is None:
-        return number
+        return _unless_doubled(number)
     digits = normalize_digits_only(text)
     if number.extension:
         digits = digits.removesuffix(number.extension)
@@ -193,8 +203,25 @@ def _parse(text: str, region: str | None) -> PhoneNumber | Reason:
     if digits.startswith(code):
         return _only_valid([f"+{digits}", f"+{code}{digits}"], number)
     if digits.startswith("00") and is_valid_number(number):
-        return _only_valid([f"+{digits[2:]}", number], number)
-    return number
+        inland = [phonenumbers.parse(digits[1:], region)] if _are_separate_zeros(text) else []
+        return _only_valid([f"+{digits[2:]}", number, *inland], number)
+    return _unless_doubled(number)
+
+
+def _unless_doubled(number: PhoneNumber | Reason) -> PhoneNumber | Reason:
+    """
+    Refuse ``+49 49 176 04069042``: a mobile with its country code twice, or a landline that nobody writes so long.
+
+    ``+49 4921 123456`` is taken: what it would be without the second ``49`` is not a mobile.
+    """
+    if isinstance(number, Reason):
+        return number
+    code, digits = str(number.country_code), phonenumbers.national_significant_number(number)
+    if len(code) == 1 or not digits.startswith(code):
+        return number
+    once = _read(f"+{digits}")
+    is_mobile = once is not None and phonenumbers.number_type(once) == PhoneNumberType.MOBILE
+    return Reason.AMBIGUOUS if is_mobile and is_valid_number(number) else number
 
 
 def _with_trunk_zero(text: str, region: str | None) -> PhoneNumber | Reason | None:
@@ -229,8 +256,8 @@ def _only_valid(readings: list[str | PhoneNumber], otherwise: PhoneNumber | Reas
         return Reason.AMBIGUOUS
     for number in valid.values():
         number.extension = number.extension or extension
-        return number
-    return otherwise
+        return _unless_doubled(number)
+    return _unless_doubled(otherwise)
 
 
 def _read(text: str) -> PhoneNumber | None:
@@ -270,21 +297,27 @@ def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) 
 
     In ``Phone 1 (212) 555-0100`` the same number remains, so it does not matter what the 1 is.
     """
-    found = None if "+" in text else _label(text)
+    if "+" in text:
+        return False
+    found = _hours_before_zero(text) or _label(text)
     if not found:
         return False
     rest = text[found.end() :]
     begins_anew = rest[0] == "0"
-    # Where no area codes exist, two digits in front are none either.
-    has_areas = region is None or ndd_prefix_for_region(region, True)
-    is_numbered = _find_label(found["words"]) or _is_mark_of_a_list(found["marks"])
-    is_label = is_numbered and (len(found["digits"]) == 1 or not has_areas)
-    if not begins_anew and not is_label:
+    if not begins_anew and not _is_label(found, region):
         return False
     other = _parse(rest, region)
     if not isinstance(other, PhoneNumber) or not is_valid_number(other):
         return other is Reason.AMBIGUOUS
     return (other.country_code, other.national_number) != (number.country_code, number.national_number)
+
+
+def _is_label(found: re.Match[str], region: str | None) -> bool:
+    if not (_find_label(found["words"]) or _is_mark_of_a_list(found["marks"])):
+        return False
+    # Where no area codes exist, several digits in front are none either.
+    has_areas = region is None or ndd_prefix_for_region(region, True)
+    return len(found["digits"]) == 1 or not has_areas
 
 
 def _why_not_parsed(text: str, error: NumberParseException) -> Reason:

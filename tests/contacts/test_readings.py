@@ -71,12 +71,34 @@ def test_a_number_with_and_without_its_country_code_is_nobodys(cell: object) -> 
         ("4604069042", "DE", "+494604069042"),
         ("+4917604069042", "DE", "+4917604069042"),
         ("004917604069042", "DE", "+4917604069042"),
-        ("04917604069042", "DE", "+494917604069042"),
+        ("04921 123456", "DE", "+494921123456"),
+        ("+46 46 812 34 56", "SE", "+46468123456"),
+        ("0 0 49 30 2312504", "DE", "+49302312504"),
     ],
 )
 def test_where_only_one_reading_is_a_number_it_is_taken(cell: str, region: str, expected: str) -> None:
     assert verdict(cell, region) == expected
     assert is_held_back(cell, region, expected) is True
+
+
+@pytest.mark.parametrize(
+    ("cell", "region"),
+    [
+        ("+494917604069042", None),
+        ("+49 49 176 04069042", "DE"),
+        ("00494917604069042", "DE"),
+        ("04917604069042", "DE"),
+        ("494917604069042", "DE"),
+        ("+49 (0) 49 176 04069042", "DE"),
+        ("+62 62 812 345 678", None),
+        ("0 024 3123 4567", "VN"),
+        ("(0) 024 3123 4567", "VN"),
+        ("0-0221 123456", "TZ"),
+        ("0 0151 23456789", "DE"),
+    ],
+)
+def test_a_country_code_or_a_zero_that_is_there_twice_makes_it_nobodys(cell: str, region: str | None) -> None:
+    assert not verdict(cell, region).startswith("+")
 
 
 # The zero in brackets
@@ -136,6 +158,45 @@ def test_a_zero_in_brackets_stands_behind_a_country_code(cell: str, region: str 
         ("030 23125042 9-17", "DE"),
         ("030 23125042  10\u201312 ", "DE"),
         ("3101/5", "TK"),
+        ("030 2312504//43", "DE"),
+        ("030 2312504 .. 43", "DE"),
+        ("030 2312504\u202643", "DE"),
+        ("030 2312504 . 43", "DE"),
+        ("030 2312504 (43", "DE"),
+        ("030 2312504 43)", "DE"),
+        ("030 2312504 [43", "DE"),
+        ("030 2312504 9 - 17", "DE"),
+        ("030 2312504 (9-17", "DE"),
+        ("030 2312504 9-17)", "DE"),
+        ("030 2312504 9-5", "DE"),
+        ("030 2312504 10-4", "DE"),
+        ("030 2312504 18h", "DE"),
+        ("030 2312504 2m", "DE"),
+        ("030 2312504 50%", "DE"),
+        ("9-17 030 2312504", "DE"),
+        ("9\u201317 030 2312504", "DE"),
+        ("9.00-17.00 030 2312504", "DE"),
+        ("030 2312504 17.30", "DE"),
+        ("01 512345 1.12.2024", "AT"),
+        ("(030) 2312504 1)", "DE"),
+        ("2 ) 030 2312504", "DE"),
+        ("2 - 030 2312504", "DE"),
+        ("2 030 2312504", "DE"),
+        ("45 (030) 2312504", "DE"),
+        ("049 030 123456", "DE"),
+        ("9 08 123 456", "SE"),
+        ("2024 0202 12345", "DE"),
+        ("(2024) 0202 12345", "DE"),
+        ("(2024) 27 12 34", "LU"),
+        ("(2)26 12 34 56", "LU"),
+        ("2)26 12 34 56", "LU"),
+        ("2 ) 26 12 34 56", "LU"),
+        ("030 2312504 \u2461", "DE"),
+        ("030 2312504\u00b2", "DE"),
+        ("030 2312504 1\ufe0f\u20e3", "DE"),
+        ("030 2312504 \u3251", "DE"),
+        ("\u2461 26 12 34 56", "LU"),
+        ("\u00b2 26 12 34 56", "LU"),
     ],
 )
 def test_other_last_digits_hours_and_years_are_not_a_part_of_the_number(cell: str, region: str | None) -> None:
@@ -149,6 +210,14 @@ def test_other_last_digits_hours_and_years_are_not_a_part_of_the_number(cell: st
         ("0176/04069042", "DE", "+4917604069042"),
         ("0664/123 45 67", "AT", "+436641234567"),
         ("030 1234567-68", "DE", "+4930123456768"),
+        ("030 1234567 - 68", "DE", "+4930123456768"),
+        ("030 12345-0", "DE", "+4930123450"),
+        ("030 23 12 50 42 (mobil)", "DE", "+493023125042"),
+        ("(030 23125042)", "DE", "+493023125042"),
+        ("917-555-0104c", "US", "+19175550104"),
+        ("20 12 34 56", "DK", "+4520123456"),
+        ("61 0412 345 678", "AU", "+61412345678"),
+        ("44 (020) 7946 0018", "GB", "+442079460018"),
         ("030 1234567 68-97", "DE", "+493012345676897"),
         ("01 42 68 13-17", "FR", "+33142681317"),
         ("\u260e 917-555-0104", "US", "+19175550104"),
@@ -255,6 +324,14 @@ def test_other_letters_are_what_they_were(cell: str, expected: str) -> None:
 def test_a_note_in_a_do_not_call_list_holds_its_number_back() -> None:
     for cell in ("DO NOT CALL 917-555-0104", "917-555-0104 (asked twice)"):
         assert is_held_back(cell, "US", "+19175550104") is True
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["030 2312504 18 Uhr", "030 2312504 5 \u20ac", "030 2312504 2nd call", "Mo 9-17 030 2312504", "030 2312504 3x"],
+)
+def test_digits_of_a_note_in_a_do_not_call_list_never_hold_another_number_back(cell: str) -> None:
+    assert "'several_numbers': 1" in str(is_held_back(cell, "DE", "+49302312504"))
 
 
 # Argentina
