@@ -33,6 +33,48 @@ if TYPE_CHECKING:
 REJECTS_COLUMNS = ("row_number", "reason", "masked_number")
 #: ``US``, ``US-CA``
 _is_region = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?").fullmatch
+#: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.
+_LONGEST_NAME = 100
+_find_expressions = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL).findall
+#: What in a template is another thing in each try of a run.
+_find_of_a_try = re.compile(
+    r"\w*try_number|\b(now|utcnow|today)\s*\(|\bmacros\.(time|random|uuid)\b|\|\s*random\b"
+    r"|\b(ti|task_instance|dag_run)\.(start_date|end_date|duration|queued\w*|updated_at|clear_number|hostname|pid)\b"
+    r"|\b(ti|task_instance)\.id\b"
+).search
+
+
+def file_in(output_path: str, made_by: Mapping[str, Any]) -> str:
+    """Return the output itself if it is a file, else a file in it that no other task instance has."""
+    if output_path.endswith(ENDING):
+        return output_path
+    task = _own_part(made_by["task_id"])
+    if made_by["map_index"] not in (None, -1):
+        task = f"{task}-{made_by['map_index']}"
+    folders = (output_path.rstrip("/"), _own_part(made_by["dag_id"]), _own_part(made_by["run_id"]))
+    return "/".join((*folders, task + ENDING))
+
+
+def _own_part(name: str) -> str:
+    """Return the name as a part of a path; two names never share one."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:_LONGEST_NAME]
+    return safe if safe == name else f"{safe}-{_digest(name, 8)}"
+
+
+def check_is_of_a_run(output_path: Any) -> None:
+    """
+    Refuse a path of a split list that is another one in each try: a cleared run would not find who is called already.
+
+    :param output_path: as the Dag states it, before it is rendered.
+    :raises ValueError: naming what differs.
+    """
+    for expression in _find_expressions(output_path) if isinstance(output_path, str) else ():
+        if found := _find_of_a_try(expression):
+            raise ValueError(
+                f"output_path={output_path!r} of a split list must be the same in every try of a run, and {found[0]!r} "
+                "is not. Who is in the campaign of a part is noted beside its file, so that no other part calls them "
+                "when the run is cleared"
+            )
 
 
 class Output:
