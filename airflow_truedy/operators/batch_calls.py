@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.api.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.campaigns.errors import WindowClosedError
 from airflow_truedy.campaigns.schedule import in_words
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
 from airflow_truedy.operators.campaign_parameters import CAMPAIGN, CampaignOperator
-from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.operators.waiting import WAITING, WaitingOperator
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.private_fields import reveal

@@ -6,10 +6,10 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_truedy.api.restrictions import dry_summary
 from airflow_truedy.campaigns.identity import default_key
 from airflow_truedy.campaigns.progress import NoStore
 from airflow_truedy.compat import task_state
-from airflow_truedy.operators.restrictions import dry_summary
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.private_fields import PrivateField, PrivateFieldsOperator
 from airflow_truedy.parameters.table import Parameter, Parameters

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_truedy.api.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.campaigns.identity import CampaignKey, default_key
-from airflow_truedy.operators.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.private_fields import PrivateField, PrivateFieldsOperator, holds_people
 from airflow_truedy.parameters.table import Parameter, Parameters, naming_task

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from dataclasses import replace
 from hashlib import sha256
@@ -13,8 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 from airflow_truedy.contacts.rules import ContactRules, allowed, check_suppression, columns_of
 from airflow_truedy.files.rows import NULLS, ReadOptions
 from airflow_truedy.operators.contact_import import ImportContactsOperator
-from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression, recently_called
 from airflow_truedy.parameters import kinds
+from airflow_truedy.parameters.suppression_lists import FileSuppression, RecentlyCalled, SqlSuppression, recently_called
 from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
 
@@ -49,17 +48,6 @@ _SQL = Parameters(
 )
 _FILE = Parameters(Parameter("path", kinds.place, required=True), _COMMON)
 
-_ENDING = ".jsonl.gz"
-#: A file's name gets a part's value, an ending and, while it is copied, 40 characters more; disks allow 255.
-_LONGEST_NAME = 100
-_find_expressions = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL).findall
-#: What in a template is another thing in each try of a run.
-_find_of_a_try = re.compile(
-    r"\w*try_number|\b(now|utcnow|today)\s*\(|\bmacros\.(time|random|uuid)\b|\|\s*random\b"
-    r"|\b(ti|task_instance|dag_run)\.(start_date|end_date|duration|queued\w*|updated_at|clear_number|hostname|pid)\b"
-    r"|\b(ti|task_instance)\.id\b"
-).search
-
 
 def contacts_from_rows(
     rows: Iterable[Mapping[str, Any]],
@@ -92,11 +80,12 @@ def _written(
 ) -> dict[str, Any] | list[dict[str, Any]]:
     from airflow.sdk import ObjectStoragePath, get_current_context
 
+    from airflow_truedy.contacts.output import file_in
     from airflow_truedy.contacts.prepare import prepare_contacts
 
     made_by = _made_by(context or get_current_context())
     with failing_fast():
-        to = ObjectStoragePath(_file_in(output_path, made_by))
+        to = ObjectStoragePath(file_in(output_path, made_by))
         manifests = prepare_contacts(rows, to, rules, source=source, made_by=made_by)
     if rules.on_empty == "skip" and not any(manifest.contacts for manifest in manifests):
         raise AirflowSkipException("No row became a contact")
@@ -114,36 +103,6 @@ def _made_by(context: Context) -> dict[str, Any]:
         "map_index": instance.map_index,
         "try_number": instance.try_number,
     }
-
-
-def _file_in(output_path: str, made_by: Mapping[str, Any]) -> str:
-    """Return the output itself if it is a file, else a file in it that no other task instance has."""
-    if output_path.endswith(_ENDING):
-        return output_path
-    task = _file_name(made_by["task_id"])
-    if made_by["map_index"] not in (None, -1):
-        task = f"{task}-{made_by['map_index']}"
-    folders = (output_path.rstrip("/"), _file_name(made_by["dag_id"]), _file_name(made_by["run_id"]))
-    return "/".join((*folders, task + _ENDING))
-
-
-def _file_name(name: str) -> str:
-    """Return the name as a part of a path; two names never share one."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:_LONGEST_NAME]
-    return safe if safe == name else f"{safe}-{sha256(name.encode()).hexdigest()[:8]}"
-
-
-def _check_is_of_a_run(output_path: Any) -> None:
-    """
-    :raises ValueError: the template is another path in each try: a cleared run would not find who is called already.
-    """
-    for expression in _find_expressions(output_path) if isinstance(output_path, str) else ():
-        if found := _find_of_a_try(expression):
-            raise ValueError(
-                f"output_path={output_path!r} of a split list must be the same in every try of a run, and {found[0]!r} "
-                "is not. Who is in the campaign of a part is noted beside its file, so that no other part calls them "
-                "when the run is cleared"
-            )
 
 
 class ContactsOperator(BaseOperator):
@@ -208,7 +167,9 @@ class ContactsOperator(BaseOperator):
                 max_splits=max_splits,
             )
             if self.rules.is_split:
-                _check_is_of_a_run(output_path)
+                from airflow_truedy.contacts.output import check_is_of_a_run
+
+                check_is_of_a_run(output_path)
         self._manifests: dict[str, Any] | list[dict[str, Any]] | None = None
         self._stated = _COMMON.check(self)
 
@@ -275,7 +236,7 @@ class SqlToContactsOperator(ContactsOperator):
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
         """Return the rows of the query."""
-        from airflow_truedy.operators.databases import sql_rows
+        from airflow_truedy.hooks.databases import sql_rows
 
         return sql_rows(self.conn_id, self.sql, self.parameters, self.hook_params)
 
@@ -285,7 +246,7 @@ class SqlToContactsOperator(ContactsOperator):
 
     def lineage_source(self) -> dict[str, Any]:
         """Return the hook and the query."""
-        from airflow_truedy.operators.databases import hook_of
+        from airflow_truedy.hooks.databases import hook_of
 
         return {"sql": (hook_of(self.conn_id, self.hook_params), self.sql)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.retry_policy import failing_fast
@@ -10,7 +11,7 @@ from airflow_truedy.retry_policy import failing_fast
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from airflow_truedy.operators.suppression import FileSuppression, RecentlyCalled, SqlSuppression
+    from airflow_truedy.parameters.suppression_lists import FileSuppression, RecentlyCalled, SqlSuppression
 
     _List = SqlSuppression | FileSuppression | RecentlyCalled
 
@@ -67,7 +68,7 @@ def failed_contacts(
     from airflow.sdk import ObjectStoragePath
 
     from airflow_truedy.contacts.suppression import suppressed_numbers
-    from airflow_truedy.operators.results import path_opener, table_of
+    from airflow_truedy.hooks.databases import table_of
     from airflow_truedy.parameters.contact_source import contact_list_of
     from airflow_truedy.results.columns import ResultsError
     from airflow_truedy.results.follow_up import NOT_REACHED, FollowUpRules, follow_up
@@ -84,7 +85,7 @@ def failed_contacts(
                 f"Batch call {manifest['batch_call_id']} was {manifest['status']} when its results were read: it may "
                 "still call these people. Read the results again at its end, or state allow_unfinished=True."
             )
-        open_path = path_opener(to_conn_id)
+        open_path = partial(ObjectStoragePath, conn_id=to_conn_id)
 
         def rows(source: Any = manifest) -> Iterator[dict[str, Any]]:
             return rows_of(source, open_path, table_of)
@@ -92,7 +93,7 @@ def failed_contacts(
         others = [table_of(manifest).history()] if history is None else map(rows, history)
         made = follow_up(
             rows,
-            ObjectStoragePath(str(to), conn_id=to_conn_id),
+            open_path(str(to)),
             rules,
             batch_call_id=manifest["batch_call_id"],
             history=others,

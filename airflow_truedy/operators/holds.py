@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_truedy.api.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible
-from airflow_truedy.operators.restrictions import dry_summary, refuse_others_in
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
@@ -182,7 +182,8 @@ class ReleaseBatchCallsOperator(_Holds):
             return dry_summary(self.log, f"let {len(found)} campaigns go on", batch_call_ids=found)
 
         def why_not(batch: BatchCall) -> str | None:
-            refuse_others_in(hook.client, batch.id, hook.settings.only_numbers)
+            people = hook.list_batch_call_contacts(batch.id)
+            refuse_other_numbers((str(one.phone_number) for one in people), hook.settings.only_numbers)
             return meant.why_not_release(batch)
 
         return release(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.hooks.databases import hook_of, table_of
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.contact_source import contact_list_of
 from airflow_truedy.parameters.private_fields import PrivateField, PrivateFieldsOperator, holds_people
@@ -14,14 +16,12 @@ from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from airflow_truedy.contacts.lists import ContactList
     from airflow_truedy.results.fetch import ResultsReader
     from airflow_truedy.results.staging import Staging
-    from airflow_truedy.results.table import ResultsTable
 
 _PARAMETERS = Parameters(
     Parameter("batch_call_id", kinds.batch_call),
@@ -157,6 +157,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         from airflow_truedy.assets import record_outlets
         from airflow_truedy.hooks.truedy import TruedyHook
         from airflow_truedy.results.fetch import Reading, ResultsReader
+        from airflow_truedy.results.manifest import cost_in_words
         from airflow_truedy.results.staging import Staging
 
         with failing_fast(), Staging() as staging, TruedyHook(self.truedy_conn_id) as hook:
@@ -170,10 +171,10 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
                 threads=given["threads"],
                 may_be_incomplete=given["on_incomplete"] == "warn",
             )
-            write = self._into_file if self.table is None else self._into_table
-            manifest = write(ResultsReader(hook.client, reading), staging, given, context)
+            into = self._into_file if self.table is None else self._into_table
+            manifest = into(ResultsReader(hook.client, reading), staging, given, context)
         self._manifest = manifest
-        cost = _cost(manifest) if given["details"] else "cost not read (details=False)"
+        cost = cost_in_words(manifest) if given["details"] else "cost not read (details=False)"
         self.log.info("Results of batch call %s: %s; %s.", manifest["batch_call_id"], manifest["by_outcome"], cost)
         record_outlets(context, self.outlets, manifest)
         return manifest
@@ -181,7 +182,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
     def _into_table(
         self, reader: ResultsReader, staging: Staging, given: dict[str, Any], context: Context
     ) -> dict[str, Any]:
-        from airflow_truedy.results.manifest import manifest_of
+        from airflow_truedy.results.manifest import deliver
 
         batch_call_id = given["batch_call_id"]
         where = {"conn_id": given["conn_id"], "table": given["table"] or ""}
@@ -190,53 +191,42 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         table = table_of(where)
         if given["create_table"]:
             table.create()
-        staging.remember(table.known(batch_call_id))
+
+        def write() -> dict[str, Any]:
+            written = table.write(staging, batch_call_id)
+            if reader.is_complete:
+                table.mark_gone(batch_call_id, staging.gone())
+            return {**where, "rows_written": written, "rows_unchanged": staging.count() - written}
+
         people = contact_list_of(given["contacts"])
-        batch = reader.read(batch_call_id, staging)
-        staging.join_people(() if people is None else people.entries())
-        audit = _audit(staging, people)
-        staging.fit(*table.limits())
-        totals, written = staging.totals(), table.write(staging, batch_call_id)
-        if reader.is_complete:
-            table.mark_gone(batch_call_id, staging.gone())
-        place = {
-            **where,
-            "rows_written": written,
-            "rows_unchanged": totals.contacts - written,
-            **audit,
-        }
-        return manifest_of(batch, totals, place, requests=reader.requests, missing=reader.missing)
+        return deliver(reader, staging, batch_call_id, people, known=table.known(batch_call_id), write=write)
 
     def _into_file(
         self, reader: ResultsReader, staging: Staging, given: dict[str, Any], context: Context
     ) -> dict[str, Any]:
-        from airflow_truedy.results.columns import ResultsError
-        from airflow_truedy.results.files import check_name, read_results, write_results
-        from airflow_truedy.results.manifest import manifest_of, rows_of
+        from airflow.sdk import ObjectStoragePath
 
-        batch_call_id, open_path = given["batch_call_id"], path_opener(given["to_conn_id"])
-        path = open_path(_own_name(str(given["to"]), context))
+        from airflow_truedy.results.files import check_name, known_before, own_name, write_results
+        from airflow_truedy.results.manifest import deliver, rows_of
+
+        batch_call_id, open_path = given["batch_call_id"], partial(ObjectStoragePath, conn_id=given["to_conn_id"])
+        to, map_index = str(given["to"]), getattr(context["ti"], "map_index", None)
+        # No other task instance of a mapped task writes to it.
+        path = open_path(to if map_index in (None, -1) or _is_mapped("to", context) else own_name(to, map_index))
         check_name(path.name)
-        if given["previous"] is not None:
-            rows = rows_of(_source(given["previous"]), open_path, table_of)
-            staging.remember(row for row in rows if row["batch_call_id"] == batch_call_id)
-        if path.exists():
-            # Of an earlier try, maybe, which saw what this one's server does not show yet.
-            try:
-                staging.remember(row for row in read_results(path) if row["batch_call_id"] == batch_call_id)
-            except ResultsError as unreadable:
-                self.log.warning("%s will be replaced, and nothing is taken over from it: %s", path, unreadable)
-        people = contact_list_of(given["contacts"])
-        batch = reader.read(batch_call_id, staging)
-        staging.join_people(() if people is None else people.entries())
-        audit = _audit(staging, people)
-        where = {**write_results(staging, batch_call_id, path), **audit}
-        return manifest_of(batch, staging.totals(), where, requests=reader.requests, missing=reader.missing)
+        others = () if given["previous"] is None else rows_of(_source(given["previous"]), open_path, table_of)
+        return deliver(
+            reader,
+            staging,
+            batch_call_id,
+            contact_list_of(given["contacts"]),
+            known=known_before(path, batch_call_id, others),
+            write=partial(write_results, staging, batch_call_id, path),
+        )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Batch call in, results out. Called by the OpenLineage provider, where it is installed."""
         from airflow_truedy.lineage import results_lineage
-        from airflow_truedy.operators.databases import hook_of
 
         if self._manifest is None:
             return None
@@ -244,53 +234,9 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         return results_lineage(self._manifest, hook)
 
 
-def _cost(manifest: Mapping[str, Any]) -> str:
-    late = manifest["details_missing"]
-    told = f"{manifest['cost_credits']} credits"
-    return f"{told}, without those of {late} calls whose details may still come" if late else told
-
-
-def _audit(staging: Staging, people: ContactList | None) -> dict[str, Any]:
-    """Compare every call with the hours that the list carries."""
-    from airflow_truedy.campaigns.bound_hours import hours_of
-
-    hours = hours_of(people)
-    return {"called_outside_hours": None if hours is None else staging.called_outside(hours)}
-
-
 def _source(previous: Any) -> Any:
     """Return a manifest as a mapping, also one that rendered as text, and a path or URI as it is."""
     return kinds.mapping(previous) if isinstance(previous, str) and previous.lstrip().startswith("{") else previous
-
-
-def path_opener(conn_id: str | None) -> Callable[[str], Any]:
-    """Return what opens a path or URI with this Airflow connection."""
-    from airflow.sdk import ObjectStoragePath
-
-    return lambda path: ObjectStoragePath(path, conn_id=conn_id)
-
-
-def table_of(where: Mapping[str, Any]) -> ResultsTable:
-    """
-    Return a table of results.
-
-    :param where: ``conn_id``, ``table`` and ``hook_params``, as a manifest of results has them.
-    :raises NotADatabaseError: if the connection is not one of an SQL database, or SQLAlchemy has no dialect for it.
-    """
-    from airflow_truedy.operators.databases import engine_of
-    from airflow_truedy.results.table import ResultsTable
-
-    return ResultsTable(engine_of(str(where["conn_id"]), where.get("hook_params")), str(where["table"]))
-
-
-def _own_name(to: str, context: Context) -> str:
-    """Return a name that no other task instance of a mapped task writes to."""
-    map_index = getattr(context["ti"], "map_index", None)
-    if map_index in (None, -1) or _is_mapped("to", context):
-        return to
-    folder, slash, name = to.rpartition("/")
-    stem, dot, ending = name.partition(".")
-    return f"{folder}{slash}{stem}-{map_index}{dot}{ending}"
 
 
 def _is_mapped(parameter: str, context: Context) -> bool:

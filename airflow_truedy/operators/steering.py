@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.api.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.campaigns.schedule import check_window_is_possible
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.batch_calls import summary_of
-from airflow_truedy.operators.restrictions import dry_summary, refuse_others_in
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
@@ -102,7 +102,8 @@ class _OneBatchCall(BaseOperator):
                 known = None if batch_call_id == kinds.ONLY_PLANNED else batch_call_id
                 return dry_summary(self.log, f"{self.deed} batch call {batch_call_id}", batch_call_id=known)
             if self.lets_call:
-                refuse_others_in(hook.client, batch_call_id, hook.settings.only_numbers)
+                people = hook.list_batch_call_contacts(batch_call_id)
+                refuse_other_numbers((str(one.phone_number) for one in people), hook.settings.only_numbers)
             url = hook.campaign_url(batch_call_id)
             context["ti"].xcom_push(key=XCOM_KEY, value=url)
             try:

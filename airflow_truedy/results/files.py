@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.campaigns.status import call_status
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_truedy.results.staging import Staging
+
+log = logging.getLogger(__name__)
 
 _TYPES = {"called_at": "time", "outside_hours": "truth", "duration_seconds": "number", "cost_credits": "number"}
 _TRUTHS = {"true": True, "false": False}
@@ -76,6 +79,28 @@ def read_results(path: Any) -> Iterator[dict[str, Any]]:
         yield from _checked(rows, path)
     except FileError as problem:
         raise ResultsError(f"The results file cannot be read: {problem}") from None
+
+
+def known_before(path: Any, batch_call_id: str, others: Iterable[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
+    """
+    Yield what is known of a batch call before its results are written to a file.
+
+    :param path: of that file, which an earlier try may have written: it saw what this one's server may not show yet.
+    :param others: rows of another file.
+    """
+    yield from (row for row in others if row["batch_call_id"] == batch_call_id)
+    if path.exists():
+        try:
+            yield from (row for row in read_results(path) if row["batch_call_id"] == batch_call_id)
+        except ResultsError as unreadable:
+            log.warning("%s will be replaced, and nothing is taken over from it: %s", path, unreadable)
+
+
+def own_name(to: str, map_index: int) -> str:
+    """Return the name of a file with the index of a mapped task instance in it."""
+    folder, slash, name = to.rpartition("/")
+    stem, dot, ending = name.partition(".")
+    return f"{folder}{slash}{stem}-{map_index}{dot}{ending}"
 
 
 def _checked(rows: Iterable[Any], path: Any) -> Iterator[dict[str, Any]]:

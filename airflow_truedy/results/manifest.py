@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from airflow_truedy.campaigns.bound_hours import hours_of
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.files.paths import digest_of
 from airflow_truedy.results.columns import ResultsError
 from airflow_truedy.results.files import read_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from airflow_truedy.api.models import BatchCall
-    from airflow_truedy.results.staging import Totals
+    from airflow_truedy.contacts.lists import ContactList
+    from airflow_truedy.results.fetch import ResultsReader
+    from airflow_truedy.results.staging import Staging
     from airflow_truedy.results.table import ResultsTable
 
 KIND = "truedy.results"
@@ -38,25 +40,42 @@ def followed_by(source: Any) -> str | None:
     return source.removeprefix(UNANSWERED_OF) if str(source).startswith(UNANSWERED_OF) else None
 
 
-def manifest_of(
-    batch: BatchCall, totals: Totals, where: Mapping[str, Any], *, requests: int, missing: int
+def deliver(
+    reader: ResultsReader,
+    staging: Staging,
+    batch_call_id: str,
+    people: ContactList | None,
+    *,
+    known: Iterable[Mapping[str, Any]],
+    write: Callable[[], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """
-    Return the manifest of results.
+    Read the results of a batch call, let them be written, and return their manifest.
 
-    :param where: ``uri``, ``format``, ``sha256`` and ``size`` of a file, or ``conn_id``, ``table`` and counts of rows.
-    :param missing: how many contacts the server did not list.
+    :param people: the list that the campaign was made from: keys and custom fields come from there, and the hours with
+        which every call is compared.
+    :param known: rows of the batch call from earlier readings.
+    :param write: writes what is staged, and returns ``uri``, ``format``, ``sha256`` and ``size`` of a file, or
+        ``conn_id``, ``table`` and counts of rows.
+    :raises IncompleteResultsError: if contacts are missing; nothing is written then.
     """
+    staging.remember(known)
+    batch = reader.read(batch_call_id, staging)
+    staging.join_people(() if people is None else people.entries())
+    hours = hours_of(people)
+    outside = None if hours is None else staging.called_outside(hours)
+    where = write()
     return {
         "kind": KIND,
         "version": VERSION,
         "batch_call_id": batch.id,
         "name": batch.name,
         "status": State.of(batch.status).value,
-        "contacts_missing": missing,
-        **asdict(totals),
-        "requests": requests,
+        "contacts_missing": reader.missing,
+        **asdict(staging.totals()),
+        "requests": reader.requests,
         **where,
+        "called_outside_hours": outside,
     }
 
 
@@ -74,6 +93,13 @@ def checked_manifest(value: Any) -> dict[str, Any]:
     if not all(isinstance(value.get(name), str) for name in place):
         raise ResultsError(f"This manifest of results is not complete: it lacks {' or '.join(place)}.")
     return dict(value)
+
+
+def cost_in_words(manifest: Mapping[str, Any]) -> str:
+    """Return what the calls cost, and of how many that may still come."""
+    late = manifest["details_missing"]
+    told = f"{manifest['cost_credits']} credits"
+    return f"{told}, without those of {late} calls whose details may still come" if late else told
 
 
 def has_ended(manifest: Mapping[str, Any]) -> bool:

@@ -217,11 +217,11 @@ class ResultsTable:
 
     def write(self, staging: Staging, batch_call_id: str) -> int:
         """
-        Insert or update every row that is new or changed, a thousand to a transaction.
+        Insert or update every row that is new or changed, cut to what the columns hold, a thousand to a transaction.
 
         :return: how many.
         """
-        self.check()
+        staging.fit(*self.limits())
         rows = (dict(zip(COLUMNS, (batch_call_id, *row), strict=True)) for row in staging.rows(changed_only=True))
         written = 0
         while piece := list(islice(rows, _ROWS_AT_ONCE)):

@@ -15,10 +15,10 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.api.restrictions import dry_summary
 from airflow_truedy.campaigns.schedule import check_window_is_possible, zone_of
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState, window_from_json
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
-from airflow_truedy.operators.restrictions import dry_summary
 from airflow_truedy.operators.waiting import (
     RULES,
     backstop,

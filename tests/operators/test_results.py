@@ -17,13 +17,14 @@ from truedy_sandbox.process import SandboxProcess
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.contacts.lists import ContactList
+from airflow_truedy.hooks.databases import hook_of, table_of
 from airflow_truedy.hooks.truedy import TruedyHook
-from airflow_truedy.operators.databases import hook_of
 from airflow_truedy.operators.follow_up import failed_contacts
-from airflow_truedy.operators.results import BatchCallResultsOperator, _cost, table_of
+from airflow_truedy.operators.results import BatchCallResultsOperator
 from airflow_truedy.results.columns import Contacted, known_instant
 from airflow_truedy.results.files import read_results
 from airflow_truedy.results.history import History
+from airflow_truedy.results.manifest import cost_in_words
 from airflow_truedy.results.staging import Staging
 from airflow_truedy.results.table import ResultsTableError, create_statement
 from tests import services
@@ -171,7 +172,7 @@ def test_the_log_tells_credits_as_far_as_they_were_read(
     results(batch_call_id, to=str(tmp_path / "unread.jsonl"), details=False)
     assert "; cost not read (details=False)." in capsys.readouterr().out
     late = {"cost_credits": 12, "details_missing": 3}
-    assert _cost(late) == "12 credits, without those of 3 calls whose details may still come"
+    assert cost_in_words(late) == "12 credits, without those of 3 calls whose details may still come"
 
 
 def stored() -> list[tuple[Any, ...]]:
@@ -224,7 +225,6 @@ def test_two_campaigns_share_a_table(sandbox: SandboxProcess, batch_call_id: str
 def test_a_refusal_of_the_database_shows_nobody(
     batch_call_id: str, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from airflow_truedy.operators.databases import hook_of
 
     caplog.set_level(logging.DEBUG)
     with pytest.raises(AirflowFailException, match="There is no table call_results"):

@@ -112,7 +112,7 @@ class SqlSuppression(ListSource):
 
     def open(self) -> Suppression:
         """Return the list, ready to be read."""
-        from airflow_truedy.operators.databases import sql_rows
+        from airflow_truedy.hooks.databases import sql_rows
 
         name = f"do-not-call list of connection {self.conn_id}"
         return self._suppression(name, sql_rows(self.conn_id, self.sql, self.parameters), _moment(self.as_of))
@@ -217,11 +217,10 @@ class RecentlyCalled:
     def within(self, calls: int, period: timedelta) -> Suppression:
         """Return the list of people who were called so often in the period until now."""
         from airflow_truedy.contacts.suppression import Suppression
-        from airflow_truedy.operators.databases import engine_of
-        from airflow_truedy.results.table import ResultsTable
+        from airflow_truedy.hooks.databases import table_of
 
         _TABLE.read(self, self._stated)
-        table = ResultsTable(engine_of(self.conn_id, self.hook_params), self.table)
+        table = table_of({"conn_id": self.conn_id, "table": self.table, "hook_params": self.hook_params})
         return Suppression(
             table.called_often(calls, datetime.now(timezone.utc) - period, self.launched),
             name=f"people called {calls} times in {period / timedelta(days=1):.3g} days, by table {self.table}",

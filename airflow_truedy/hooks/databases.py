@@ -1,4 +1,4 @@
-"""SQL connections of Airflow: their hooks, and the rows of a query."""
+"""SQL connections of Airflow: their hooks, the rows of a query, and tables of results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from airflow_truedy.files.queries import query_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from airflow_truedy.results.table import ResultsTable
 
 
 class NotADatabaseError(ValueError):
@@ -54,6 +56,18 @@ def engine_of(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Any
     except Exception as error:
         told = type(error).__name__
     raise NotADatabaseError(f"Connection {conn_id!r}: SQLAlchemy has no way to this database ({told}).")
+
+
+def table_of(where: Mapping[str, Any]) -> ResultsTable:
+    """
+    Return a table of results.
+
+    :param where: ``conn_id``, ``table`` and ``hook_params``, as a manifest of results has them.
+    :raises NotADatabaseError: as :func:`engine_of` does.
+    """
+    from airflow_truedy.results.table import ResultsTable
+
+    return ResultsTable(engine_of(str(where["conn_id"]), where.get("hook_params")), str(where["table"]))
 
 
 def sql_rows(
