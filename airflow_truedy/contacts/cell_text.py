@@ -35,6 +35,10 @@ _BETWEEN_NUMBERS = re.compile(r"[;,/|&\n\r]|\s(?:or|and|und|oder|ou|et|y|o)\s", 
 _other_last_digits = re.compile(r"(?P<head>.*\d)\s*(?:[/\\|;&]+|\.{2,}|\s\.\s)\s*[-\u2013]?\s*\d{1,4}\s*").fullmatch
 #: A negative number: an export went wrong, or the digits are not a phone number.
 _is_negative = re.compile(r"[-\u2212]\d").match
+#: A spreadsheet or a report cut the number: ``030 2312 50...``
+_is_cut_off = re.compile(r".*\d\s*\.{3,}\s*").fullmatch
+#: A letter or mark directly behind, which may stand for digits that nobody could read: ``030 23 12 50 4?``
+_with_placeholder = re.compile(r"(?P<head>.*\d)(?:[^\W\d_]|[?*_\u00d7])\D*").fullmatch
 #: Digits behind a number that are none of its own: ``030 1234567 [5]``, ``030 1234567 * 5``.
 _find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
 #: ``(9-17) 030 1234567``, ``[8:00-12:00] ...``
@@ -86,7 +90,7 @@ def damage(text: str) -> Reason | None:
     for reason, pattern in _DAMAGE:
         if pattern.fullmatch(text):
             return reason
-    if _is_negative(text):
+    if _is_negative(text) or _is_cut_off(text):
         return Reason.NOT_A_NUMBER
     several = _holds_several(text) or _find_digits_behind(text) or _hours_before(text)
     return Reason.SEVERAL_NUMBERS if several else None
@@ -149,9 +153,15 @@ def number_and_words(text: str) -> tuple[str, list[str]]:
     return text[first.start() : last + 1], [*notes, *marks]
 
 
+def before_placeholder(text: str) -> str | None:
+    """Return what comes before a letter or mark that may stand for further digits; ``None`` if there is none."""
+    found = _with_placeholder(text)
+    return found["head"] if found else None
+
+
 def _is_mark(character: str) -> bool:
     """Tell whether a symbol beside a number may say that it is not to be called, or is an amount."""
-    is_symbol = unicodedata.category(character) in ("So", "Sc") or character in "?!*~\u2020\u2021"
+    is_symbol = unicodedata.category(character) in ("So", "Sc") or character in "?!*~\u2020\u2021\u00d7"
     return is_symbol and character not in _FOR_A_PHONE
 
 

@@ -27,6 +27,7 @@ from phonenumbers import (
 from airflow_truedy.contacts.cell_text import (
     LEAST_DIGITS_OF_A_NUMBER,
     WRAPPING,
+    before_placeholder,
     before_tail,
     cleaned,
     damage,
@@ -167,7 +168,13 @@ def _parse_other(text: str, region: str | None, allowed: frozenset[Reason]) -> P
         return _without_valid_number(clean, number, region)
     if letters_inside(body, number.extension):
         return Reason.LETTERS
-    return Reason.NOTE if words and Reason.NOTE not in allowed else number
+    if not words:
+        return number
+    if Reason.NOTE not in allowed:
+        return Reason.NOTE
+    head = before_placeholder(clean)
+    # Where numbers have several lengths, one without its last digit is somebody else's.
+    return Reason.NOT_A_NUMBER if head and _is_valid(_parse(f"{head}0", region)) else number
 
 
 def _without_valid_number(text: str, number: PhoneNumber | Reason, region: str | None) -> PhoneNumber | Reason:

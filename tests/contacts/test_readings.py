@@ -334,6 +334,24 @@ def test_digits_of_a_note_in_a_do_not_call_list_never_hold_another_number_back(c
     assert "'several_numbers': 1" in str(is_held_back(cell, "DE", "+49302312504"))
 
 
+@pytest.mark.parametrize(
+    "cell", ["030 2312 50 4\u2026", "+49 30 2312504...", "+49 30 2312504 ...", "Tel. 030 2312504..."]
+)
+def test_a_number_that_is_cut_off_is_nobodys(cell: str) -> None:
+    assert verdict(cell, "DE") == "not_a_number"
+    assert "'not_a_number': 1" in str(is_held_back(cell, "DE", "+49302312504"))
+
+
+@pytest.mark.parametrize("cell", ["030 2312504Z", "030 23 12 50 4?", "030 23 12 50 4\u00d7", "030 2312504xx"])
+def test_a_mark_in_place_of_a_digit_makes_an_entry_of_a_do_not_call_list_unreadable(cell: str) -> None:
+    assert "'not_a_number': 1" in str(is_held_back(cell, "DE", "+49302312504"))
+
+
+@pytest.mark.parametrize("cell", ["917-555-0104!", "917-555-0104*", "917-555-0104?", "917-555-0104(asked twice)"])
+def test_a_mark_behind_a_whole_number_is_a_note(cell: str) -> None:
+    assert is_held_back(cell, "US", "+19175550104") is True
+
+
 # Argentina
 
 
