@@ -95,46 +95,9 @@ class BoundHours:
                 counted += 1
             else:
                 yield day
-            if self._is_unknown(day):
+            if str(day) > self.people.last_day:
                 return
             day += _A_DAY
-
-    def _is_unknown(self, day: date) -> bool:
-        return self.people is not None and str(day) > self.people.last_day
-
-    def check_start(self, campaign: str, at: datetime, contacts: int | None, per_day: int | None) -> None:
-        """
-        Refuse a start at which nobody may be called, or after which the campaign may call on a day without calls.
-
-        :param at: the instant at which calls may begin, inside the window.
-        :param contacts: how many people it calls; ``None`` where only the server knows.
-        :param per_day: at most so many calls a day; ``None`` for no limit.
-        :raises TimingError: naming the day and what to do.
-        """
-        if self.people is None:
-            return
-        begins = f"Campaign {campaign!r} would start at {in_words(at, self.window.zone)}"
-        if not self.allow(at):
-            opening = self.next_opening(at).astimezone(zone_of(self.window.zone))
-            raise TimingError(
-                f"{begins}, when nobody of its list may be called. Nothing was started. The next moment is "
-                f"'{opening:%Y-%m-%dT%H:%M}'; start_on='{opening:%Y-%m-%d}' starts then."
-            )
-        days = self._calling_days(at, contacts, per_day)
-        for blocked in self.blocked_days(at, days):
-            if self._is_unknown(blocked) and days is not None:
-                raise TimingError(
-                    f"{begins} and still be calling on {blocked:%a %Y-%m-%d}. The hours of its list are known to "
-                    f"{self.people.last_day} only. Nothing was started. Raise max_calls_per_day, or "
-                    "days_ahead where the list is made."
-                )
-            if self.held_on_blocked_days:
-                continue
-            raise TimingError(
-                f"{begins} and may still be calling on {blocked:%a %Y-%m-%d}, when nobody of its list may be called, "
-                "and Truedy cannot be told so. Nothing was started. State max_calls_per_day so that it ends before, or "
-                "let a Dag hold it on such days (dags_examples/blackout_guard.py) and state held_on_blocked_days=True."
-            )
 
     def resume_opening(self, instant: datetime, contacts: int | None, per_day: int | None) -> datetime:
         """
@@ -144,14 +107,20 @@ class BoundHours:
         """
         at = self.next_opening(instant)
         while not self.held_on_blocked_days:
-            blocked = next(self.blocked_days(at, self._calling_days(at, contacts, per_day)), None)
+            blocked = next(self.blocked_days(at, self.calling_days(at, contacts, per_day)), None)
             if blocked is None:
                 break
             at = self.opening_on(blocked + _A_DAY)
         return at
 
-    def _calling_days(self, at: datetime, contacts: int | None, per_day: int | None) -> int | None:
-        """Return on how many days it calls; ``None`` without a limit. A first day that has begun is one more."""
+    def calling_days(self, at: datetime, contacts: int | None, per_day: int | None) -> int | None:
+        """
+        Return on how many days it calls; ``None`` without a limit. A first day that has begun is one more.
+
+        :param at: the instant from which on it calls.
+        :param contacts: how many people it calls; ``None`` where only the server knows.
+        :param per_day: at most so many calls a day; ``None`` for no limit.
+        """
         is_late = self.window.is_open(at - _A_MINUTE)
         return None if contacts is None or per_day is None else ceil(contacts / per_day) + is_late
 

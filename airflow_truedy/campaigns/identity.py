@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -74,12 +74,10 @@ class CampaignKey:
 
     :param text: the key as stated; equal keys are one campaign.
     :param word: first word of the tag.
-    :param run: Dag and run of a key that nobody stated; parts of one run are approved together.
     """
 
     text: str
     word: str = DEFAULT_WORD
-    run: tuple[str, str] | None = field(default=None, compare=False)
 
     def _own_tag(self, name: str | None) -> re.Match[str] | None:
         tag = _last_tag(name)

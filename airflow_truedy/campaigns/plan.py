@@ -74,6 +74,7 @@ class CampaignPlan:
     :param hours: when it may call: its window, and the hours of its people where they are known.
     :param contacts_until: the last moment at which it may start with this list; ``None`` for any.
     :param approval: a person's yes, without which nothing may start where one is asked for; ``None`` where none is.
+    :param run: Dag and run of a key that nobody stated: campaigns of one run are approved together.
     """
 
     key: CampaignKey
@@ -88,6 +89,7 @@ class CampaignPlan:
     hours: BoundHours
     contacts_until: datetime | None
     approval: Approval | None = None
+    run: tuple[str, str] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -159,15 +161,39 @@ class CampaignPlan:
         """
         Refuse a start inside the window with a list that is too old by then, or that calls when nobody may be called.
 
-        :raises TimingError: telling what to do.
+        :raises TimingError: naming the day and what to do.
         """
+        begins = f"Campaign {self.name!r} would start at {in_words(at, self.timezone)}"
         if self.contacts_until is not None and at > self.contacts_until:
             raise TimingError(
-                f"Campaign {self.name!r} would start at {in_words(at, self.timezone)}. Its list, with its do-not-call "
-                f"check, may be used until {in_words(self.contacts_until, self.timezone)} (max_contacts_age). Nothing "
-                "was started. Make the list shortly before the start: clear the task that extracts it, and this one."
+                f"{begins}. Its list, with its do-not-call check, may be used until "
+                f"{in_words(self.contacts_until, self.timezone)} (max_contacts_age). Nothing was started. Make the "
+                "list shortly before the start: clear the task that extracts it, and this one."
             )
-        self.hours.check_start(self.name, at, self.expected_contacts, self.fields.get("max_calls_per_day"))
+        hours, people = self.hours, self.hours.people
+        if people is None:
+            return
+        if not hours.allow(at):
+            opening = self._on_its_clock(hours.next_opening(at))
+            raise TimingError(
+                f"{begins}, when nobody of its list may be called. Nothing was started. The next moment is "
+                f"'{opening:%Y-%m-%dT%H:%M}'; start_on='{opening:%Y-%m-%d}' starts then."
+            )
+        days = hours.calling_days(at, self.expected_contacts, self.fields.get("max_calls_per_day"))
+        for blocked in hours.blocked_days(at, days):
+            if str(blocked) > people.last_day and days is not None:
+                raise TimingError(
+                    f"{begins} and still be calling on {blocked:%a %Y-%m-%d}. The hours of its list are known to "
+                    f"{people.last_day} only. Nothing was started. Raise max_calls_per_day, or days_ahead where the "
+                    "list is made."
+                )
+            if not hours.held_on_blocked_days:
+                raise TimingError(
+                    f"{begins} and may still be calling on {blocked:%a %Y-%m-%d}, when nobody of its list may be "
+                    "called, and Truedy cannot be told so. Nothing was started. State max_calls_per_day so that it "
+                    "ends before, or let a Dag hold it on such days (dags_examples/blackout_guard.py) and state "
+                    "held_on_blocked_days=True."
+                )
 
     def check_resume_at(self, now: datetime, starts_at: datetime | None, *, called: int) -> None:
         """
@@ -230,6 +256,7 @@ def plan_campaign(
     timing: Timing,
     policy: Policy = Policy(),
     chunk_size: int = 500,
+    run: tuple[str, str] | None = None,
 ) -> CampaignPlan:
     """
     Check everything that can be checked before the first request, and return the plan.
@@ -247,7 +274,6 @@ def plan_campaign(
     contacts = without_launched(contacts)
     people = hours_of(contacts)
     timing = timing.within(people)
-    timing.check()
     hours = BoundHours(timing.window, people, policy.held_on_blocked_days)
     moment = timing.moment if timing.start_on is None else hours.opening_on(timing.start_on)
     first = next(iter(contacts.chunks(chunk_size)), None) if contacts else None
@@ -274,6 +300,7 @@ def plan_campaign(
         request=request,
         hours=hours,
         contacts_until=_usable_until(contacts, policy.max_contacts_age),
+        run=run,
     )
     if plan.start and moment is not None:
         plan.check_start(moment)

@@ -43,7 +43,7 @@ def terms_of(plan: CampaignPlan) -> dict[str, Any]:
     start = "a draft" if not plan.start else utc_text(plan.moment) if plan.moment else "at once"
     blocked = plan.hours.people.blocked if plan.hours.people else None
     policy = plan.policy
-    campaign = [plan.key.word, plan.key.run or plan.key.text, policy.on_duplicate, policy.on_retry, plan.may_refuse]
+    campaign = [plan.key.word, plan.run or plan.key.text, policy.on_duplicate, policy.on_retry, plan.may_refuse]
     sealed = json.dumps([people, start, body, blocked, plan.hours.held_on_blocked_days, campaign], sort_keys=True)
     return {
         "digest": digest(json.dumps(people), _DIGITS),

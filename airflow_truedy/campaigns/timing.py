@@ -123,21 +123,21 @@ class Timing:
 
     def within(self, people: PartHours | None) -> Timing:
         """
-        Return this timing, with zone, window and days of the people where they are not stated.
+        Return this timing, checked, with zone, window and days of the people where they are not stated.
 
         :param people: the hours in which the people may be called; ``None`` binds nothing.
-        :raises TimingError: if the stated ones are wider, or cannot be compared.
+        :raises TimingError: if the stated ones are wider, or cannot be compared; and as :meth:`check`.
         :raises InvalidPayloadError: if the API would refuse them.
         """
         if people is None:
+            self.check()
             return self
         from airflow_truedy.calling_hours.errors import UnknownZoneError
 
         own = people.to_dict()
         bound = replace(self, **{name: own[name] for name in _HOURS if getattr(self, name) is None})
+        bound.check()
         zone, opens, closes, days = (getattr(bound, name) for name in _HOURS)
-        zone_of(zone)
-        check_window_is_possible(opens, closes, days)
         try:
             wider = people.why_not(zone, opens, closes, days)
         except UnknownZoneError as unknown:

@@ -247,7 +247,6 @@ class CampaignOperator(PrivateFieldsOperator):
         key = CampaignKey(
             stated_key or default_key(ti.dag_id, ti.task_id, ti.run_id, place),
             given["tag_word"] or DEFAULT_WORD,
-            run=None if stated_key else (ti.dag_id, ti.run_id),
         )
         return plan_campaign(
             key=key,
@@ -257,6 +256,7 @@ class CampaignOperator(PrivateFieldsOperator):
             timing=Timing(**_TIMING.of(given)),
             policy=Policy(**_POLICY.of(given)),
             chunk_size=given["chunk_size"],
+            run=None if stated_key else (ti.dag_id, ti.run_id),
         )
 
     def _may_be_skipped(self, context: Context) -> bool:

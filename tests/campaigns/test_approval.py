@@ -177,8 +177,8 @@ class TestAnswer:
 
 
 def test_the_key_of_a_task_is_sealed_as_its_run_because_the_plan_is_another_task() -> None:
-    def keyed(text: str, **more: Any) -> CampaignPlan:
-        return replace(plan_of(3), key=CampaignKey(text, **more))
+    def keyed(text: str, run: tuple[str, str] | None = None, **more: Any) -> CampaignPlan:
+        return replace(plan_of(3), key=CampaignKey(text, **more), run=run)
 
     run = ("dag", "run")
     shown = plan_json(keyed("dag/plan/run/-1", run=run))
