@@ -8,7 +8,9 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+import certifi
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import settings
@@ -22,6 +24,12 @@ os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 # A proxy of the machine is not for the servers that tests start.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+# One certificate in place of 120: no test opens a connection by TLS, and each client would read them all anew.
+_ONE_CERTIFICATE = Path(_AIRFLOW_HOME, "certificate.pem")
+_ONE_CERTIFICATE.write_text(
+    Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"
+)
+os.environ["SSL_CERT_FILE"] = str(_ONE_CERTIFICATE)
 
 from tests import checked_requests, services  # noqa: E402
 

@@ -19,10 +19,12 @@ from tests.crash import child
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
     [
-        "airflow.sdk",
+        "airflow.sdk.execution_time.supervisor",
         "airflow_truedy.hooks.truedy",
         "airflow_truedy.operators.batch_calls",
         "airflow_truedy.campaigns.launch",
+        "airflow_truedy.contacts.launched",
+        "airflow_truedy.contacts.lists",
         "tests.crash.child",
     ]
 )
