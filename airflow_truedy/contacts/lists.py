@@ -166,8 +166,8 @@ class ContactList:
         """
         if size < 1 or start < 0:
             raise ValueError(f"size={size} must be 1 or more and start={start} 0 or more")
-        contacts = islice(self, start, None)
-        while chunk := list(islice(contacts, size)):
+        lines = islice(self._checked_lines(), start, None)
+        while chunk := [from_json(line) for line, _ in islice(lines, size)]:
             yield chunk
 
     def _checked_lines(self) -> Iterator[tuple[bytes, str]]:

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 Kind = Callable[[Any], Any]
@@ -21,23 +22,22 @@ class NotOfKindError(ValueError):
     """A value that is not of its parameter's kind. Its text is the rule, such as "must be true or false"."""
 
 
-def text(value: Any) -> str | None:
-    """Text; a number that native rendering made of digits is text again."""
+def text(value: Any, also: type = str) -> Any:
+    """Text, or what is of another type; a number that native rendering made of digits is text again."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if value is not None and not isinstance(value, str):
+    if value is not None and not isinstance(value, (str, also)):
         raise NotOfKindError(f"must be text{_hint(value)}")
-    return None if value is None or value.strip() in _NOTHING else value
+    return None if isinstance(value, str) and value.strip() in _NOTHING else value
+
+
+#: A datetime, or text that gives one.
+moment = partial(text, also=datetime)
 
 
 def place(value: Any) -> Any:
     """A path or URI: text, or a path object such as Airflow's ``ObjectStoragePath``."""
     return str(value) if hasattr(value, "joinpath") else text(value)
-
-
-def moment(value: Any) -> datetime | str | None:
-    """A datetime, or text that gives one."""
-    return value if isinstance(value, datetime) else text(value)
 
 
 def day(value: Any) -> date | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
+@dataclass(eq=False, repr=False)
 class PrivateValue(ResolveMixin):
     """
     A value that renders like any other and shows nothing of itself.
@@ -42,9 +44,8 @@ class PrivateValue(ResolveMixin):
     :param is_data: whether it came out of another task: such text is never a template. Default: no.
     """
 
-    def __init__(self, value: Any, *, is_data: bool = False) -> None:
-        self.value = value
-        self.is_data = is_data
+    value: Any
+    is_data: bool = False
 
     def resolve(self, context: Context) -> PrivateValue:
         """Return the rendered value, hidden again. Airflow asks values of this kind to render themselves."""

@@ -32,7 +32,7 @@ from typing import Any
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.compat import XComArg
 from airflow_truedy.contacts.errors import ContactsError
-from airflow_truedy.parameters.kinds import Kind, NotOfKindError, anything, place, text
+from airflow_truedy.parameters.kinds import Kind, NotOfKindError, anything
 from airflow_truedy.parameters.private_fields import PrivateValue
 
 #: The rule of a parameter that is stated and may not render to nothing.
@@ -119,10 +119,10 @@ class Parameters:
             try:
                 if each.required and anything(value) is None:
                     raise NotOfKindError("must be stated")
-                if each.required and each.kind in (text, place) and isinstance(value, int):
-                    raise NotOfKindError("must be text")  # A number of digits counts as text only if it is rendered.
                 if not is_template(value):
                     meant = each.kind(value)
+                    if each.required and isinstance(meant, str) and isinstance(value, int):
+                        raise NotOfKindError("must be text")  # Only what a template rendered to digits is read as text.
                     known[each.name] = meant if given is value else None
                 elif not each.templated:
                     raise NotOfKindError("is decided in the Dag and cannot be a template")
