@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.errors import NotFoundError, UnreadableAnswerError
@@ -79,9 +78,9 @@ class MonitorSettings:
     def from_json(cls, values: Mapping[str, Any]) -> MonitorSettings:
         """Read settings of this or another version: unknown keys are ignored, missing ones are the defaults."""
         given = _known(cls, values)
-        key = given.pop("key", None)
+        key, window = given.pop("key", None), given.pop("window", None) or {}
         parts: dict[str, Any] = {
-            "window": window_from_json(given.pop("window", None) or {}),
+            "window": CallingWindow.of(window.get("zone") or "UTC", *map(window.get, ("opens", "closes", "days"))),
             "rules": SuccessRules(**_known(SuccessRules, given.pop("rules", None) or {})),
             "key": CampaignKey(**_known(CampaignKey, key)) if key else None,
         }
@@ -386,14 +385,3 @@ def _should_call(batch: BatchCall, now: float) -> bool:
 def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in values.items() if name in names}
-
-
-def window_from_json(values: Mapping[str, Any]) -> CallingWindow:
-    """Read a calling window: ``zone``, ``opens`` and ``closes`` as HH:MM, ``days``; what is missing limits nothing."""
-    opens, closes = values.get("opens"), values.get("closes")
-    return CallingWindow(
-        zone=values.get("zone") or "UTC",
-        opens=time.fromisoformat(opens) if opens else None,
-        closes=time.fromisoformat(closes) if closes else None,
-        days=frozenset(values.get("days") or ()),
-    )

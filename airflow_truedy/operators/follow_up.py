@@ -70,21 +70,15 @@ def failed_contacts(
     from airflow_truedy.contacts.suppression import suppressed_numbers
     from airflow_truedy.hooks.databases import table_of
     from airflow_truedy.parameters.contact_source import contact_list_of
-    from airflow_truedy.results.columns import ResultsError
-    from airflow_truedy.results.follow_up import NOT_REACHED, FollowUpRules, follow_up
+    from airflow_truedy.results.follow_up import NOT_REACHED, FollowUpRules, check_history, follow_up
     from airflow_truedy.results.manifest import UNANSWERED_OF, checked_manifest, has_ended, rows_of
 
     began = datetime.now(timezone.utc)
     with failing_fast():
         manifest = checked_manifest(results)
         rules = FollowUpRules(max_attempts, NOT_REACHED if outcomes is None else outcomes, since)
-        _check_history(history, in_table=bool(manifest.get("table")))
-        is_over = has_ended(manifest)
-        if not is_over and allow_unfinished is not True:
-            raise ResultsError(
-                f"Batch call {manifest['batch_call_id']} was {manifest['status']} when its results were read: it may "
-                "still call these people. Read the results again at its end, or state allow_unfinished=True."
-            )
+        check_history(history, in_table=bool(manifest.get("table")))
+        is_over = has_ended(manifest, may_go_on=allow_unfinished is True)
         open_path = partial(ObjectStoragePath, conn_id=to_conn_id)
 
         def rows(source: Any = manifest) -> Iterator[dict[str, Any]]:
@@ -105,17 +99,3 @@ def failed_contacts(
             created_at=began,
         )
     return made.to_dict()
-
-
-def _check_history(history: Any, *, in_table: bool) -> None:
-    from airflow_truedy.results.columns import ResultsError
-
-    if in_table and history is not None:
-        raise ResultsError("Results in a table are their own history: leave history out.")
-    if not in_table and history is None:
-        raise ResultsError(
-            "Where are earlier attempts counted? Give history: the results of the earlier campaigns, or [] if this was "
-            "the first."
-        )
-    if isinstance(history, str) or hasattr(history, "keys"):
-        raise ResultsError("history is a list of results: put the one that there is into a list.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -17,7 +16,7 @@ from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -49,15 +48,9 @@ _CHANGES = Parameters(
 _UPDATE = Parameters(_ONE_BATCH_CALL, _CHANGES, Parameter("timezone", kinds.text, may_vanish=False))
 
 
-def _none_or_more(value: Any) -> list[str]:
-    """As many batch calls as there are: on a good day a clean-up has none to delete."""
-    given = kinds.collection(value)
-    is_empty = hasattr(given, "__len__") and not isinstance(given, (str, Mapping)) and not len(given)
-    return [] if is_empty else kinds.batch_calls(value)
-
-
 _DELETE = Parameters(
-    Parameter("batch_call_ids", _none_or_more),
+    # An empty list too: on a good day a clean-up has none to delete.
+    Parameter("batch_call_ids", kinds.batch_calls),
     Parameter("fail_if_kept", kinds.truth),
     Parameter("truedy_conn_id", kinds.text),
 )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_truedy.api.errors import NotFoundError, TruedyError
 from airflow_truedy.assets import record_outlets
 from airflow_truedy.compat import task_state, triggers_hear_of_kills
 from airflow_truedy.hooks.settings import ClientSettings
@@ -22,22 +20,22 @@ from airflow_truedy.monitoring.outcome import (
     WaitInterruptedError,
     is_limit,
 )
+from airflow_truedy.monitoring.waiting import backstop, deadline_of, log_notes, poll_once
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from airflow.sdk import Context
-    from airflow.sdk.types import Logger
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.identity import CampaignKey
     from airflow_truedy.campaigns.plan import CampaignPlan, OnRetry
     from airflow_truedy.hooks.truedy import TruedyHook
-    from airflow_truedy.monitoring.monitor import Poll
 
 
 def _interval(value: Any) -> float:
@@ -73,10 +71,6 @@ WAITING = Parameters(
     Parameter("on_kill_action", kinds.one_of("pause", "leave")),
 )
 STATE_KEY = "truedy_waiting"
-# Airflow's own timeouts come after ours, which end cleanly and can pause the campaign.
-BACKSTOP = timedelta(minutes=15)
-_MOST_MARGIN = 10.0
-_MARGIN = 0.05
 _NAP = 1.0
 
 
@@ -291,28 +285,6 @@ def limits_of(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"rules": rules, "max_paused": given["max_paused"], "stall_after": given["stall_after"]}
 
 
-def deadline_of(since: float, timeout: float | None, execution_timeout: timedelta | None, now: float) -> float | None:
-    """
-    Return the instant at which the waiting ends, ``None`` for never.
-
-    Airflow does not enforce ``execution_timeout`` while a task is deferred; here it counts from this try on, and ends
-    a little before Airflow would end it.
-
-    :param since: when the waiting for this campaign began, in whichever try.
-    :param timeout: seconds from then on.
-    """
-    ends = [] if timeout is None else [since + timeout]
-    if execution_timeout is not None:
-        most = execution_timeout.total_seconds()
-        ends.append(now + most - min(_MOST_MARGIN, most * _MARGIN))
-    return min(ends, default=None)
-
-
-def backstop(deadline: float | None, now: float) -> timedelta | None:
-    """Return Airflow's own limit for a deferred task: later than ours, for a trigger that never comes back."""
-    return None if deadline is None else timedelta(seconds=max(0.0, deadline - now)) + BACKSTOP
-
-
 def _waiting_since(context: Context, batch_call_id: str, now: float) -> float:
     """
     Return when the waiting for this campaign began.
@@ -344,26 +316,3 @@ def forget(context: Context) -> None:
     """Forget what was remembered: there is a verdict."""
     if (state := task_state(context, STATE_KEY)) is not None:
         state.forget()
-
-
-def poll_once(client: TruedyClient, monitor: CampaignMonitor, *, patient: bool = True) -> Poll:
-    """
-    Read the batch call and let the monitor take it in.
-
-    :param patient: whether a refusal that no retry can help, such as of the key, is borne for a while.
-    """
-    from airflow_truedy.api import endpoints
-
-    try:
-        batch = client.send(endpoints.get_batch_call(monitor.settings.batch_call_id))
-    except TruedyError as problem:
-        if not (patient or problem.retryable or isinstance(problem, NotFoundError)):
-            raise
-        return monitor.trouble(problem, time.time())
-    return monitor.take(batch, time.time())
-
-
-def log_notes(log: Logger, poll: Poll) -> None:
-    """Write what a poll brought into the task's log."""
-    for note in poll.notes:
-        log.log(note.level, "%s", note.text)

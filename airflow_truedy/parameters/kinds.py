@@ -209,13 +209,10 @@ def is_only_planned(value: Any) -> bool:
 
 
 def batch_calls(value: Any) -> list[str]:
-    """The ids of several batch calls, each once: one of what :func:`batch_call` takes, or a list, also as text."""
+    """The ids of several batch calls, each once: what :func:`batch_call` takes, or a list, also empty or as text."""
     given = collection(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "(") else value
     many = [given] if isinstance(given, (str, Mapping)) or not hasattr(given, "__iter__") else list(given)
-    ids = list(dict.fromkeys(map(batch_call, many)))
-    if not ids:
-        raise NotOfKindError("must name at least one batch call")
-    return ids
+    return list(dict.fromkeys(map(batch_call, many)))
 
 
 def collection(value: Any) -> Any:

@@ -146,6 +146,25 @@ def follow_up(
     )
 
 
+def check_history(history: Any, *, in_table: bool) -> None:
+    """
+    Refuse a follow-up for which nobody knows where earlier attempts are counted.
+
+    :param history: results of other campaigns; ``None`` where they are not stated.
+    :param in_table: whether the results are in a table, which has those of all campaigns.
+    :raises ResultsError: saying what to state.
+    """
+    if in_table and history is not None:
+        raise ResultsError("Results in a table are their own history: leave history out.")
+    if not in_table and history is None:
+        raise ResultsError(
+            "Where are earlier attempts counted? Give history: the results of the earlier campaigns, or [] if this was "
+            "the first."
+        )
+    if isinstance(history, str) or hasattr(history, "keys"):
+        raise ResultsError("history is a list of results: put the one that there is into a list.")
+
+
 @dataclass(frozen=True)
 class _Selection:
     rules: FollowUpRules

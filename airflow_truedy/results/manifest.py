@@ -102,9 +102,20 @@ def cost_in_words(manifest: Mapping[str, Any]) -> str:
     return f"{told}, without those of {late} calls whose details may still come" if late else told
 
 
-def has_ended(manifest: Mapping[str, Any]) -> bool:
-    """Whether the campaign had ended when its results were read."""
-    return State.of(manifest.get("status")).is_terminal
+def has_ended(manifest: Mapping[str, Any], *, may_go_on: bool) -> bool:
+    """
+    Whether the campaign had ended when its results were read.
+
+    :param may_go_on: whether one that had not is taken as well.
+    :raises ResultsError: if it is not.
+    """
+    is_over = State.of(manifest.get("status")).is_terminal
+    if not is_over and not may_go_on:
+        raise ResultsError(
+            f"Batch call {manifest['batch_call_id']} was {manifest['status']} when its results were read: it may "
+            "still call these people. Read the results again at its end, or state allow_unfinished=True."
+        )
+    return is_over
 
 
 def rows_of(source: Any, open_path: OpenPath, open_table: OpenTable) -> Iterator[dict[str, Any]]:

@@ -16,20 +16,11 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.api.restrictions import dry_summary
-from airflow_truedy.campaigns.schedule import check_window_is_possible, zone_of
-from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState, window_from_json
+from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible, zone_of
+from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
-from airflow_truedy.operators.waiting import (
-    RULES,
-    backstop,
-    deadline_of,
-    forget,
-    limits_of,
-    log_notes,
-    poll_once,
-    remember,
-    remembered,
-)
+from airflow_truedy.monitoring.waiting import backstop, deadline_of, log_notes, poll_once
+from airflow_truedy.operators.waiting import RULES, forget, limits_of, remember, remembered
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import Parameter, Parameters, is_template, naming_task
 from airflow_truedy.retry_policy import failing_fast
@@ -40,7 +31,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_truedy.campaigns.schedule import CallingWindow
     from airflow_truedy.monitoring.monitor import Poll
 
 _PARAMETERS = Parameters(
@@ -240,4 +230,4 @@ def _window(given: Mapping[str, Any]) -> CallingWindow:
         raise InvalidPayloadError("invalid parameter", problems=[("start_time, end_time, working_days", "", rule)])
     zone_of(zone or "UTC")
     check_window_is_possible(opens, closes, days)
-    return window_from_json({"zone": zone, "opens": opens, "closes": closes, "days": days})
+    return CallingWindow.of(zone or "UTC", opens, closes, days)

@@ -13,6 +13,7 @@ from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.hooks.truedy import TruedyAsyncHook
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.shared_reader import waiting_for
+from airflow_truedy.monitoring.waiting import log_notes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -80,8 +81,7 @@ class BatchCallTrigger(BaseTrigger):
             waiter.status = self._monitor.state.status
             while True:
                 poll = self._take(await waiter.next(self._monitor.due))
-                for note in poll.notes:
-                    self.log.log(note.level, note.text)
+                log_notes(self.log, poll)
                 if poll.outcome is not None:
                     break
         self.log.log(logging.INFO, "%s", poll.outcome.message)

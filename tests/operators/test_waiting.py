@@ -29,7 +29,6 @@ from airflow_truedy.campaigns.errors import LaunchInterruptedError, WindowClosed
 from airflow_truedy.campaigns.launch import Launch, Launched
 from airflow_truedy.monitoring.outcome import StoppedEarlyError, WaitInterruptedError
 from airflow_truedy.operators.batch_calls import CreateBatchCallOperator
-from airflow_truedy.operators.waiting import deadline_of
 from airflow_truedy.parameters.kinds import optional, seconds
 from airflow_truedy.triggers.batch_calls import BatchCallTrigger
 from tests.monitoring.watched import batch
@@ -180,13 +179,6 @@ def test_a_campaign_that_failed_is_retried_only_if_a_new_one_may_be_made(
 
 
 # --- Deadlines
-
-
-def test_the_earlier_of_both_timeouts_counts() -> None:
-    assert deadline_of(1000, None, None, 5000) is None
-    assert deadline_of(1000, 7200, None, 5000) == 8200
-    assert deadline_of(1000, 7200, timedelta(hours=10), 5000) == 8200
-    assert deadline_of(1000, 7200, timedelta(minutes=1), 5000) == 5057
 
 
 def test_the_timeout_is_one_for_all_tries_where_airflow_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
