@@ -60,9 +60,10 @@ class Columns:
         if self.full_name and (self.first_name or self.last_name):
             raise ValueError("full_name is passed on whole; it cannot be mapped together with first_name or last_name")
         object.__setattr__(self, "custom_fields", _as_pairs(self.custom_fields))
-        object.__setattr__(
-            self, "required", (self.required,) if isinstance(self.required, str) else tuple(self.required)
-        )
+        required = _each(self.required)
+        if required is None or not _are_names(required):
+            raise ValueError(f"columns: required must be names of columns; it is {self.required!r}")
+        object.__setattr__(self, "required", required)
 
     def named(self) -> set[str]:
         """Return every column that this mapping names."""
@@ -122,11 +123,26 @@ def _read_or_refuse(read: Callable[[Mapping[str, Any]], Fields], row: Mapping[st
         return Reason.UNREADABLE_TEXT
 
 
-def _as_pairs(custom: Mapping[str, str] | Iterable[str] | str) -> tuple[tuple[str, str], ...] | str:
+def _as_pairs(custom: Any) -> tuple[tuple[str, str], ...] | str:
     """One form for all ways to say it."""
     if custom == OTHERS:
         return OTHERS
-    if isinstance(custom, Mapping):
-        return tuple(sorted(custom.items()))
-    several = (custom,) if isinstance(custom, str) else custom
-    return tuple(sorted(item if isinstance(item, tuple) else (item, item) for item in several))
+    several = tuple(custom.items()) if isinstance(custom, Mapping) else _each(custom)
+    pairs = [item if isinstance(item, tuple) else (item, item) for item in several or ()]
+    if several is None or not all(len(pair) == len(("field", "column")) and _are_names(pair) for pair in pairs):
+        raise ValueError(
+            'columns: custom_fields must be names of columns, a mapping such as {"plan": "plan_name"}, or "*" for all '
+            f"others; it is {custom!r}"
+        )
+    return tuple(sorted(pairs))
+
+
+def _each(stated: Any) -> tuple[Any, ...] | None:
+    """Return one name or several as a tuple; ``None`` if they are neither."""
+    if isinstance(stated, str):
+        return (stated,)
+    return tuple(stated) if isinstance(stated, Iterable) else None
+
+
+def _are_names(names: Iterable[Any]) -> bool:
+    return all(isinstance(name, str) and name for name in names)

@@ -43,7 +43,13 @@ class Consent:
     scopes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        scopes = (self.scopes,) if isinstance(self.scopes, str) else tuple(self.scopes)
+        named = [self.column] if self.scope_column is None else [self.column, self.scope_column]
+        if not all(isinstance(name, str) and name for name in named):
+            raise ValueError(f"Consent: column and scope_column must be names of columns, not {named}")
+        scopes = (self.scopes,) if isinstance(self.scopes, str) else self.scopes
+        if not isinstance(scopes, (list, tuple, set, frozenset)) or not all(isinstance(one, str) for one in scopes):
+            raise ValueError(f"Consent: scopes={self.scopes!r} must be a list of texts")
+        scopes = tuple(scopes)
         object.__setattr__(self, "scopes", scopes)
         if scopes and self.scope_column is None:
             raise ValueError("Consent: scopes= needs scope_column=")

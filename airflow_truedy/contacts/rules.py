@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_truedy.contacts.columns import Columns
@@ -13,8 +14,6 @@ from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 from airflow_truedy.contacts.regions import REGIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow_truedy.calling_hours.policy import CallingHours
     from airflow_truedy.contacts.consent import Consent
 
@@ -31,6 +30,10 @@ class RegionColumn:
     """
 
     name: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"RegionColumn: {self.name!r} is not the name of a column")
 
 
 #: In which region numbers without ``+`` are read: an ISO 3166 code, a column that holds such codes, or ``None``: only
@@ -96,9 +99,13 @@ class ContactRules:
         object.__setattr__(self, "allow", allowed(self.allow))
         check_suppression(self.suppression)
         if self.max_rejected is not None:
-            _check_limit(self.max_rejected)
+            check_limit("max_rejected", self.max_rejected, "rows")
         if self.duplicates not in _DUPLICATES:
             raise ValueError(f"duplicates={self.duplicates!r} is none of {_DUPLICATES}")
+        if self.split_by is not None and (not isinstance(self.split_by, str) or not self.split_by):
+            raise ValueError(f"split_by={self.split_by!r} is not the name of a column")
+        if type(self.max_splits) is not int or self.max_splits < 1:
+            raise ValueError(f"max_splits={self.max_splits!r} must be a whole number, 1 or more")
         if self.split_by is not None and self.split_by in self.columns.personal():
             raise ValueError(f"split_by={self.split_by!r}: its values get into file names and XCom")
         if self.on_empty not in (None, "fail", "skip"):
@@ -183,6 +190,8 @@ def allowed(kinds: Iterable[Reason | str]) -> frozenset[Reason]:
 
     :raises ValueError: a code is not one of those that may be allowed.
     """
+    if not isinstance(kinds, Iterable):
+        raise ValueError(f"allow={kinds!r} must be a list of kinds such as ['toll_free']")
     codes = [kinds] if isinstance(kinds, str) else list(kinds)
     known = {reason.value for reason in ALLOWABLE}
     unknown = sorted(str(code) for code in codes if code not in known)
@@ -216,7 +225,7 @@ def check_suppression(suppression: Any) -> None:
     """
     sources = [suppression] if hasattr(suppression, "open") or isinstance(suppression, str) else suppression
     if not isinstance(sources, (list, tuple)) or any(
-        not hasattr(source, "open") or hasattr(source, "read_text") for source in sources
+        not hasattr(source, "open") or hasattr(source, "read_text") or isinstance(source, type) for source in sources
     ):
         raise ValueError(
             'suppression must be a do-not-call list or several, such as FileSuppression("dnc.csv", region="US") or '
@@ -224,13 +233,41 @@ def check_suppression(suppression: Any) -> None:
         )
 
 
-def _check_limit(max_rejected: Any) -> None:
-    is_number = isinstance(max_rejected, (int, float)) and not isinstance(max_rejected, bool)
-    if not is_number or not 0 <= max_rejected <= (1 if isinstance(max_rejected, float) else math.inf):
+def check_limit(name: str, limit: Any, of: str) -> None:
+    """
+    Check a limit that is a number or a share.
+
+    :param of: what it counts.
+    :raises ValueError: it is neither.
+    """
+    is_number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+    if not is_number or not 0 <= limit <= (1 if isinstance(limit, float) else math.inf):
         raise ValueError(
-            f"max_rejected={max_rejected!r} must be a whole number of rows such as 20, or a share of them from 0.0 to "
-            "1.0 such as 0.05"
+            f"{name}={limit!r} must be a whole number of {of} such as 20, or a share of them from 0.0 to 1.0 such as "
+            "0.05"
         )
+
+
+def check_list(where: str, stated: Any) -> None:
+    """
+    Check what a do-not-call list states; text such as "no" must not count as true.
+
+    :param where: what the list is called in errors.
+    :param stated: an object with ``region``, ``hashed``, ``salt``, ``max_age``, ``max_unreadable`` and
+        ``allow_empty``.
+    :raises UnknownRegionError: its region is not stated, or cannot be one.
+    :raises ValueError: another value cannot be.
+    """
+    for name in ("hashed", "allow_empty"):
+        if not isinstance(getattr(stated, name), bool):
+            raise ValueError(f"{where}: {name}={getattr(stated, name)!r} must be True or False")
+    check_list_region(stated.region, stated.hashed)
+    check_limit(f"{where}: max_unreadable", stated.max_unreadable, "entries")
+    age = stated.max_age
+    if age is not None and (not isinstance(age, timedelta) or age <= timedelta(0)):
+        raise ValueError(f"{where}: max_age={age!r} must be a timedelta of more than nothing")
+    if stated.salt is not None and not isinstance(stated.salt, str):
+        raise ValueError(f"{where}: salt must be text; it is not shown")
 
 
 def check_list_region(region: str | None, hashed: bool) -> None:

@@ -18,7 +18,7 @@ from airflow_truedy.contacts.errors import (
 )
 from airflow_truedy.contacts.number_set import DigestSet, NumberSet, writings_of
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
-from airflow_truedy.contacts.rules import check_list_region
+from airflow_truedy.contacts.rules import check_list
 from airflow_truedy.contacts.values import UnreadableTextError, text_of
 from airflow_truedy.files.reader import parts_of
 
@@ -68,7 +68,7 @@ class Suppression:
     allow_empty: bool = False
 
     def __post_init__(self) -> None:
-        check_list_region(self.region, self.hashed)
+        check_list(self.name, self)
         if self.as_of is not None and (not isinstance(self.as_of, datetime) or self.as_of.tzinfo is None):
             raise ContactsError(f"{self.name}: as_of has no time zone, or no time of day; state a datetime with both")
 

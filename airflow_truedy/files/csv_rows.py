@@ -25,9 +25,9 @@ _is_identifier = re.compile(r"[^\W\d]\w*").fullmatch
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 #: A date as countries write it, with or without a time of day; without separators beside a letter, - or ( only.
 _DATE = re.compile(
-    rf"(?<![\d./-])(?:(?:19|20)\d\d([-/.]){_DAY}\1{_DAY}|{_DAY}([-/.]){_DAY}\2(?:(?:19|20)\d\d|\d\d))(?![\d./-])"
+    rf"(?<!\d)(?<!\d[./-])(?:(?:19|20)\d\d([-/.]){_DAY}\1{_DAY}|{_DAY}([-/.]){_DAY}\2(?:(?:19|20)\d\d|\d\d))(?!\d|[./-]\d)"
     r"(?:[T ]\d\d?(?::\d\d){1,2}(?:\.\d+)?)?"
-    r"|(?:(?<=[^\W\d]-)|(?<=[^\W\d] \())(?:19|20)\d{6}(?![\w-])|(?<![\w-])(?:19|20)\d{6}(?=[_-])"
+    r"|(?:(?<=[^\W\d]-)|(?<=[^\W\d] \())(?:19|20)\d{6}(?![\w-])|(?<![\w-])(?:19|20)\d{6}(?=[_-]|T\d{6}\b)"
 )
 #: The line by which Excel is told how a file is divided.
 _is_sep_line = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE).fullmatch
@@ -42,17 +42,14 @@ def csv_rows(path: Any, text: IO[str], options: ReadOptions) -> Iterator[Row]:
     :raises RowsFileError: it has no header, or a quoted cell that does not end.
     """
     sample = [line for _, line in zip(range(_SAMPLE_LINES), text, strict=False)]
-    delimiter = options.delimiter
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"'):
-        raise RowsFileError(f"delimiter={delimiter!r} is not one character that can divide cells")
     stated = _is_sep_line(sample[0]) if sample else None
     if stated:
         del sample[0]
-    used = delimiter or (stated[1] if stated else _detect_delimiter(sample))
+    used = options.delimiter or (stated[1] if stated else _detect_delimiter(sample))
     lines: list[str] = []
     reader = csv.reader(_noted(lines, chain(sample, text)), delimiter=used)
     header = header_of(path, _next_row(reader))
-    width, nulls, longest = len(header), options.nulls, options.longest_cell
+    width, nulls, longest = len(header), frozenset(options.nulls), options.longest_cell
     lines.clear()
     while (cells := _next_row(reader)) is not None:
         if len(lines) > 1:
@@ -81,14 +78,14 @@ def header_of(path: Any, cells: Sequence[str] | None) -> list[str]:
 
     :raises RowsFileError: there are none, two are the same, or they look like a person.
     """
-    if not cells:
+    if not any(map(str.strip, cells or ())):
         raise RowsFileError(f"{path} is empty, or its first line is: the first line holds the names of the columns")
     # The cells are not shown: in a file without header they are somebody's number and name.
-    if any(map(_may_be_a_value, cells)):
+    if any(map(_may_be_a_value, cells or ())):
         raise RowsFileError(
             f"{path} has no header: a cell of its first line looks like a phone number or an e-mail address"
         )
-    names = [cell.strip() or f"column_{position}" for position, cell in enumerate(cells, 1)]
+    names = [cell.strip() or f"column_{position}" for position, cell in enumerate(cells or (), 1)]
     if len(set(names)) < len(names):
         raise RowsFileError(f"{path} names a column twice in its header")
     return names

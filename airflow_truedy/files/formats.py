@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from airflow_truedy.files.errors import RowsFileError
 
@@ -26,6 +27,7 @@ DIGITS_OF_A_NUMBER = 7
 _PARQUET = "a Parquet file; state format='parquet'"
 _EXCEL = "an Excel workbook; state format='excel', or save the sheet as CSV"
 _PAGE = "a web page, perhaps one to sign in at; fetch the file itself"
+_is_json = re.compile(rb'(\[\s*)?\{\s*"').match
 #: First bytes -> what the file is, and the formats that such a file may be read as.
 _MAGIC: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"PAR1", _PARQUET, ("parquet",)),
@@ -41,6 +43,9 @@ _MAGIC: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"Obj\x01", "an Avro file; write it as Parquet, JSON Lines or CSV", ()),
     (b"<!doctype html", _PAGE, ()),
     (b"<html", _PAGE, ()),
+    (b"<error", "an error of an object store; look at the address and its rights", ()),
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself", ()),
+    (b"-----begin pgp", "encrypted by PGP; decrypt it first", ()),
     (b"<?xml", "an XML document; write it as CSV, JSON Lines or Parquet", ()),
     (b"{\\rtf", "a text document; save the table as CSV", ()),
 )
@@ -85,3 +90,9 @@ def check_first_bytes(path: object, kind: str, first: bytes) -> None:
     for magic, what, fitting in _MAGIC:
         if (first.startswith(magic) or text.startswith(magic)) and kind not in fitting:
             raise RowsFileError(f"{path} is not {kind}: it is {what}")
+    if kind == "csv" and _is_json(text):
+        raise RowsFileError(f"{path} is not csv: it is JSON; state format='jsonl' if each line is an object")
+    if kind == "parquet" and not first.startswith(b"PAR1"):
+        raise RowsFileError(
+            f"{path} is not parquet: it does not begin with PAR1. State format= if it is something else"
+        )

@@ -71,17 +71,17 @@ def read_rows(path: Any, options: ReadOptions | None = None, **stated: Any) -> I
     columns: set[str] | None = None
     for part in parts:
         rows = _rows_of(part, options)
-        first = next(rows, None)
-        if first is None:
+        if format_of(str(part), options.format) == "jsonl":
+            yield from rows
             continue
-        if type(first) is not BrokenRow and format_of(str(part), options.format) != "jsonl":
-            columns = columns or set(first)
-            if set(first) != columns:
-                raise RowsFileError(
-                    f"{part} has other columns than the files before it: {sorted(columns ^ set(first))}"
-                )
-        yield first
-        yield from rows
+        for row in rows:
+            if type(row) is not BrokenRow:
+                columns = columns or set(row)
+                if set(row) != columns:
+                    raise RowsFileError(
+                        f"{part} has other columns than the files before it: {sorted(columns ^ set(row))}"
+                    )
+            yield row
 
 
 def parts_of(path: Any, stated: str | None = None) -> list[Any] | None:
@@ -118,9 +118,12 @@ def _rows_of(path: Any, options: ReadOptions) -> Iterator[Row]:
     try:
         yield from _text_rows(path, kind, options) if kind in ("csv", "jsonl") else _table_rows(path, kind, options)
     except UnicodeError:
-        used = options.encoding or _GUESS
-        raise RowsFileError(f"{path} is not text in {used}; state its encoding") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+        if options.encoding:
+            raise RowsFileError(f"{path} is not text in {options.encoding}, the encoding that is stated") from None
+        raise RowsFileError(f"{path} is not text in {_GUESS}; state its encoding") from None
+    except gzip.BadGzipFile:
+        raise RowsFileError(f"{path} is damaged, or not gzip although its name says so") from None
+    except (EOFError, zlib.error):
         raise RowsFileError(f"{path} is damaged or cut short: its gzip data cannot be read to the end") from None
     except csv.Error as error:
         raise RowsFileError(f"{path} cannot be read as CSV: {error}") from None
@@ -144,12 +147,8 @@ def _text_rows(path: Any, kind: str, options: ReadOptions) -> Iterator[Row]:
 
 
 def _known(encoding: str) -> str:
-    try:
-        "".encode(encoding)
-        name = codecs.lookup(encoding).name
-    except LookupError:
-        raise RowsFileError(f"encoding={encoding!r} is not a text encoding that Python knows") from None
-    return "utf-8-sig" if name == "utf-8" else encoding  # or its byte order mark would be in the first name
+    # With utf-8, its byte order mark would be in the first name.
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
 
 
 @contextmanager
@@ -215,6 +214,8 @@ def _jsonl_rows(path: Any, text: IO[str]) -> Iterator[Row]:
             continue
         if is_first and line.lstrip().startswith("["):
             raise RowsFileError(f"{path} is one JSON array, not JSON Lines: write each object on a line of its own")
+        if is_first and line.strip() == "{":
+            raise RowsFileError(f"{path} is JSON over several lines: write each object on a line of its own")
         is_first = False
         try:
             row = _decoded(line)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import codecs
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,16 +40,36 @@ class ReadOptions:
     :param longest_cell: a CSV row with a longer cell is refused. Default: :data:`LONGEST_CELL` characters.
     :param escaped: whether a CSV file was written by :func:`~airflow_truedy.files.writer.write_rows`, which escapes
         cells that a spreadsheet would take for formulas.
+    :raises RowsFileError: one of them cannot be.
     """
 
     format: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
-    nulls: frozenset[str] = NULLS
+    nulls: Collection[str] = NULLS
     longest_cell: int = LONGEST_CELL
     escaped: bool = False
 
     def __post_init__(self) -> None:
         if self.format is not None and self.format not in FORMATS:
             raise RowsFileError(f"format={self.format!r} is none of {FORMATS}")
+        if self.encoding is not None and not _is_encoding(self.encoding):
+            raise RowsFileError(f"encoding={self.encoding!r} is not a text encoding that Python knows")
+        sign = self.delimiter
+        if sign is not None and (not isinstance(sign, str) or len(sign) != 1 or sign in '\r\n"'):
+            raise RowsFileError(f"delimiter={sign!r} is not one character that can divide cells, such as ';' or '\\t'")
+        if self.sheet is not None and (not isinstance(self.sheet, str) or not self.sheet):
+            raise RowsFileError(f"sheet={self.sheet!r} is not the name of a sheet")
+        nulls = self.nulls
+        if isinstance(nulls, str) or not isinstance(nulls, Collection) or not all(isinstance(x, str) for x in nulls):
+            raise RowsFileError(f"nulls={nulls!r} must be a list of texts, such as ['NULL', '-']")
+        object.__setattr__(self, "nulls", frozenset(nulls))
+
+
+def _is_encoding(name: Any) -> bool:
+    try:
+        "".encode(name)
+        return bool(codecs.lookup(name))
+    except (LookupError, TypeError, ValueError):
+        return False

@@ -44,6 +44,7 @@ _SQL = Parameters(
     Parameter("sql", kinds.text, required=True),
     Parameter("conn_id", kinds.text, required=True),
     Parameter("parameters", kinds.anything),
+    Parameter("hook_params", kinds.mapping, templated=False),
     _COMMON,
 )
 _FILE = Parameters(Parameter("path", kinds.place, required=True), _COMMON)
@@ -233,6 +234,7 @@ class SqlToContactsOperator(ContactsOperator):
         self.parameters = parameters
         self.hook_params = hook_params
         self._stated = _SQL.check(self)
+        self.hook_params = self._stated.known["hook_params"]
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
         """Return the rows of the query."""
@@ -283,7 +285,7 @@ class FileToContactsOperator(ContactsOperator):
         self.path = path
         self._stated = _FILE.check(self)
         with naming_task(self):
-            self.options = ReadOptions(format, encoding, delimiter, sheet, frozenset(nulls))
+            self.options = ReadOptions(format, encoding, delimiter, sheet, nulls)
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
         """Return the rows of the file."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta, timezone
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
-from airflow_truedy.contacts.rules import check_list_region, column_called
+from airflow_truedy.contacts.rules import check_limit, check_list, check_list_region, column_called
 from airflow_truedy.files.rows import ReadOptions
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import VANISHED, Parameter, Parameters
@@ -57,7 +58,9 @@ class ListSource:
     _parameters: ClassVar[Parameters]
 
     def __post_init__(self) -> None:
-        check_list_region(self.region, self.hashed)
+        check_list(type(self).__name__, self)
+        if self.column is not None and (not isinstance(self.column, str) or not self.column):
+            raise ValueError(f"{type(self).__name__}: column={self.column!r} is not the name of a column")
         self._stated = self._parameters.check(self)
         self._has_salt = bool(self.salt)
 
@@ -141,6 +144,10 @@ class FileSuppression(ListSource):
     _parameters = _FILE
     template_fields: ClassVar[Sequence[str]] = (*_FILE.template_fields, "salt")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._options = ReadOptions(self.format, self.encoding, self.delimiter, self.sheet)
+
     def open(self) -> Suppression:
         """Return the list, ready to be read."""
         from airflow.sdk import ObjectStoragePath
@@ -149,7 +156,7 @@ class FileSuppression(ListSource):
         from airflow_truedy.files.reader import read_rows
 
         path = ObjectStoragePath(self.path)
-        rows = read_rows(path, ReadOptions(self.format, self.encoding, self.delimiter, self.sheet))
+        rows = read_rows(path, self._options)
         return self._suppression(f"do-not-call list {self.path}", rows, changed_at(path) if self.max_age else None)
 
 
@@ -191,9 +198,13 @@ class RecentlyCalled:
     def __post_init__(self) -> None:
         if (self.calls is None) != (self.days is None):
             raise ContactsError("recently_called: calls= and days= belong together")
+        for name in ("calls", "days"):
+            if not isinstance(getattr(self, name), (int, float, NoneType)):
+                raise ContactsError(f"recently_called: {name}={getattr(self, name)!r} must be a number")
         if self.calls is not None and self.days is not None and not (self.calls >= 1 and self.days > 0):
             raise ContactsError(f"recently_called: {self.calls!r} calls in {self.days!r} days hold nobody back")
         check_list_region(self.region, hashed=False)
+        check_limit("recently_called: max_unreadable", self.max_unreadable, "entries")
         self._stated = _TABLE.check(self)
 
     @property

@@ -107,7 +107,17 @@ def test_a_scope_must_be_stated_and_cover_the_campaign() -> None:
     assert verdict("2026-11-01", "sms", **options) is Reason.NO_CONSENT
 
 
-@pytest.mark.parametrize("options", [{"scopes": ["a"]}, {"max_age": timedelta(0)}, {"max_age": 30}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scopes": ["a"]},
+        {"max_age": timedelta(0)},
+        {"max_age": 30},
+        {"scope_column": 5},
+        {"scope_column": "scope", "scopes": 5},
+        {"scope_column": "scope", "scopes": [5]},
+    ],
+)
 def test_a_consent_that_makes_no_sense_is_refused_at_once(options: Any) -> None:
     with pytest.raises(ValueError, match="Consent: "):
         Consent("at", **options)

@@ -9,6 +9,7 @@ from airflow_truedy.contacts.columns import OTHERS, Columns
 from airflow_truedy.contacts.errors import MissingColumnError, UnknownRegionError
 from airflow_truedy.contacts.reasons import ALLOWABLE
 from airflow_truedy.contacts.rules import ContactRules, RegionColumn
+from airflow_truedy.contacts.suppression import Suppression
 
 ALL = Columns("tel", email="mail", custom_fields={"tier": "plan"}, required=["id"])
 
@@ -110,3 +111,33 @@ def test_a_limit_of_refused_rows_may_be_a_number_or_a_share(limit: Any) -> None:
 def test_columns_that_are_no_names_are_refused(columns: Any) -> None:
     with pytest.raises(ValueError, match="columns"):
         ContactRules(region="US", columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": {"custom_fields": 5}}, "custom_fields must be names of columns.*it is 5"),
+        ({"columns": {"custom_fields": None}}, "custom_fields must be names of columns"),
+        ({"columns": {"custom_fields": ["plan", 5]}}, "custom_fields must be names"),
+        ({"columns": {"custom_fields": {"plan": 5}}}, "custom_fields must be names"),
+        ({"columns": {"custom_fields": [["plan", "tier"]]}}, "custom_fields must be names"),
+        ({"columns": {"required": 5}}, "required must be names of columns; it is 5"),
+        ({"columns": {"required": [5]}}, "required must be names of columns"),
+        ({"allow": 5}, "allow=5 must be a list of kinds"),
+        ({"allow": None}, "allow=None must be a list of kinds"),
+        ({"split_by": ["zone"]}, r"split_by=\['zone'\] is not the name of a column"),
+        ({"split_by": ""}, "split_by='' is not the name of a column"),
+        ({"max_splits": "5"}, "max_splits='5' must be a whole number, 1 or more"),
+        ({"max_splits": 0}, "max_splits=0 must be"),
+        ({"suppression": Suppression}, "suppression must be a do-not-call list or several"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ContactRules(region="US", **options)
+
+
+@pytest.mark.parametrize("name", [5, "", None, ["country"]])
+def test_a_region_column_has_a_name(name: Any) -> None:
+    with pytest.raises(ValueError, match="is not the name of a column"):
+        RegionColumn(name)

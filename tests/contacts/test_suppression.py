@@ -4,6 +4,7 @@ import hashlib
 import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,3 +207,22 @@ def test_a_hashed_list_on_which_nobody_of_many_is_found_is_warned_of(caplog: pyt
     assert warnings_of(caplog, many, Suppression(entries, hashed=True, salt="salt")) == []
     # Of a few people nobody may be on it.
     assert warnings_of(caplog, many[1:], Suppression(entries, hashed=True, salt="other")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"allow_empty": "no"}, "allow_empty='no' must be True or False"),
+        ({"hashed": "false"}, "hashed='false' must be True or False"),
+        ({"max_unreadable": 20.0}, "max_unreadable=20.0 must be a whole number of entries"),
+        ({"max_unreadable": True}, "max_unreadable=True must be"),
+        ({"max_unreadable": float("nan")}, "max_unreadable=nan must be"),
+        ({"max_unreadable": "5%"}, "max_unreadable='5%' must be"),
+        ({"max_age": 7}, "max_age=7 must be a timedelta"),
+        ({"max_age": timedelta(0)}, "must be a timedelta of more than nothing"),
+        ({"salt": 7070}, "salt must be text; it is not shown"),
+    ],
+)
+def test_what_a_list_states_is_never_guessed_about(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Suppression(["+12125550100"], region=None, **options)

@@ -5,13 +5,14 @@ import gzip
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_truedy.contacts.values import text_of
 from airflow_truedy.files.errors import MissingFileError, RowsFileError
 from airflow_truedy.files.reader import read_rows
-from airflow_truedy.files.rows import BrokenRow
+from airflow_truedy.files.rows import BrokenRow, ReadOptions
 from tests.contacts.prepared import prepared
 
 TEXT = "phone_number,name\n+12125550100,Zoë\n+12125550101,\u201cBob\u201d\n"
@@ -130,6 +131,7 @@ def test_lines_that_are_no_objects_are_refused_and_counted(tmp_path: Path) -> No
     [
         ("", "is empty"),
         ("\n+12125550100\n", "is empty"),
+        (" \t\n+12125550100\n", "is empty"),
         ("+12125550100,Ann\n+12125550101,Bob\n", "no header"),
         ("phone_number,name,name\n", "twice"),
         ("5550,ann@example.com,\n5550,bob@example.com,+12125550100\n", "no header.*e-mail"),
@@ -330,6 +332,9 @@ def test_a_json_array_is_named(tmp_path: Path, text: str) -> None:
         (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "web page"),
         (b"<HTML><BODY>", "web page"),
         (b"<?xml version='1.0'?><a/>", "XML document"),
+        (b"<Error><Code>AccessDenied</Code></Error>", "an error of an object store"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "pointer of Git LFS"),
+        (b"-----BEGIN PGP MESSAGE-----\n\nhQ\n", "encrypted by PGP"),
         (b"\x01\x02\x03\x04 no line", "unknown binary file"),
         (b"ORC\n\x03\x00\x00\x00", "unknown binary file; write it as CSV"),
     ],
@@ -340,11 +345,63 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path, first: bytes, what: st
         list(read_rows(write(tmp_path, f"rows.{kind}", first)))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"phone_number": "+12125550100"}]',
+        '[\n {"phone_number": "+12125550100"}\n]\n',
+        '{"a": 1}',
+        '\ufeff{"phone_number": "+12125550100"}\n{"phone_number": "+12125550101"}\n',
+    ],
+)
+def test_json_called_csv_is_not_an_empty_list(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RowsFileError, match=r"it is JSON; state format='jsonl' if") as caught:
+        list(read_rows(write(tmp_path, "rows.csv", text)))
+    assert "5550100" not in str(caught.value)
+
+
+def test_json_over_several_lines_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RowsFileError, match="JSON over several lines"):
+        list(read_rows(write(tmp_path, "rows.jsonl", '{\n  "phone_number": "+12125550100"\n}\n')))
+
+
+@pytest.mark.parametrize("data", [b"", b"phone_number\n+12125550100\n"])
+def test_what_does_not_begin_as_parquet_is_not_parquet(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(RowsFileError, match="is not parquet: it does not begin with PAR1"):
+        list(read_rows(write(tmp_path, "rows.parquet", data)))
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_nul_costs_its_row_only(tmp_path: Path, kind: str) -> None:
     lines = ["a,b", "1,\x002", "3,4"] if kind == "csv" else ['{"a": "\x001"}', '{"a": "3"}']
     rows = list(read_rows(write(tmp_path, f"rows.{kind}", "\n".join(lines).encode())))
     assert [type(row) is BrokenRow for row in rows] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nulls": "NULL"}, r"nulls='NULL' must be a list of texts"),
+        ({"nulls": 5}, "nulls=5 must be a list"),
+        ({"nulls": [None]}, r"nulls=\[None\] must be"),
+        ({"encoding": 5}, "encoding=5 is not a text encoding"),
+        ({"encoding": "base64"}, "encoding='base64' is not a text encoding"),
+        ({"encoding": "utf\0"}, "is not a text encoding"),
+        ({"delimiter": 5}, "delimiter=5 is not one character"),
+        ({"delimiter": "tab"}, r"delimiter='tab' is not one character.* such as ';'"),
+        ({"sheet": 0}, "sheet=0 is not the name of a sheet"),
+        ({"sheet": ""}, "sheet='' is not the name of a sheet"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named_before_a_file_is_opened(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(RowsFileError, match=message):
+        ReadOptions(**options)
+
+
+@pytest.mark.parametrize("nulls", [(), ["-"], frozenset({"-"})])
+def test_texts_for_no_value_may_be_any_collection(tmp_path: Path, nulls: Any) -> None:
+    (row,) = read_rows(write(tmp_path, "rows.csv", "phone_number,name\nNULL,-\n"), nulls=nulls)
+    assert row == {"phone_number": "NULL", "name": "" if nulls else "-"}
 
 
 # Cells of CSV files
@@ -366,6 +423,10 @@ def test_a_nul_costs_its_row_only(tmp_path: Path, kind: str) -> None:
         "paid (20261125)",
         "balance-20261125",
         "20261125_balance",
+        "balance-2026-11-25",
+        "balance/2026-11-25",
+        "2026-11-25-balance",
+        "20261125T100000",
     ],
 )
 def test_a_header_with_a_date_is_a_header(tmp_path: Path, header: str) -> None:
@@ -384,6 +445,8 @@ def test_a_header_with_a_date_is_a_header(tmp_path: Path, header: str) -> None:
         "01-42-68-53-00",
         "01.12.20.26.11",
         "+1-20261125",
+        "+1-2026-11-25",
+        "0-2026-11-25",
     ],
 )
 def test_a_person_among_the_names_of_columns_is_still_refused(tmp_path: Path, cell: str) -> None:
@@ -474,6 +537,13 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
         list(read_rows(tmp_path))
     with pytest.raises(MissingFileError, match="no files"):
         list(read_rows(tmp_path / "*.parquet"))
+
+
+def test_a_broken_first_row_does_not_hide_that_a_part_has_other_columns(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "phone_number,name\n+12125550100\n+12125550101,Ann\n")
+    write(tmp_path, "b.csv", "name,number\nBob\nBob,+12125550102\n")
+    with pytest.raises(RowsFileError, match=r"b\.csv has other columns"):
+        list(read_rows(tmp_path))
 
 
 # Typed values

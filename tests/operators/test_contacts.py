@@ -24,6 +24,7 @@ from airflow.sdk import DAG, ObjectStoragePath
 from airflow.serialization.helpers import serialize_template_field
 from sqlalchemy.pool import NullPool
 
+from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.calling_hours import CallingHours, PlaceColumns, Rule
 from airflow_truedy.contacts.consent import Consent
 from airflow_truedy.contacts.errors import (
@@ -683,3 +684,49 @@ def test_parsing_a_dag_loads_neither_phonenumbers_nor_pydantic_for_it() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("given", ["sslmode=require", 5, ["sslmode"], True, "{{ params.hook }}"])
+def test_hook_params_that_are_not_a_mapping_are_refused_while_parsing(tmp_path: Path, given: Any) -> None:
+    with pytest.raises(InvalidPayloadError, match="task 'people': hook_params = "):
+        operator(tmp_path, hook_params=given)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nulls": "NULL"}, "task 'people': nulls='NULL' must be a list of texts"),
+        ({"nulls": 5}, "task 'people': nulls=5 must be"),
+        ({"delimiter": "tab"}, "task 'people': delimiter='tab' is not one character"),
+        ({"encoding": "utf8x"}, "task 'people': encoding='utf8x' is not"),
+        ({"sheet": 0}, "task 'people': sheet=0 is not the name"),
+        ({"max_splits": "5"}, "task 'people': max_splits='5' must be"),
+        ({"columns": {"custom_fields": 5}}, "task 'people': columns: custom_fields must be"),
+    ],
+)
+def test_an_option_of_the_wrong_type_is_refused_while_parsing(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FileToContactsOperator(task_id="people", path="a.csv", output_path="/out", region="US", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"allow_empty": "no"}, "FileSuppression: allow_empty='no' must be True or False"),
+        ({"hashed": "false"}, "FileSuppression: hashed='false' must be"),
+        ({"max_unreadable": 20.0}, "FileSuppression: max_unreadable=20.0 must be"),
+        ({"max_age": 7}, "FileSuppression: max_age=7 must be a timedelta"),
+        ({"salt": 7070}, "FileSuppression: salt must be text; it is not shown"),
+        ({"column": 5}, "FileSuppression: column=5 is not the name of a column"),
+        ({"delimiter": ",,"}, "delimiter=',,' is not one character"),
+    ],
+)
+def test_an_option_of_a_do_not_call_list_is_checked_while_parsing(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FileSuppression("dnc.csv", region="US", **options)
+
+
+@pytest.mark.parametrize("options", [{"calls": "3", "days": 7}, {"calls": 3, "days": timedelta(7)}])
+def test_how_often_is_too_often_is_a_number(options: dict[str, Any]) -> None:
+    with pytest.raises(ContactsError, match="must be a number"):
+        recently_called("crm", **options)
