@@ -1,6 +1,6 @@
 """Show a person the plan of a campaign in Airflow's UI, and start exactly what that person approved.
 
-"Required Actions" of the run shows whom the campaign will call, when, for how long and at what price. After "Approve"
+"Required Actions" of the run shows who will be called, when, for how long and at what price. After "Approve"
 the campaign is scheduled. Nothing is started after "Reject", without an answer in 12 hours, or if anything differs from
 the plan by then. The buttons need Airflow 3.1.
 """

@@ -135,7 +135,7 @@ def _reader(policy: CallingHours) -> Callable[[Mapping[str, Any]], Address]:
 
 
 def _text_of(value: Any) -> str:
-    """Return a cell as text; nothing for what stands for no value."""
+    """Return a cell as text; nothing for what means no value."""
     if type(value) is str:
         return value.strip()
     if (

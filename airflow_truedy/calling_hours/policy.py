@@ -32,7 +32,7 @@ class Blackout:
         are dates where the person is. Default: none.
     :param holidays: holiday sets by name: of the rules (``us-federal``), or of the package ``holidays``
         (``holidays:US-AL``). Default: none.
-    :param jurisdictions: only people to whom one of these applies, e.g. ``["US-LA"]`` in an emergency. Default: all.
+    :param jurisdictions: only people under one of these, e.g. ``["US-LA"]`` in an emergency. Default: all.
     :raises RulesError: a date cannot be read, or neither dates nor holidays are given.
     """
 
@@ -50,7 +50,7 @@ class Blackout:
         object.__setattr__(self, "days", frozenset(day for text in self.dates for day in _days_of(text)))
 
     def concerns(self, jurisdictions: Iterable[str]) -> bool:
-        """Tell whether it is for somebody to whom these jurisdictions apply."""
+        """Tell whether it is for somebody under these jurisdictions."""
         return not self.jurisdictions or not set(self.jurisdictions).isdisjoint(jurisdictions)
 
 

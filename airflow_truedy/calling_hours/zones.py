@@ -18,7 +18,7 @@ _A_DAY = timedelta(days=1)
 _A_MINUTE = timedelta(minutes=1)
 #: ``EST``, ``UTC``, ``Etc/GMT+5`` and the like are clocks, but nobody lives there.
 _is_place = re.compile(r"(?!Etc/|SystemV/|posix/|right/)[A-Z][A-Za-z_]+(/[A-Za-z][A-Za-z0-9_+-]*){1,2}").fullmatch
-#: Zones that many people live in, or that never change their clock: the first of these stands for all with its clock.
+#: Zones that many people live in, or that never change their clock: the first of these represents all with its clock.
 PREFERRED = (
     "America/New_York",
     "America/Chicago",
@@ -130,7 +130,7 @@ def distances(name: str, other: str, span: Span) -> frozenset[int]:
 @cache
 def same_clock(name: str, span: Span) -> str:
     """
-    Return the zone that stands for all zones with the clock of this one during a span.
+    Return the zone that represents all zones with the clock of this one during a span.
 
     One about which an older database of the system agrees is preferred, since nobody knows which one Truedy uses.
 

@@ -1,4 +1,4 @@
-"""When a campaign would call whom: an estimate, day by day, from its window and a few stated assumptions."""
+"""Who would be called when: an estimate, day by day, from its window and a few stated assumptions."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class CampaignKey:
 
     @cached_property
     def short(self) -> str:
-        """The key's digest as it stands in the tag."""
+        """The key's digest, as the tag has it."""
         return digest(self.text, _KEY_DIGITS)
 
     def idempotency_key(self, body: bytes, generation: int) -> str:
@@ -108,7 +108,7 @@ class CampaignKey:
         """
         Return a batch call's name with the pause marker; without our tag, unchanged.
 
-        The marker stands behind the tag: a server that cuts names cuts the marker, never the tag.
+        The marker comes behind the tag: a server that cuts names cuts the marker, never the tag.
         """
         # One that is to be resumed is not held: a hold that a person undid may have left its marker.
         name = without_markers(tagged_name)
@@ -182,7 +182,7 @@ def with_holds(name: str, words: Collection[str]) -> str:
     """
     Return a batch call's name with the hold marker for these holds; for none, without it.
 
-    The marker stands between the tag and a pause marker, so that a killed task's next try does not take the pause for
+    The marker comes between the tag and a pause marker, so that a killed task's next try does not take the pause for
     its own. Where all of it does not fit, the author's part of the name is shortened.
     """
     if found := _hold_marker(name):

@@ -345,7 +345,7 @@ def _check_name(name: object, word: object) -> None:
     # The name without its tag: that is what the limit of 255 characters is about.
     if not isinstance(name, str) or not 1 <= len(name) <= 255:
         raise invalid("name", name, "must be text of 1 to 255 characters")
-    # It stands in brackets in the name and must leave room for the name.
+    # It is put in brackets into the name and must leave room for the name.
     if not isinstance(word, str) or not re.fullmatch(r"[^\s\[\]]{1,40}", word) or not word.isprintable():
         raise invalid("tag_word", word, "must be one word of 1 to 40 characters without brackets")
 

@@ -39,7 +39,7 @@ def seals_in(markdown: str) -> list[str]:
 
 
 def shown(value: Any, longest: int = 80) -> str:
-    """Return a value on one line, without characters that could hide or turn around what stands beside it."""
+    """Return a value on one line, without characters that could hide or turn around what is beside it."""
     text = " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 

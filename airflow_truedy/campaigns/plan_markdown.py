@@ -30,7 +30,7 @@ def plan_markdown(plan: Mapping[str, Any], picture: str = "", page: str = "") ->
 
     :param plan: what ``PlanBatchCallsOperator`` or a dry run returned.
     :param picture: address of its picture; ``page``, that of the page that shows it in full. Default: none.
-    :raises ValueError: it is no plan.
+    :raises ValueError: it is not a plan.
     """
     if not is_plan(plan):
         raise ValueError("This is not the plan of a campaign")

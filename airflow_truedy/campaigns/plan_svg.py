@@ -60,7 +60,7 @@ def plan_svg(plan: Mapping[str, Any]) -> str:
     Return a plan as SVG, for light and dark, readable without colours. No scripts; all text in it is escaped.
 
     :param plan: what ``PlanBatchCallsOperator`` or a dry run returned.
-    :raises ValueError: it is no plan.
+    :raises ValueError: it is not a plan.
     """
     if not is_plan(plan):
         raise ValueError("This is not the plan of a campaign")

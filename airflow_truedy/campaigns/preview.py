@@ -1,5 +1,5 @@
 """
-The plan of a campaign: whom it will call, when, for how long and at what price, before anybody is called.
+The plan of a campaign: who will be called, when, for how long and at what price, before anybody is called.
 
 One object for a dry run, an approval and the pages in Airflow: plain JSON of less than 8 KB, and nothing of a person.
 It is made from the :class:`~airflow_truedy.campaigns.plan.CampaignPlan` of each batch call, which is what the launch

@@ -39,7 +39,7 @@ class Progress:
     :param accepted: how many of them it took.
     :param in_flight: contacts in an add that was about to be sent and whose answer is not known yet.
     :param in_order: whether they were sent in the list's order, so that ``sent`` says where to go on.
-    :param guessed: whether a count alone said that a chunk had arrived, so that the list has to be compared at the end.
+    :param guessed: whether only a count showed that a chunk arrived, so that the list has to be compared at the end.
     :param launched: whether the launch was seen to its end; what happens after that is the business of people.
     :param may_have_called: whether the schedule step was about to be taken. If the batch call is gone after that,
         nobody knows which people it called.

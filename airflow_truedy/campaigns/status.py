@@ -27,7 +27,7 @@ class State(str, Enum):
     """
     State of a batch call.
 
-    ``UNKNOWN`` stands for every word that no page of the API lists: it is never an end.
+    ``UNKNOWN`` means every word that no page of the API lists: it is never an end.
     """
 
     DRAFT = "draft"

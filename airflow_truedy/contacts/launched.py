@@ -120,7 +120,7 @@ class Claim:
 
     @property
     def may_be_given_up(self) -> bool:
-        """Whether it stands for one create alone: of several, an earlier one may have taken effect."""
+        """Whether it belongs to one create alone: of several, an earlier one may have taken effect."""
         return self._contacts is not None and self._creates == 1
 
     def give_up(self) -> None:

@@ -221,7 +221,7 @@ class Watermark:
     def knows_the_same_as(self, other: Watermark) -> bool:
         """Whether an earlier watermark would report the same endings next."""
         is_close = abs(self.at - other.at) < _OVERLAP / 4
-        # Old endings are dropped over time; that is no reason to write.
+        # Old endings are dropped over time; that alone is not written.
         has_no_more = self.ended.keys() <= other.ended.keys()
         return is_close and has_no_more and (self.open, self.missing) == (other.open, other.missing)
 

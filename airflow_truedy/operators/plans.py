@@ -79,7 +79,7 @@ _NOT_OF_A_PLAN = {each.name for each in LAUNCH}
 
 class PlanBatchCallsOperator(CampaignOperator):
     """
-    Return the plan of a campaign: whom it will call, when, for how long and at what price. No request is made.
+    Return the plan of a campaign: who will be called, when, for how long and at what price. No request is made.
 
     It takes the parameters of :class:`~airflow_truedy.operators.batch_calls.CreateBatchCallOperator` and computes start
     and hours with its code, so state them once and give them to both::

@@ -165,7 +165,7 @@ class RecentlyCalled:
     """
     A list for ``suppression=`` that holds back people who were called often enough, whichever campaigns called.
 
-    Counted are the rows of a results table: each call, one that tells no time, and each person whom a campaign in the
+    Counted are the rows of a results table: each call, one that tells no time, and each person that a campaign in the
     table may still call. A campaign whose results were never read is not in it unless ``launched`` has it, and a single
     call is not.
 

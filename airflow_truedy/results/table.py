@@ -175,8 +175,8 @@ class ResultsTable:
         """
         Yield the numbers that all batch calls together called so often.
 
-        :param calls: at least so often. A person who may still be called counts as called, as does one of whom the
-            server does not tell when the call was.
+        :param calls: at least so often. A person who may still be called counts as called, as does one whose call
+            has no time on the server.
         :param since: calls before this instant do not count.
         :param launched: a table with ``batch_call_id``, ``phone_number`` and ``starts_at``; its rows count as calls at
             that time as long as this table knows nothing of their batch call.
@@ -334,7 +334,7 @@ def _plainer(row: dict[str, Any]) -> dict[str, Any] | None:
     texts = {name: text for name, text in row.items() if name not in (*_KEY, "called_at") and isinstance(text, str)}
     for beyond in _CHARACTER_SETS:
         if changed := {name: plain for name, text in texts.items() if (plain := beyond.sub("?", text)) != text}:
-            log.warning("A row of the results: the table cannot hold all letters of %s; ? stands for them.", [*changed])
+            log.warning("A row of the results: the table cannot hold all letters of %s; ? replaces them.", [*changed])
             return {**row, **changed, "cleaned": ",".join(dict.fromkeys([*filter(None, [row["cleaned"]]), *changed]))}
     return None
 

@@ -31,7 +31,7 @@ def duration(seconds: float) -> str:
 
 
 def local_time(moment: datetime, zone: str | None) -> tuple[str, str]:
-    """Return a moment on the wall clock of a campaign's zone, and the zone; in UTC where that is no zone."""
+    """Return a moment on the wall clock of a campaign's zone, and the zone; in UTC where the zone is unknown."""
     try:
         local = moment.astimezone(zone_of(zone)) if zone else None
     except (TimingError, OverflowError):  # A moment near year 1 or 9999 has no wall clock everywhere.
