@@ -18,10 +18,11 @@ from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore
 from airflow_truedy.operators.campaign_parameters import CAMPAIGN, CampaignOperator
-from airflow_truedy.operators.waiting import WAITING, WaitingOperator
+from airflow_truedy.operators.waiting import WaitingOperator
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.private_fields import reveal
 from airflow_truedy.parameters.table import Parameter, Parameters
+from airflow_truedy.parameters.waiting import WAITING
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Wait for the campaign that an operator launched, deferred or in the worker; what the sensor shares with that."""
+"""Wait for the campaign that an operator launched, deferred or in the worker."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_truedy.assets import record_outlets
-from airflow_truedy.compat import task_state, triggers_hear_of_kills
+from airflow_truedy.compat import triggers_hear_of_kills
 from airflow_truedy.hooks.settings import ClientSettings
 from airflow_truedy.monitoring.monitor import DEFAULT_INTERVAL, CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import (
     Outcome,
     OutcomeReason,
-    SuccessRules,
     Verdict,
     WaitInterruptedError,
-    is_limit,
 )
 from airflow_truedy.monitoring.waiting import backstop, deadline_of, log_notes, poll_once
 from airflow_truedy.parameters import kinds
-from airflow_truedy.parameters.table import Parameter, Parameters
+from airflow_truedy.parameters.waiting import forget, limits_of, remember, remembered
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
@@ -38,39 +36,6 @@ if TYPE_CHECKING:
     from airflow_truedy.hooks.truedy import TruedyHook
 
 
-def _interval(value: Any) -> float:
-    """A duration that is longer than 0 seconds."""
-    if not (found := kinds.seconds(value)):
-        raise kinds.NotOfKindError("must be more than 0 seconds, or a timedelta")
-    return found
-
-
-def _limit(value: Any) -> Any:
-    """A whole number of contacts, or a share of them, or nothing."""
-    found = kinds.optional(kinds.number(0))(value)
-    if not is_limit(found):
-        raise kinds.NotOfKindError("must be a whole number, or a share from 0.0 to 1.0")
-    return found
-
-
-#: When a wait ends well, and what it bears; the same for operator and sensor.
-RULES = Parameters(
-    Parameter("min_called", _limit),
-    Parameter("max_failed", _limit),
-    Parameter("on_partial", kinds.one_of("fail", "warn")),
-    Parameter("max_paused", kinds.optional(kinds.seconds)),
-    Parameter("stall_after", kinds.optional(kinds.seconds)),
-)
-WAITING = Parameters(
-    Parameter("wait_for_completion", kinds.truth),
-    Parameter("deferrable", kinds.truth, templated=False),
-    Parameter("poll_interval", _interval),
-    RULES,
-    Parameter("timeout", kinds.optional(kinds.seconds)),
-    Parameter("on_timeout", kinds.one_of("fail", "pause")),
-    Parameter("on_kill_action", kinds.one_of("pause", "leave")),
-)
-STATE_KEY = "truedy_waiting"
 _NAP = 1.0
 
 
@@ -279,12 +244,6 @@ class WaitingOperator(BaseOperator):
             self.log.error("Batch call %s could NOT be paused: %s Pause it in Truedy.", batch_call_id, problem)
 
 
-def limits_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the read :data:`RULES` as fields of :class:`MonitorSettings`."""
-    rules = SuccessRules(given["min_called"], given["max_failed"], given["on_partial"])
-    return {"rules": rules, "max_paused": given["max_paused"], "stall_after": given["stall_after"]}
-
-
 def _waiting_since(context: Context, batch_call_id: str, now: float) -> float:
     """
     Return when the waiting for this campaign began.
@@ -297,22 +256,3 @@ def _waiting_since(context: Context, batch_call_id: str, now: float) -> float:
         return float(kept["since"])
     remember(context, batch_call_id, since=now)
     return now
-
-
-def remembered(context: Context, batch_call_id: str) -> dict[str, Any]:
-    """Return what an earlier part of the same wait remembered in the task state store, if there is one."""
-    state = task_state(context, STATE_KEY)
-    kept = (state and state.get()) or {}
-    return kept if kept.get("batch_call_id") == batch_call_id else {}
-
-
-def remember(context: Context, batch_call_id: str, **values: Any) -> None:
-    """Remember something of the wait for this batch call, where Airflow has a task state store."""
-    if (state := task_state(context, STATE_KEY)) is not None:
-        state.set({"batch_call_id": batch_call_id, **values})
-
-
-def forget(context: Context) -> None:
-    """Forget what was remembered: there is a verdict."""
-    if (state := task_state(context, STATE_KEY)) is not None:
-        state.forget()

@@ -20,9 +20,9 @@ from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_pos
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
 from airflow_truedy.monitoring.waiting import backstop, deadline_of, log_notes, poll_once
-from airflow_truedy.operators.waiting import RULES, forget, limits_of, remember, remembered
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import Parameter, Parameters, is_template, naming_task
+from airflow_truedy.parameters.waiting import RULES, forget, limits_of, remember, remembered
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:

@@ -265,7 +265,7 @@ class TestRendering:
     def test_every_field_of_the_operator_is_templated_here(self) -> None:
         with a_dag():
             operator = CreateBatchCallOperator(task_id="t", **self.EVERYTHING)
-        from airflow_truedy.operators.waiting import WAITING
+        from airflow_truedy.parameters.waiting import WAITING
 
         # One is in place of scheduled_at; the others allow no folder.
         elsewhere = {"start_on", "approved_plan", "approval"}
