@@ -40,6 +40,7 @@ __all__ = [
     "XComArg",
     "count_as_expanded",
     "is_from_mapped",
+    "is_mapped_by",
     "may_read_connection",
     "may_read_dag",
     "signed_in_user",
@@ -57,6 +58,16 @@ def is_from_mapped(operator: Any) -> bool:
     Airflow keeps the identity of such values; a wrapper around one has another identity, so it has to ask.
     """
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def is_mapped_by(parameter: str, context: Context) -> bool:
+    """Return whether each instance of a mapped task has a value of its own for this parameter."""
+    mapped = getattr(context.get("dag"), "task_dict", {}).get(context["ti"].task_id)
+    values = getattr(getattr(mapped, "expand_input", None), "value", None)
+    if isinstance(values, (list, tuple)):  # expand_kwargs
+        return any(parameter in each for each in values)
+    # What expand_kwargs takes from another task is not known; each mapping there should name its own file.
+    return parameter in values if isinstance(values, dict) else values is not None
 
 
 def count_as_expanded(partial: OperatorPartial) -> None:

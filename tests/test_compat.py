@@ -96,6 +96,22 @@ def test_a_task_of_a_mapped_one_is_told_from_others_in_its_init() -> None:
         assert context["task"].from_mapped is True
 
 
+def test_a_mapped_task_tells_which_parameters_it_maps_over() -> None:
+    with contract("expand_input"):
+        with DAG("d", schedule=None) as dag:
+            Echo(task_id="p")
+            Echo.partial(task_id="one").expand(value=["a"])
+            Echo.partial(task_id="each").expand_kwargs([{"value": "a"}])
+            Echo.partial(task_id="unknown").expand_kwargs(Echo(task_id="up").output)
+
+        def maps(task_id: str, parameter: str) -> bool:
+            ti: Any = SimpleNamespace(task_id=task_id)
+            return compat.is_mapped_by(parameter, {"dag": dag, "ti": ti})
+
+        assert [maps(task_id, "value") for task_id in ("p", "one", "each", "unknown")] == [False, True, True, True]
+        assert [maps(task_id, "queue") for task_id in ("one", "each")] == [False, False]
+
+
 def test_a_partial_can_be_taken_over(recwarn: pytest.WarningsRecorder) -> None:
     with contract("OperatorPartial, _expand_called"):
         names = {"operator_class", "kwargs", "params"}

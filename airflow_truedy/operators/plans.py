@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.api.errors import InvalidPayloadError
@@ -17,6 +16,8 @@ from airflow_truedy.parameters.table import Parameter, Parameters
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from airflow.sdk import Context
 
     from airflow_truedy.campaigns.preview import Rate
@@ -25,54 +26,23 @@ if TYPE_CHECKING:
 MARKDOWN_KEY = "markdown"
 
 
-def amount(value: Any) -> Decimal:
-    """A decimal number greater than 0, also as text; a float counts as it is written."""
-    try:
-        found = Decimal(str(value))
-    except InvalidOperation:
-        found = Decimal(0)
-    if isinstance(value, bool) or not found.is_finite() or found <= 0:
-        raise kinds.NotOfKindError("must be a number greater than 0, such as '0.085'")
-    return found
-
-
-def manifests(value: Any) -> Any:
-    """One contacts manifest or a list of them, also as text."""
-    found = kinds.collection(value)
-    if found is None:
-        return []
-    several = [found] if isinstance(found, Mapping) or not hasattr(found, "__iter__") else list(found)
-    if not _are_manifests(several):
-        raise kinds.NotOfKindError("must be the manifest, or the list of manifests, of an earlier list")
-    return several
-
-
-def contacts_or_parts(value: Any) -> Any:
-    """What the create task takes, or a list of manifests, which its mapped tasks take one by one."""
-    return value if isinstance(value, (list, tuple)) and _are_manifests(value) else kinds.contacts(value)
-
-
-def _are_manifests(values: Sequence[Any]) -> bool:
-    return bool(values) and all(isinstance(one, Mapping) and "uri" in one for one in values)
-
-
 def _parts_of(contacts: Any) -> list[Any]:
     """Return the ``contacts`` of each batch call: every manifest is one, and people in a list are one together."""
     found = kinds.collection(contacts)
     if isinstance(found, (str, Mapping)) or not hasattr(found, "__iter__"):
         return [found]
     listed = list(found)
-    return listed if _are_manifests(listed) else [listed]
+    return listed if kinds.are_manifests(listed) else [listed]
 
 
 _PARAMETERS = Parameters(
-    *(replace(each, kind=contacts_or_parts) if each.name == "contacts" else each for each in CAMPAIGN),
-    Parameter("average_minutes", amount),
+    *(replace(each, kind=kinds.contacts_or_parts) if each.name == "contacts" else each for each in CAMPAIGN),
+    Parameter("average_minutes", kinds.amount),
     Parameter("concurrency", kinds.whole(1)),
-    Parameter("cost_per_call", kinds.optional(amount)),
-    Parameter("cost_per_minute", kinds.optional(amount)),
+    Parameter("cost_per_call", kinds.optional(kinds.amount)),
+    Parameter("cost_per_minute", kinds.optional(kinds.amount)),
     Parameter("currency", kinds.text),
-    Parameter("previous", manifests),
+    Parameter("previous", kinds.manifests),
 )
 _NOT_OF_A_PLAN = {each.name for each in LAUNCH}
 

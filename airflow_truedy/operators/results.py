@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_truedy.api.errors import InvalidPayloadError
+from airflow_truedy.compat import is_mapped_by
 from airflow_truedy.hooks.databases import hook_of, table_of
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.contact_source import contact_list_of
@@ -212,7 +213,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
         batch_call_id, open_path = given["batch_call_id"], partial(ObjectStoragePath, conn_id=given["to_conn_id"])
         to, map_index = str(given["to"]), getattr(context["ti"], "map_index", None)
         # No other task instance of a mapped task writes to it.
-        path = open_path(to if map_index in (None, -1) or _is_mapped("to", context) else own_name(to, map_index))
+        path = open_path(to if map_index in (None, -1) or is_mapped_by("to", context) else own_name(to, map_index))
         check_name(path.name)
         others = () if given["previous"] is None else rows_of(_source(given["previous"]), open_path, table_of)
         return deliver(
@@ -237,13 +238,3 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
 def _source(previous: Any) -> Any:
     """Return a manifest as a mapping, also one that rendered as text, and a path or URI as it is."""
     return kinds.mapping(previous) if isinstance(previous, str) and previous.lstrip().startswith("{") else previous
-
-
-def _is_mapped(parameter: str, context: Context) -> bool:
-    """Whether each instance of a mapped task has a value of its own for this parameter."""
-    mapped = getattr(context.get("dag"), "task_dict", {}).get(context["ti"].task_id)
-    values = getattr(getattr(mapped, "expand_input", None), "value", None)
-    if isinstance(values, (list, tuple)):  # expand_kwargs
-        return any(parameter in each for each in values)
-    # What expand_kwargs takes from another task is not known; each mapping there should name its own file.
-    return parameter in values if isinstance(values, dict) else values is not None

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
@@ -69,12 +70,33 @@ def contacts(value: Any) -> Any:
         if not isinstance(one, Mapping):
             found = f"is a list with {type(one).__name__} in place {place}: each person is a mapping with phone_number"
             raise NotOfKindError(_not_contacts(one) or found)
-    if value and all("uri" in one for one in value):
+    if are_manifests(value):
         raise NotOfKindError(
             "is a list of manifests, one for each part of a split list: make a task of each with "
             ".partial(...).expand(contacts=...)"
         )
     return value
+
+
+def contacts_or_parts(value: Any) -> Any:
+    """What :func:`contacts` takes, or a list of manifests, which mapped tasks take one by one."""
+    return value if isinstance(value, (list, tuple)) and are_manifests(value) else contacts(value)
+
+
+def manifests(value: Any) -> Any:
+    """One contacts manifest or a list of them, also as text."""
+    found = collection(value)
+    if found is None:
+        return []
+    several = [found] if isinstance(found, Mapping) or not hasattr(found, "__iter__") else list(found)
+    if not are_manifests(several):
+        raise NotOfKindError("must be the manifest, or the list of manifests, of an earlier list")
+    return several
+
+
+def are_manifests(values: Collection[Any]) -> bool:
+    """Return whether values are contacts manifests, one or more."""
+    return bool(values) and all(isinstance(one, Mapping) and "uri" in one for one in values)
 
 
 def _not_contacts(value: Any) -> str | None:
@@ -120,6 +142,17 @@ def number(at_least: float) -> Kind:
 def whole(at_least: int) -> Kind:
     """Return the kind of a whole number that is not smaller, also as text."""
     return _numeric((int,), at_least, f"must be a whole number, {at_least} or more")
+
+
+def amount(value: Any) -> Decimal:
+    """A decimal number greater than 0, also as text; a float counts as it is written."""
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        found = Decimal(0)
+    if isinstance(value, bool) or not found.is_finite() or found <= 0:
+        raise NotOfKindError("must be a number greater than 0, such as '0.085'")
+    return found
 
 
 def _numeric(types: tuple[type[float], ...], at_least: float, rule: str) -> Kind:
