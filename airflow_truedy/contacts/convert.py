@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_truedy.contacts.contacts_file import line_of
@@ -11,7 +12,7 @@ from airflow_truedy.contacts.errors import ContactsError
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.contacts.regions import REGIONS
 from airflow_truedy.contacts.rules import Region, RegionColumn
-from airflow_truedy.contacts.values import UnreadableTextError, text_of
+from airflow_truedy.contacts.values import UnreadableTextError, key_of, text_of
 from airflow_truedy.files.rows import BrokenRow, Row
 
 if TYPE_CHECKING:
@@ -94,10 +95,12 @@ def _mappings(rows: Any) -> Iterator[Row]:
     """
     Yield the rows of anything that holds some: an iterable of mappings, or a table of pandas, polars, pyarrow or Spark.
 
-    :raises ContactsError: it holds none.
+    :raises ContactsError: it holds none, or has two columns of one name: which is meant would be a guess.
     """
+    if hasattr(rows, "itertuples") or hasattr(rows, "to_batches") or hasattr(rows, "toLocalIterator"):
+        names: Any = getattr(rows, "column_names", None) or getattr(rows, "columns", ())
+        _check_names(names)
     if hasattr(rows, "itertuples"):
-        names = list(rows.columns)
         return (dict(zip(names, values, strict=True)) for values in rows.itertuples(index=False, name=None))
     if hasattr(rows, "iter_rows"):
         return iter(rows.iter_rows(named=True))
@@ -110,17 +113,28 @@ def _mappings(rows: Any) -> Iterator[Row]:
     return iter(rows)
 
 
+def _check_names(names: Iterable[Any]) -> None:
+    twice = sorted(str(name) for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise ContactsError(f"rows has two columns of one name: {twice}; name them apart")
+
+
 def _begun(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
     """Return the first rows and the others; copies, where the source fills one mapping again for each row."""
     first: list[Row] = []
     fills_again, last = False, None
-    for at, row in enumerate(islice(rows, _ROWS_LOOKED_AT), 1):
-        if not hasattr(row, "keys"):
-            raise ContactsError(f"Row {at} is {type(row).__name__}, not a mapping from column to value")
+    checked = map(_mapping, rows, count(1))
+    for row in islice(checked, _ROWS_LOOKED_AT):
         fills_again = fills_again or row is last or not isinstance(row, Mapping)
         last = row
         first.append(row if type(row) is BrokenRow else dict(row))
-    return first, map(dict, rows) if fills_again else rows
+    return first, map(dict, checked) if fills_again else checked
+
+
+def _mapping(row: Any, at: int) -> Row:
+    if not hasattr(row, "keys"):
+        raise ContactsError(f"Row {at} is {type(row).__name__}, not a mapping from column to value")
+    return row  # type: ignore[no-any-return]
 
 
 def _converter(rules: ContactRules) -> Callable[[Row], tuple[int, bytes] | Reason]:
@@ -147,7 +161,7 @@ def _converter(rules: ContactRules) -> Callable[[Row], tuple[int, bytes] | Reaso
         if isinstance(fields, Reason):
             return fields
         try:
-            key = text_of(row.get(key_column)) if key_column else ""
+            key = key_of(row.get(key_column)) if key_column else ""
             return int(verdict), line_of({"phone_number": verdict, **fields}, key)
         except ValueError:  # half of a surrogate pair, or a NUL character
             return Reason.UNREADABLE_TEXT

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from airflow_truedy.contacts.contacts_file import Contact, Manifest, line_of, read_lines, split_line
 from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError
 from airflow_truedy.contacts.number_set import NumberSet, writings_of
-from airflow_truedy.contacts.values import UnreadableTextError, text_of
+from airflow_truedy.contacts.values import UnreadableTextError, key_of, text_of
 from airflow_truedy.files.errors import FileError
 from airflow_truedy.files.paths import Opener, open_local
 from airflow_truedy.files.reader import read_rows
@@ -230,7 +230,7 @@ def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
     try:
         wire: Contact = {field: text for field in _TEXT_FIELDS if (text := text_of(contact.get(field)))}
         texts = {name: text for name in sorted(custom) if (text := text_of(custom[name]))}
-        key = text_of(contact.get("contact_key"))
+        key = key_of(contact.get("contact_key"))
     except UnreadableTextError:
         raise ContactsFileError(f"{who} holds a value that is not text") from None
     for field in ("first_name", "last_name"):

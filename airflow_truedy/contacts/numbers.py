@@ -37,7 +37,7 @@ from airflow_truedy.contacts.cell_text import (
 )
 from airflow_truedy.contacts.numbering_plans import shortcut
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
-from airflow_truedy.contacts.values import is_nothing, is_numpy
+from airflow_truedy.contacts.values import EXACT_BELOW, is_nothing, is_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,8 +70,7 @@ _are_separate_zeros = re.compile(r"\D*0\D+0").match
 _trunk_zero = re.compile(
     r"[^\d+]*(?P<plus>\+|00)?\s*(?P<code>\d{1,3})[\s.\-/]*[(\[]\s*0\s*[)\]](?P<rest>.*\d.*)"
 ).fullmatch
-#: Below this a float holds every integer, so no digit was lost; less for the narrow floats of numpy.
-_EXACT_BELOW = 1 << 53
+#: Less for the narrow floats of numpy.
 _EXACT_BELOW_BY_BYTES = {4: 1 << 24, 2: 1 << 11}
 _PEOPLE = frozenset(
     {
@@ -282,7 +281,7 @@ def _is_valid(number: PhoneNumber | Reason) -> bool:
 def _text_of(raw: Any) -> str | Reason:
     if is_nothing(raw):
         return Reason.EMPTY
-    exact = _EXACT_BELOW
+    exact = EXACT_BELOW
     if is_numpy(raw):
         exact = _EXACT_BELOW_BY_BYTES.get(raw.dtype.itemsize, exact)
         raw = raw.item()

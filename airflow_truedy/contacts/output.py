@@ -15,13 +15,13 @@ from airflow_truedy.contacts.contacts_file import ENDING, ContactsFile, Manifest
 from airflow_truedy.contacts.errors import TooManySplitsError
 from airflow_truedy.contacts.placing import PlacedContacts
 from airflow_truedy.contacts.reasons import Reason
-from airflow_truedy.contacts.values import UnreadableTextError, text_of
+from airflow_truedy.contacts.values import UnreadableTextError, key_of, text_of
 from airflow_truedy.files.paths import create_private, open_local, publish
 from airflow_truedy.files.writer import escaped
 from airflow_truedy.masking import mask_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from airflow_truedy.calling_hours.part_hours import PartHours
@@ -218,6 +218,7 @@ class RejectsFile:
         self.staged = staged
         self._waiting = staged.with_suffix(".waiting").open("w+", encoding="utf-8")
         self._phone_column = _column(columns.phone_number)
+        self._stated_key = columns.contact_key
         self._key_column = _column(columns.contact_key) if columns.contact_key else None
         self.columns: dict[str, None] = {}
 
@@ -232,7 +233,8 @@ class RejectsFile:
         masked = mask_number(row.pop(self._phone_column, "").strip())
         own = [outcome.row_number, outcome.reason.value, masked]
         if self._key_column:
-            own.append(escaped(row.pop(self._key_column, "")))
+            row.pop(self._key_column, None)
+            own.append(escaped(written(outcome.row.get(self._stated_key or ""), key_of)))
         self.columns.update(dict.fromkeys(row))
         self._waiting.write(json.dumps([own, row]) + "\n")
 
@@ -252,14 +254,15 @@ class RejectsFile:
         self._waiting.close()
 
 
-def written(value: Any) -> str:
+def written(value: Any, as_text: Callable[[Any], str] = text_of) -> str:
     """
     Return a value as a rejects file has it; nothing for what cannot be written down.
 
     :param value: what a database or a file gives.
+    :param as_text: how what is not text becomes text.
     """
     try:
-        text = value if type(value) is str else text_of(value)
+        text = value if type(value) is str else as_text(value)
     except UnreadableTextError:
         return ""
     return text.replace("\0", "\\0")  # before Python 3.11 the csv module cannot write a NUL

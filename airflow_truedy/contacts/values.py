@@ -7,6 +7,8 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
+#: Below this a float holds every integer, so no digit was lost.
+EXACT_BELOW = 1 << 53
 _MOST_DIGITS = 30  # a number that would be longer stays as 1E+40
 
 
@@ -50,6 +52,17 @@ def text_of(value: Any) -> str:
         return _written(value)
     except (TypeError, ValueError, RecursionError):
         raise UnreadableTextError from None
+
+
+def key_of(value: Any) -> str:
+    """
+    Return a customer's own key as text, see :func:`text_of`. A whole number that a data frame or spreadsheet keeps as a
+    float (``1001.0``) is that number, or it would not be found in the customer's table again.
+
+    :raises UnreadableTextError: as there.
+    """
+    is_whole = isinstance(value, float) and abs(value) < EXACT_BELOW and value.is_integer()
+    return str(int(value)) if is_whole else text_of(value)
 
 
 def _written(value: Any) -> str:

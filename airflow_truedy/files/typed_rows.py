@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_truedy.files.rows import Row
 
 _ROWS_AT_ONCE = 1_000
+#: Below this a float holds every integer.
+_EXACT_BELOW = 1 << 53
 
 
 def parquet_rows(path: Any, stream: IO[bytes]) -> Iterator[Row]:
@@ -37,7 +39,9 @@ def parquet_rows(path: Any, stream: IO[bytes]) -> Iterator[Row]:
             except Exception:  # in one of them, perhaps; which exception depends on the type
                 rows = [_parquet_row(batch, index) for index in range(batch.num_rows)]
             yield from rows
-    except import_module("pyarrow").ArrowException as error:
+    except (import_module("pyarrow").ArrowException, OSError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise  # of the disk or store, not of the file
         raise RowsFileError(f"{path} cannot be read as Parquet: {type(error).__name__}") from None
 
 
@@ -82,7 +86,12 @@ def excel_rows(path: Any, stream: IO[bytes], sheet: str | None) -> Iterator[Row]
     header = header_of(path, [str(cell) for cell in next(rows, ())])
     for cells in rows:
         if any(cell != "" for cell in cells):
-            yield dict(zip(header, cells, strict=True))
+            yield dict(zip(header, map(_excel_value, cells), strict=True))
+
+
+def _excel_value(cell: Any) -> Any:
+    """Return a whole number as one: Excel keeps every number as a float."""
+    return int(cell) if isinstance(cell, float) and abs(cell) < _EXACT_BELOW and cell.is_integer() else cell
 
 
 def _library(module: str, what: str, library: str) -> Any:

@@ -14,6 +14,7 @@ from airflow_truedy.contacts.columns import OTHERS, Columns
 from airflow_truedy.contacts.contacts_file import line_of, split_line
 from airflow_truedy.contacts.errors import ContactsFileError, DuplicateContactError
 from airflow_truedy.contacts.lists import ContactList, Entry
+from airflow_truedy.contacts.values import key_of
 from tests.contacts.prepared import prepared
 
 ROWS = [
@@ -50,6 +51,21 @@ def test_rejects_name_it(tmp_path: Path) -> None:
         ("duplicate", '4"7\\12}'),
     ]
     assert list(rejects[0]) == ["row_number", "reason", "masked_number", "contact_key", "name", "plan"]
+
+
+def test_a_whole_number_that_became_a_float_is_the_number_it_was(tmp_path: Path) -> None:
+    rows = [{**row, "customer_id": 1001.0} for row in ROWS[:2]]
+    manifest = prepared(rows, tmp_path / "c.jsonl.gz", region=None, columns=COLUMNS)
+    assert [entry.contact_key for entry in ContactList.from_manifest(manifest).entries()] == ["1001"]
+    with Path(manifest.rejects_uri).open(newline="") as file:
+        assert [row["contact_key"] for row in csv.DictReader(file)] == ["1001"]
+    mine = ContactList.of([{"phone_number": "+12125550100", "contact_key": 1001.0}])
+    assert [entry.contact_key for entry in mine.entries()] == ["1001"]
+
+
+@pytest.mark.parametrize(("value", "text"), [(1001.5, "1001.5"), ("1001.0", "1001.0"), (float("nan"), ""), (-0.0, "0")])
+def test_any_other_key_is_written_as_it_is(value: Any, text: str) -> None:
+    assert key_of(value) == text
 
 
 def test_it_may_be_sent_too(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from airflow_truedy.contacts.columns import OTHERS, Columns
 from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.errors import (
+    ContactsError,
     DuplicateContactError,
     MissingColumnError,
     TooManyRejectedError,
@@ -344,3 +345,29 @@ def test_many_refused_rows_are_told_loudly_with_what_to_do(
         assert "1 exponent (CAST the column" in warnings[0]
         assert '1 no_country_code (state region="US"' in warnings[0]
         assert "555" not in warnings[0]
+
+
+@pytest.mark.parametrize("other", [None, ["+12125550100"], "+12125550100", 5])
+def test_a_late_row_that_is_not_a_mapping_is_told_and_not_shown(to: Path, other: Any) -> None:
+    rows = [{"phone_number": f"+1212555{number:04}"} for number in range(1_001)]
+    with pytest.raises(ContactsError, match=f"Row 1002 is {type(other).__name__}, not a mapping") as caught:
+        prepared([*rows, other], to, region=None)
+    assert "5550100" not in str(caught.value)
+
+
+def test_a_table_with_two_columns_of_one_name_is_refused(to: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table([["+12125550100"], ["+12125550101"]], names=["phone_number", "phone_number"])
+    with pytest.raises(ContactsError, match=r"two columns of one name: \['phone_number'\]"):
+        prepared(table, to, region=None)
+
+
+def test_a_data_frame_with_two_columns_of_one_name_is_refused(to: Path) -> None:
+    class Frame:
+        columns = ("phone_number", "phone_number", "name")
+
+        def itertuples(self, index: bool, name: str | None) -> Any:
+            return iter([("+12125550100", "+12125550101", "Ann")])
+
+    with pytest.raises(ContactsError, match=r"two columns of one name: \['phone_number'\]"):
+        prepared(Frame(), to, region=None)

@@ -562,6 +562,18 @@ def test_a_parquet_value_refuses_its_row_whichever_the_exception(tmp_path: Path,
     assert type(other) is BrokenRow
 
 
+def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table({"phone_number": ["+12125550100", "+12125550101"] * 50}), file)
+    data = file.read_bytes()
+    for start in (4, 40, len(data) // 2):
+        file.write_bytes(data[:start] + b"\xff" * 30 + data[start + 30 :])
+        with pytest.raises(RowsFileError, match=r"rows\.parquet cannot be read as Parquet: "):
+            list(read_rows(file))
+
+
 @pytest.fixture
 def workbook(tmp_path: Path) -> Path:
     """A workbook with a visible sheet of people and a hidden one, as small as the format allows."""
@@ -607,8 +619,9 @@ def workbook(tmp_path: Path) -> Path:
 
 def test_a_workbook_is_read(workbook: Path) -> None:
     pytest.importorskip("python_calamine")
-    rows = [{"phone_number": 4917604069042.0, "name": "Zoë"}, {"phone_number": "030 23125 042", "name": 7.5}]
+    rows = [{"phone_number": 4917604069042, "name": "Zoë"}, {"phone_number": "030 23125 042", "name": 7.5}]
     assert list(read_rows(workbook)) == rows
+    assert [type(row["phone_number"]) for row in read_rows(workbook)] == [int, str]  # a float in Excel
     assert list(read_rows(workbook, sheet="Old")) == rows
     with pytest.raises(RowsFileError, match=r"no sheet 'Nobody'; it has \['People', 'Old'\]"):
         list(read_rows(workbook, sheet="Nobody"))
