@@ -43,6 +43,25 @@ def region_zone(name: object) -> ZoneInfo:
     return zone
 
 
+def is_same_zone(one: str, other: str) -> bool:
+    """Whether two names mean one zone, such as ``US/Eastern`` and ``America/New_York``. An alias is a copied file."""
+    if one == other:
+        return True
+    first, second = _content_of(one), _content_of(other)
+    return first is not None and first == second
+
+
+def _content_of(name: str) -> bytes | None:
+    try:
+        region_zone(name)
+        for folder in map(Path, zoneinfo.TZPATH):
+            if (folder / name).is_file():
+                return (folder / name).read_bytes()
+        return package_file(name).read_bytes()
+    except (ValueError, OSError):
+        return None
+
+
 @lru_cache(maxsize=2_000)
 def newest_zone(name: str) -> ZoneInfo | None:
     """

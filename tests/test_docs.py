@@ -15,7 +15,7 @@ import pytest
 
 import airflow_truedy
 from airflow_truedy.campaigns import errors as campaign_errors
-from airflow_truedy.campaigns.schedule import instant_of
+from airflow_truedy.campaigns.timing import instant_of
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.hooks import settings
 from tests.documents import CONTRADICTIONS, DOCUMENTS, ROOT, blocks, first_dag, links

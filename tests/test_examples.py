@@ -24,7 +24,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_truedy.campaigns.bound_hours import BoundHours
 from airflow_truedy.campaigns.plan_markdown import plan_markdown
 from airflow_truedy.campaigns.preview import planned, preview
-from airflow_truedy.campaigns.schedule import CallingWindow
+from airflow_truedy.campaigns.timing import CallingWindow
 from airflow_truedy.contacts import Columns, ContactRules, RegionColumn
 from airflow_truedy.contacts.contacts_file import Manifest
 from airflow_truedy.contacts.lists import ContactList

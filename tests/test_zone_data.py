@@ -9,7 +9,7 @@ import pytest
 
 from airflow_truedy import zone_data
 from airflow_truedy.calling_hours import zones
-from airflow_truedy.campaigns import schedule
+from airflow_truedy.campaigns import timing
 
 
 def test_the_newer_database_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,8 +24,8 @@ def test_the_newer_database_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_campaigns_window_and_the_hours_of_its_people_are_read_on_one_clock() -> None:
     for name in ("America/Vancouver", "America/Winnipeg", "America/New_York", "Australia/Sydney"):
-        assert schedule.zone_of(name) is zones.zone_of(name)
-    assert schedule.zone_of("America/Vancouver").utcoffset(datetime(2027, 1, 15)) == timedelta(hours=-7)
+        assert timing.zone_of(name) is zones.zone_of(name)
+    assert timing.zone_of("America/Vancouver").utcoffset(datetime(2027, 1, 15)) == timedelta(hours=-7)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,22 @@ def test_a_campaigns_window_and_the_hours_of_its_people_are_read_on_one_clock() 
 )
 def test_no_name_leads_out_of_the_database(name: str) -> None:
     assert zone_data.newest_zone(name) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("US/Eastern", "America/New_York"),
+        ("Asia/Calcutta", "Asia/Kolkata"),
+        ("America/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+        ("UTC", "Etc/UTC"),
+    ],
+)
+def test_two_names_of_one_zone_are_one(one: str, other: str) -> None:
+    assert zone_data.is_same_zone(one, other)
+    assert zone_data.is_same_zone(other, one)
+
+
+@pytest.mark.parametrize("other", ["America/Detroit", "America/Chicago", "Mars/Phobos", "localtime"])
+def test_two_zones_are_not_one(other: str) -> None:
+    assert not zone_data.is_same_zone("America/New_York", other)

@@ -13,14 +13,13 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.schedule import UTC, in_words, zone_of
+from airflow_truedy.campaigns.timing import UTC, CallingWindow, in_words, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
     from airflow_truedy.calling_hours.part_hours import PartHours
-    from airflow_truedy.campaigns.schedule import CallingWindow
     from airflow_truedy.contacts.lists import ContactList
 
 _A_DAY = timedelta(days=1)

@@ -21,9 +21,9 @@ from airflow_truedy.campaigns.errors import (
     WrongStateError,
 )
 from airflow_truedy.campaigns.pausing import compare_start, pause_and_raise, start_differences
-from airflow_truedy.campaigns.schedule import UTC, in_words, instant_of, is_same_zone
 from airflow_truedy.campaigns.status import State
-from airflow_truedy.campaigns.timing import StartStep
+from airflow_truedy.campaigns.timing import UTC, StartStep, in_words, instant_of
+from airflow_truedy.zone_data import is_same_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

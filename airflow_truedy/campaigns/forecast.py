@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.schedule import zone_of
+from airflow_truedy.campaigns.timing import zone_of
 
 if TYPE_CHECKING:
     from airflow_truedy.campaigns.bound_hours import BoundHours

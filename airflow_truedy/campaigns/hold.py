@@ -30,16 +30,15 @@ from airflow_truedy.calling_hours.campaign_zone import clock_name
 from airflow_truedy.campaigns import pausing, steps
 from airflow_truedy.campaigns.errors import UnsettledError
 from airflow_truedy.campaigns.identity import bare_name, holds_in, with_holds
-from airflow_truedy.campaigns.schedule import in_words
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.steps import PATIENT, Settling
+from airflow_truedy.campaigns.timing import CallingWindow, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
-    from airflow_truedy.campaigns.schedule import CallingWindow
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_truedy.api.errors import TruedyError
 from airflow_truedy.campaigns.errors import CampaignError
 from airflow_truedy.campaigns.progress import NoStore
-from airflow_truedy.campaigns.schedule import UTC
 from airflow_truedy.campaigns.single_call import SingleCall
+from airflow_truedy.campaigns.timing import UTC
 from airflow_truedy.formats import moment_of, utc_text
 
 if TYPE_CHECKING:

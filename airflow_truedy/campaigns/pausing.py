@@ -17,9 +17,10 @@ from airflow_truedy.api.models import BatchCallUpdate
 from airflow_truedy.campaigns import steps
 from airflow_truedy.campaigns.errors import CampaignError, NotPausedError, ReadBackError
 from airflow_truedy.campaigns.identity import without_markers
-from airflow_truedy.campaigns.schedule import in_words, is_same_zone
 from airflow_truedy.campaigns.status import State
 from airflow_truedy.campaigns.steps import PATIENT, Settling
+from airflow_truedy.campaigns.timing import StartStep, in_words
+from airflow_truedy.zone_data import is_same_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from airflow_truedy.api.client import TruedyClient
     from airflow_truedy.api.models import BatchCall
     from airflow_truedy.campaigns.identity import CampaignKey
-    from airflow_truedy.campaigns.timing import StartStep
 
 log = logging.getLogger(__name__)
 

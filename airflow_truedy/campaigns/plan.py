@@ -20,8 +20,7 @@ from airflow_truedy.campaigns.errors import (
     invalid,
 )
 from airflow_truedy.campaigns.identity import CampaignKey, digest
-from airflow_truedy.campaigns.schedule import in_words, zone_of
-from airflow_truedy.campaigns.timing import StartStep, Timing
+from airflow_truedy.campaigns.timing import CallingWindow, StartStep, Timing, in_words, zone_of
 from airflow_truedy.formats import moment_of
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from airflow_truedy.api.models import BatchCallRequest
     from airflow_truedy.campaigns.approval import Approval
-    from airflow_truedy.campaigns.schedule import CallingWindow
     from airflow_truedy.contacts.lists import ContactList
 
 OnPast = Literal["fail", "start_now", "skip"]

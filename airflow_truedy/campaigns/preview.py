@@ -19,8 +19,8 @@ from airflow_truedy.api.scrub import scrub
 from airflow_truedy.campaigns.errors import TooManyPartsError
 from airflow_truedy.campaigns.forecast import LONGEST_DAYS, Assumptions, Forecast, forecast
 from airflow_truedy.campaigns.plan_format import KIND, VERSION, shown
-from airflow_truedy.campaigns.schedule import zone_of
 from airflow_truedy.campaigns.terms import terms_of
+from airflow_truedy.campaigns.timing import zone_of
 from airflow_truedy.contacts.reasons import Reason
 from airflow_truedy.formats import utc_text
 

@@ -25,8 +25,8 @@ from airflow_truedy.campaigns.errors import (
     LaunchInterruptedError,
 )
 from airflow_truedy.campaigns.identity import CampaignKey, digest, newest_since
-from airflow_truedy.campaigns.schedule import UTC
 from airflow_truedy.campaigns.status import ENDED, call_status
+from airflow_truedy.campaigns.timing import UTC
 from airflow_truedy.formats import utc_text
 
 if TYPE_CHECKING:

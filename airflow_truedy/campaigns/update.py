@@ -22,8 +22,8 @@ from airflow_truedy.campaigns.errors import (
 )
 from airflow_truedy.campaigns.identity import cut_at, has_same_tag, renamed
 from airflow_truedy.campaigns.pausing import pause_and_raise
-from airflow_truedy.campaigns.schedule import UTC, in_words, instant_of, zone_of
 from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.timing import UTC, in_words, instant_of, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

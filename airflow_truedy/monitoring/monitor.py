@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_truedy.api.errors import NotFoundError, UnreadableAnswerError
 from airflow_truedy.campaigns.identity import CampaignKey
-from airflow_truedy.campaigns.schedule import CallingWindow
 from airflow_truedy.campaigns.status import State
+from airflow_truedy.campaigns.timing import CallingWindow
 from airflow_truedy.monitoring import pace
 from airflow_truedy.monitoring.outcome import Counters, Outcome, OutcomeReason, SuccessRules, Verdict, outcome_of
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING
 
-from airflow_truedy.campaigns.schedule import UTC, in_words, zone_of
-
-if TYPE_CHECKING:
-    from airflow_truedy.campaigns.schedule import CallingWindow
+from airflow_truedy.campaigns.timing import UTC, CallingWindow, in_words, zone_of
 
 # Also outside the window a person may cancel, pause or delete the campaign.
 LONGEST_STRETCH = 10

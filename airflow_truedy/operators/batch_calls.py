@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.api.restrictions import dry_summary, refuse_other_numbers
 from airflow_truedy.campaigns.errors import WindowClosedError
-from airflow_truedy.campaigns.schedule import in_words
+from airflow_truedy.campaigns.timing import in_words
 from airflow_truedy.compat import task_state
 from airflow_truedy.formats import utc_text
 from airflow_truedy.links.batch_calls import BatchCallLink, LinkingStore

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_truedy.api.restrictions import dry_summary, refuse_other_numbers
-from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible
+from airflow_truedy.campaigns.timing import CallingWindow, check_window_is_possible
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast

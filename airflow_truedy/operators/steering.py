@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.api.restrictions import dry_summary, refuse_other_numbers
-from airflow_truedy.campaigns.schedule import check_window_is_possible
+from airflow_truedy.campaigns.timing import Timing, check_window_is_possible
 from airflow_truedy.links.batch_calls import XCOM_KEY, BatchCallLink
 from airflow_truedy.operators.batch_calls import summary_of
 from airflow_truedy.parameters import kinds
@@ -157,8 +157,6 @@ class ScheduleBatchCallOperator(_OneBatchCall):
 
     def _check_timing(self) -> None:
         """Refuse while the Dag is parsed a start or zone that no template can mend any more."""
-        from airflow_truedy.campaigns.timing import Timing
-
         known = {name: self._stated.known[name] for name in ("scheduled_at", "timezone", "schedule_type")}
         unknown = {name for name, value in known.items() if value is None and name in self._stated.names}
         # The rule of CreateBatchCallOperator without its window, which the schedule step does not take; a start at once

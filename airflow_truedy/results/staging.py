@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_truedy.campaigns.schedule import in_words
 from airflow_truedy.campaigns.status import COMPLETED, IN_PROGRESS, PENDING, UNCALLED
+from airflow_truedy.campaigns.timing import in_words
 from airflow_truedy.formats import moment_of
 from airflow_truedy.results.columns import (
     COLUMNS,

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_truedy.api.errors import InvalidPayloadError
 from airflow_truedy.api.restrictions import dry_summary
-from airflow_truedy.campaigns.schedule import CallingWindow, check_window_is_possible, zone_of
+from airflow_truedy.campaigns.timing import CallingWindow, check_window_is_possible, zone_of
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
 from airflow_truedy.monitoring.waiting import backstop, deadline_of, log_notes, poll_once

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.schedule import zone_of
+from airflow_truedy.campaigns.timing import zone_of
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 

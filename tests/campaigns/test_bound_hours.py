@@ -19,8 +19,7 @@ from airflow_truedy.campaigns import pausing
 from airflow_truedy.campaigns.bound_hours import BoundHours
 from airflow_truedy.campaigns.errors import TimingError, WindowClosedError
 from airflow_truedy.campaigns.plan import CampaignPlan
-from airflow_truedy.campaigns.schedule import CallingWindow
-from airflow_truedy.campaigns.timing import Timing
+from airflow_truedy.campaigns.timing import CallingWindow, Timing
 from tests.support.ground import Ground
 from tests.support.plans import HOURS, MONDAY, UTC, manifest_of, plan_of
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_truedy.campaigns.schedule import CallingWindow
+from airflow_truedy.campaigns.timing import CallingWindow
 
 UTC = timezone.utc
 ZONES = ["UTC", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "Asia/Kolkata", "America/Santiago"]

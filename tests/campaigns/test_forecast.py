@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_truedy.campaigns.bound_hours import BoundHours
 from airflow_truedy.campaigns.forecast import LONGEST_DAYS, Assumptions, calls_by_hour, forecast
-from airflow_truedy.campaigns.schedule import CallingWindow
+from airflow_truedy.campaigns.timing import CallingWindow
 
 UTC = timezone.utc
 WINDOW = CallingWindow("America/New_York", time(9), time(17), frozenset({1, 2, 3, 4, 5}))

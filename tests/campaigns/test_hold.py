@@ -33,8 +33,8 @@ from airflow_truedy.campaigns.identity import (
     without_markers,
 )
 from airflow_truedy.campaigns.meant import Meant, Selection
-from airflow_truedy.campaigns.schedule import CallingWindow
 from airflow_truedy.campaigns.steps import Settling
+from airflow_truedy.campaigns.timing import CallingWindow
 from tests.support.ground import Ground, Send, refused
 from tests.support.plans import MONDAY, UTC, manifest_of, plan_of
 

@@ -15,7 +15,7 @@ from airflow_truedy.api.errors import (
     TruedyError,
     UnreachableError,
 )
-from airflow_truedy.campaigns.schedule import CallingWindow
+from airflow_truedy.campaigns.timing import CallingWindow
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import OutcomeReason, SuccessRules, Verdict
 from tests.monitoring.watched import KEY, MONDAY, NAME, NOW, batch

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_truedy.campaigns.schedule import instant_of
+from airflow_truedy.campaigns.timing import instant_of
 from airflow_truedy.results.columns import COLUMNS, Contacted, Details, ResultsError
 from airflow_truedy.results.files import check_name, read_results, write_results
 from airflow_truedy.results.staging import Staging

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_truedy.campaigns.errors import TimingError
-from airflow_truedy.campaigns.schedule import in_words, instant_of, is_same_zone, zone_of
+from airflow_truedy.campaigns.timing import in_words, instant_of, zone_of
 from airflow_truedy.formats import utc_text
 
 UTC = timezone.utc
@@ -253,25 +253,6 @@ def test_what_pandas_calls_no_time_is_a_timing_error() -> None:
     pandas = pytest.importorskip("pandas")
     with pytest.raises(TimingError, match="NaT is not a moment"):
         instant_of(pandas.NaT, "America/New_York")
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("US/Eastern", "America/New_York"),
-        ("Asia/Calcutta", "Asia/Kolkata"),
-        ("America/Buenos_Aires", "America/Argentina/Buenos_Aires"),
-        ("UTC", "Etc/UTC"),
-    ],
-)
-def test_two_names_of_one_zone_are_one(one: str, other: str) -> None:
-    assert is_same_zone(one, other)
-    assert is_same_zone(other, one)
-
-
-@pytest.mark.parametrize("other", ["America/Detroit", "America/Chicago", "Mars/Phobos", "localtime"])
-def test_two_zones_are_not_one(other: str) -> None:
-    assert not is_same_zone("America/New_York", other)
 
 
 @pytest.mark.parametrize("name", ["EST5EDT", "US/Eastern", "CET"])
