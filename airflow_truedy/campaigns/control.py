@@ -64,21 +64,6 @@ class Start:
         return instant_of(self.scheduled_at, self.timezone) if self.scheduled_at else None
 
 
-def check_start_is_stated(scheduled_at: object, schedule_type: object, timezone: object) -> None:
-    """
-    Refuse a start that would be left to a silent default. Looks only at what is given, so it can run before rendering.
-
-    :raises TimingError: naming what to state.
-    """
-    if bool(scheduled_at) == (schedule_type == "immediate"):
-        raise TimingError(
-            "When does the campaign start? Give scheduled_at (and timezone), or schedule_type='immediate' to start "
-            "when the task runs; one of them."
-        )
-    if scheduled_at and not timezone:
-        raise TimingError("scheduled_at needs timezone: the IANA zone on whose wall clock it is read.")
-
-
 def check_same_zone(batch: BatchCall, timezone: str | None) -> None:
     """
     Refuse to read a batch call's window and days in another zone than its own: they would move by hours.

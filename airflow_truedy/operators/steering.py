@@ -16,7 +16,7 @@ from airflow_truedy.parameters.table import Parameter, Parameters, naming_task
 from airflow_truedy.retry_policy import failing_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -153,21 +153,23 @@ class ScheduleBatchCallOperator(_OneBatchCall):
         self.on_past = on_past
         self._stated = _SCHEDULE.check(self)
         with naming_task(self):
-            self._check_timing()
+            known, names = self._stated.known, self._stated.names
+            self._check_timing(known, {name for name in names if known[name] is None})
 
-    def _check_timing(self) -> None:
-        """Refuse while the Dag is parsed a start or zone that no template can mend any more."""
-        known = {name: self._stated.known[name] for name in ("scheduled_at", "timezone", "schedule_type")}
-        unknown = {name for name, value in known.items() if value is None and name in self._stated.names}
+    @staticmethod
+    def _check_timing(values: Mapping[str, Any], unknown: Collection[str] = ()) -> None:
+        """Refuse a start or zone that would be left to a silent default."""
         # The rule of CreateBatchCallOperator without its window, which the schedule step does not take; a start at once
         # needs no zone here.
-        unknown |= {"start_time", "end_time"} if self.scheduled_at else {"start_time", "end_time", "timezone"}
-        Timing(**known).check(unknown)
+        others = {"start_time", "end_time", *unknown}
+        if not values["scheduled_at"] and "scheduled_at" not in unknown:
+            others.add("timezone")
+        Timing(**{name: values[name] for name in ("scheduled_at", "timezone", "schedule_type")}).check(others)
 
     def _do(self, client: TruedyClient, given: Mapping[str, Any]) -> tuple[BatchCall, dict[str, Any]]:
-        from airflow_truedy.campaigns.control import Start, check_start_is_stated, schedule
+        from airflow_truedy.campaigns.control import Start, schedule
 
-        check_start_is_stated(given["scheduled_at"], given["schedule_type"], given["timezone"])
+        self._check_timing(given)
         start = Start(given["scheduled_at"], given["timezone"], given["on_past"])
         return schedule(client, given["batch_call_id"], start), {}
 

@@ -166,15 +166,6 @@ def test_what_ended_badly_is_not_started(ground: Ground, draft: str) -> None:
             action()
 
 
-@pytest.mark.parametrize(
-    ("scheduled_at", "schedule_type", "timezone"),
-    [(None, None, None), (START, "immediate", "UTC"), (START, None, None), (None, "scheduled", "UTC")],
-)
-def test_a_start_must_be_stated(scheduled_at: Any, schedule_type: Any, timezone: Any) -> None:
-    with pytest.raises(TimingError):
-        control.check_start_is_stated(scheduled_at, schedule_type, timezone)
-
-
 def test_pausing_and_resuming_twice_does_no_more_than_once(ground: Ground, scheduled: str) -> None:
     states = [action(ground.client, scheduled).status for action in (control.pause, control.pause)]
     states += [action(ground.client, scheduled).status for action in (control.resume, control.resume)]

@@ -120,6 +120,41 @@ def test_a_start_that_is_not_stated_fails_when_the_dag_is_parsed(options: dict[s
 
 
 @pytest.mark.parametrize(
+    ("scheduled_at", "schedule_type", "timezone"),
+    [
+        ("", None, ""),
+        ("2026-06-03T10:00", "immediate", "UTC"),
+        ("2026-06-03T10:00", None, ""),
+        ("None", "scheduled", "UTC"),
+    ],
+)
+def test_a_start_must_still_be_stated_when_its_templates_are_rendered(
+    draft: dict[str, Any], scheduled_at: str, schedule_type: str | None, timezone: str
+) -> None:
+    operator = ScheduleBatchCallOperator(
+        task_id="steer",
+        batch_call_id=str(draft),
+        scheduled_at="{{ params.at }}",
+        timezone="{{ params.zone }}",
+        schedule_type="{{ params.kind }}",
+    )
+    operator.scheduled_at, operator.schedule_type, operator.timezone = scheduled_at, schedule_type, timezone
+    with time_machine.travel(MONDAY, tick=True), pytest.raises(AirflowFailException, match="TimingError"):
+        operator.execute(context_of(operator))
+    with TruedyHook() as hook:
+        assert hook.get_batch_call(draft["batch_call_id"]).status == "draft"
+
+
+def test_a_start_at_once_needs_no_zone_when_its_templates_are_rendered(draft: dict[str, Any]) -> None:
+    operator = ScheduleBatchCallOperator(
+        task_id="steer", batch_call_id=str(draft), scheduled_at="{{ params.at }}", timezone="{{ params.zone }}"
+    )
+    operator.scheduled_at, operator.schedule_type, operator.timezone = "None", "immediate", None
+    with time_machine.travel(datetime(2026, 6, 1, 14, tzinfo=timezone.utc), tick=True):
+        assert operator.execute(context_of(operator))["status"] in ("active", "scheduled")
+
+
+@pytest.mark.parametrize(
     ("kind", "options"),
     [
         (ScheduleBatchCallOperator, {**WEDNESDAY, "on_past": "never"}),
