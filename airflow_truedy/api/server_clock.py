@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from airflow_truedy.api.models.fields import AnsweredMoment
+from airflow_truedy.api.models.base import AnsweredMoment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

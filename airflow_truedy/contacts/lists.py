@@ -212,7 +212,10 @@ def _nested(row: Row, position: int) -> dict[str, Any]:
 
 def _checked_line(contact: Mapping[str, Any], position: int) -> bytes:
     """Return the line of a contacts file for a contact that somebody made. Errors show nothing of the person."""
-    who, number = f"Contact {position}", contact.get("phone_number")
+    who = f"Contact {position}"
+    if not isinstance(contact, Mapping):
+        raise ContactsFileError(f"{who} is {type(contact).__name__}, not a mapping with phone_number")
+    number = contact.get("phone_number")
     if not isinstance(number, str) or not is_e164(number):
         is_there = "phone_number" in contact
         what = "phone_number is not an E.164 number (+ and digits)" if is_there else "there is no phone_number"

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, StrictBool, field_validator, model_validator
 
-from airflow_truedy.api.models.base import Answer, Payload
-from airflow_truedy.api.models.contacts import ContactInput
-from airflow_truedy.api.models.fields import (
+from airflow_truedy.api.models.base import (
     LENIENT,
+    Answer,
     AnsweredMoment,
     CampaignName,
     ClockTime,
@@ -20,6 +19,7 @@ from airflow_truedy.api.models.fields import (
     Count,
     Id,
     Moment,
+    Payload,
     RotationStrategy,
     RuleBroken,
     ScheduleType,
@@ -30,6 +30,7 @@ from airflow_truedy.api.models.fields import (
     Zone,
     check_window,
 )
+from airflow_truedy.api.models.contacts import ContactInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import StrictBool, model_validator
 
-from airflow_truedy.api.models.base import Answer, Payload
-from airflow_truedy.api.models.fields import (
+from airflow_truedy.api.models.base import (
     LENIENT,
     Amount,
+    Answer,
     AnsweredMoment,
     Id,
     Number,
+    Payload,
     Seconds,
     State,
     Text,

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from airflow_truedy.api.models.base import Answer, Payload
-from airflow_truedy.api.models.fields import (
+from airflow_truedy.api.models.base import (
     LENIENT,
+    Answer,
     AnsweredMoment,
     Email,
     Fields,
     Id,
     Number,
+    Payload,
     PersonName,
     RuleBroken,
     Text,
