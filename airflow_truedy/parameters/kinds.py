@@ -70,6 +70,8 @@ def contacts(value: Any) -> Any:
         if not isinstance(one, Mapping):
             found = f"is a list with {type(one).__name__} in place {place}: each person is a mapping with phone_number"
             raise NotOfKindError(_not_contacts(one) or found)
+        if rule := _not_contacts(one):
+            raise NotOfKindError(rule)
     if are_manifests(value):
         raise NotOfKindError(
             "is a list of manifests, one for each part of a split list: make a task of each with "
@@ -109,6 +111,10 @@ def _not_contacts(value: Any) -> str | None:
         return "is a function: give what it returns"
     if isinstance(value, (bool, int, float)):
         return "is a number: people are a list of mappings with phone_number"
+    if isinstance(value, Mapping) and not value:
+        return "is an empty mapping: people are a list of mappings with phone_number"
+    if value is not None and (isinstance(value, bytes) or not hasattr(value, "__iter__")):
+        return f"is {type(value).__name__}: people are a list of mappings with phone_number"
     if isinstance(value, str) and value.lower().endswith(_NO_FILES):
         return "is not a file of contacts, which is JSON Lines or CSV: make one of it with FileToContactsOperator"
     if isinstance(value, str) and value.lower().split(maxsplit=1)[:1] in (["select"], ["with"]):

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -370,6 +370,12 @@ class TestRendering:
         rendered(operator, dag)
         assert items(operator.working_days) == [1, 2]
         assert mapping(operator.extra_fields) == {"retry_failed": True}
+
+
+@pytest.mark.parametrize("given", [{}, [{}], b"people", date(2031, 3, 4), object()])
+def test_what_holds_nobody_is_refused_while_parsing(given: Any) -> None:
+    with a_dag(), pytest.raises(InvalidPayloadError, match=r"contacts = \w+: is .*people are a list of mappings"):
+        create(contacts=given)
 
 
 class TestNobodyShows:
