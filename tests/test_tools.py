@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,12 @@ def test_a_campaign_is_followed_from_the_operator_to_the_request() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tools.follow_campaign"], cwd=ROOT, capture_output=True, text=True, check=True
     )
+    counts = re.findall(r"^(.*): (\d+) functions in (\d+) files$", done.stdout, re.MULTILINE)
+    assert [what for what, _, _ in counts] == ["scheduled_at", "one contact"]
+    # The most that a reader has to follow. A change that needs more of them says why.
+    for (_, functions, files), (most_functions, most_files) in zip(counts, [(25, 12), (20, 10)], strict=True):
+        assert int(functions) <= most_functions
+        assert int(files) <= most_files
     start, contact = done.stdout.split("one contact:")
     for path in (start, contact):
         assert "operators/batch_calls.py: CreateBatchCallOperator.__init__" in path
