@@ -12,6 +12,7 @@ from airflow_truedy.contacts.columns import Columns
 from airflow_truedy.contacts.errors import MissingColumnError, UnknownRegionError
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
 from airflow_truedy.contacts.regions import REGIONS
+from airflow_truedy.files.formats import told_columns
 
 if TYPE_CHECKING:
     from airflow_truedy.calling_hours.policy import CallingHours
@@ -140,7 +141,7 @@ class ContactRules:
             named[name] = column_called(name, there)
         missing = sorted(str(name) for name, found in named.items() if found is None)
         if missing:
-            raise MissingColumnError(f"No column {missing} in the rows; there are {sorted(map(str, there))}")
+            raise MissingColumnError(f"No column {missing} in the rows; there are {told_columns(there)}")
         if not named:
             return self
         return replace(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import TYPE_CHECKING
 
 from airflow_truedy.files.errors import RowsFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FORMATS = ("csv", "jsonl", "parquet", "excel")
 ENDINGS = {
@@ -77,6 +81,16 @@ def may_be_somebody(name: str) -> bool:
     """Tell whether a text in place of a path is rather a person: a number or address, without folder or ending."""
     holds_somebody = "@" in name or sum(map(str.isdigit, name)) >= DIGITS_OF_A_NUMBER
     return holds_somebody and "/" not in name and kind_of(name) is None
+
+
+def told_columns(names: Iterable[object]) -> list[str]:
+    """
+    Return names of columns as an error may show them. In a mapping from number to name the keys are people, and so is
+    the first line of a file without header.
+    """
+    texts = sorted(map(str, names))
+    told = [text for text in texts if not may_be_somebody(text)]
+    return told if len(told) == len(texts) else [*told, "(others are not shown, they may be people)"]
 
 
 def check_first_bytes(path: object, kind: str, first: bytes) -> None:

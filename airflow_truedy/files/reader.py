@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow_truedy.files.csv_rows import csv_rows
 from airflow_truedy.files.errors import MissingFileError, RowsFileError
-from airflow_truedy.files.formats import GZIP, check_first_bytes, format_of, kind_of
+from airflow_truedy.files.formats import GZIP, check_first_bytes, format_of, kind_of, told_columns
 from airflow_truedy.files.paths import local_path, open_binary
 from airflow_truedy.files.rows import BrokenRow, ReadOptions
 from airflow_truedy.files.typed_rows import excel_rows, parquet_rows
@@ -79,7 +79,7 @@ def read_rows(path: Any, options: ReadOptions | None = None, **stated: Any) -> I
                 columns = columns or set(row)
                 if set(row) != columns:
                     raise RowsFileError(
-                        f"{part} has other columns than the files before it: {sorted(columns ^ set(row))}"
+                        f"{part} has other columns than the files before it: {told_columns(columns ^ set(row))}"
                     )
             yield row
 

@@ -199,7 +199,9 @@ def _base_url(conn_id: str, connection: ConnectionLike) -> str:
         port = url.port or connection.port
     except ValueError:
         raise _no_address(conn_id) from None
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+    # No name of a host has an underscore, every key of Truedy does.
+    is_key = (url.hostname or "").startswith("truedy_")
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or is_key:
         raise _no_address(conn_id)
     if url.username or url.password:
         raise ConnectionFieldError(conn_id, "host must hold no user name or password; the API key is the password.")

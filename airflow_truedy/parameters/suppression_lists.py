@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_truedy.contacts.errors import ContactsError, MissingColumnError
 from airflow_truedy.contacts.rules import check_limit, check_list, check_list_region, column_called
+from airflow_truedy.files.formats import told_columns
 from airflow_truedy.files.rows import ReadOptions
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import VANISHED, Parameter, Parameters
@@ -254,13 +255,14 @@ def _cells(rows: Iterable[Mapping[str, Any]], column: str | None, name: str) -> 
             yield "unreadable row"  # counts as an entry that cannot be read
         elif column is None:
             if len(row) > 1:
-                raise MissingColumnError(f"{name}: state column=, the one that holds the entries, of {sorted(row)}")
+                told = told_columns(row)
+                raise MissingColumnError(f"{name}: state column=, the one that holds the entries, of {told}")
             yield next(iter(row.values()), None)
         else:
             if found is None or found not in row:
                 found = column_called(column, row)
             if found is None:
-                raise MissingColumnError(f"{name}: no column {column!r}; there are {sorted(row)}")
+                raise MissingColumnError(f"{name}: no column {column!r}; there are {told_columns(row)}")
             yield row[found]
 
 

@@ -21,6 +21,13 @@ def test_named_columns_must_exist() -> None:
         rules.found_in(["tel", "plan"])
 
 
+@pytest.mark.parametrize("person", ["+12125550100", "zeb@example.com", "(212) 555-0100"])
+def test_people_in_place_of_names_of_columns_are_not_shown(person: str) -> None:
+    with pytest.raises(MissingColumnError, match=r"there are \['name', '\(others are not shown") as caught:
+        ContactRules(region=None).found_in([person, "name"])
+    assert person not in str(caught.value)
+
+
 def test_columns_may_differ_in_upper_and_lower_case() -> None:
     rules = ContactRules(region=RegionColumn("Country"), columns=ALL, split_by="zone")
     found = rules.found_in(["TEL", "MAIL", "PLAN", "ID", "COUNTRY", "ZONE", "mail"])

@@ -60,7 +60,17 @@ def test_the_key_is_never_sent_unencrypted_to_another_machine(host: str) -> None
 
 
 @pytest.mark.parametrize(
-    "host", ["ftp://api.truedy.ai", "https://", "://", "host:port", "https://[::1", "https://x.test/v1?a=b", "a.test#b"]
+    "host",
+    [
+        "ftp://api.truedy.ai",
+        "https://",
+        "://",
+        "host:port",
+        "https://[::1",
+        "https://x.test/v1?a=b",
+        "a.test#b",
+        "truedy_0123abcd",
+    ],
 )
 def test_what_is_no_address_is_refused_naming_the_field(host: str) -> None:
     with pytest.raises(ConnectionFieldError, match="'crm': host is not an address"):

@@ -730,3 +730,13 @@ def test_an_option_of_a_do_not_call_list_is_checked_while_parsing(options: dict[
 def test_how_often_is_too_often_is_a_number(options: dict[str, Any]) -> None:
     with pytest.raises(ContactsError, match="must be a number"):
         recently_called("crm", **options)
+
+
+@pytest.mark.parametrize("column", [None, "phone"])
+def test_people_in_place_of_the_columns_of_a_do_not_call_list_are_not_shown(tmp_path: Path, column: str | None) -> None:
+    file = tmp_path / "dnc.jsonl"
+    file.write_text('{"+12125550100": "Ann", "+12125550101": "Bob"}\n')
+    source = FileSuppression(str(file), region=None, column=column)
+    with pytest.raises(ContactsError, match="others are not shown") as caught:
+        list(source.open().entries)
+    assert "5550100" not in str(caught.value)
