@@ -20,7 +20,7 @@ from truedy_sandbox.process import SandboxProcess
 from airflow_truedy.api import endpoints, models
 from airflow_truedy.api.client import TruedyClient
 from airflow_truedy.results.fetch import Reading, ResultsReader
-from airflow_truedy.results.files import write_results
+from airflow_truedy.results.manifest import write_results
 from airflow_truedy.results.staging import Staging
 
 SIZES = (5_000, 50_000)

@@ -34,7 +34,6 @@ M = TypeVar("M")
 def _send(endpoint: Callable[P, Request[T]]) -> Callable[Concatenate[TruedyHook, P], T]:
     """Make an endpoint a method of the sync hook; signature and documentation are the endpoint's."""
 
-    @functools.wraps(endpoint)
     def method(self: TruedyHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.client.send(endpoint(*args, **kwargs))
 
@@ -44,7 +43,6 @@ def _send(endpoint: Callable[P, Request[T]]) -> Callable[Concatenate[TruedyHook,
 def _pages(endpoint: Callable[P, ListRequest[T]]) -> Callable[Concatenate[TruedyHook, P], Iterator[T]]:
     """Make a list endpoint a method that yields all items, page by page."""
 
-    @functools.wraps(endpoint)
     def method(self: TruedyHook, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         return self.client.pages(endpoint(*args, **kwargs))
 
@@ -56,7 +54,6 @@ def _asend(
 ) -> Callable[Concatenate[TruedyAsyncHook, P], Coroutine[Any, Any, T]]:
     """Make an endpoint a method of the async hook."""
 
-    @functools.wraps(endpoint)
     async def method(self: TruedyAsyncHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
         client = await self.get_async_conn()
         return await client.send(endpoint(*args, **kwargs))
@@ -69,7 +66,6 @@ def _apages(
 ) -> Callable[Concatenate[TruedyAsyncHook, P], AsyncIterator[T]]:
     """Make a list endpoint an async iterator over all items."""
 
-    @functools.wraps(endpoint)
     async def method(self: TruedyAsyncHook, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         client = await self.get_async_conn()
         async for item in client.pages(endpoint(*args, **kwargs)):
@@ -79,7 +75,8 @@ def _apages(
 
 
 def _signed(method: M, endpoint: Callable[..., Any]) -> M:
-    """Let the method show the endpoint's parameters behind ``self``, for editors, ``help()`` and documentation."""
+    """Let the method show the endpoint's text, and its parameters behind ``self``, for editors and ``help()``."""
+    functools.update_wrapper(method, endpoint)  # type: ignore[arg-type]
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     of_endpoint = inspect.signature(endpoint)
     signature = of_endpoint.replace(parameters=[own, *of_endpoint.parameters.values()])

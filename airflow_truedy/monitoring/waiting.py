@@ -40,10 +40,11 @@ def backstop(deadline: float | None, now: float) -> timedelta | None:
     return None if deadline is None else timedelta(seconds=max(0.0, deadline - now)) + BACKSTOP
 
 
-def poll_once(client: TruedyClient, monitor: CampaignMonitor, *, patient: bool = True) -> Poll:
+def poll_once(client: TruedyClient, monitor: CampaignMonitor, log: Any, *, patient: bool = True) -> Poll:
     """
-    Read the batch call and let the monitor take it in.
+    Read the batch call, let the monitor take it in, and log what that brought.
 
+    :param log: the task's own.
     :param patient: whether a refusal that no retry can help, such as of the key, is borne for a while.
     """
     from airflow_truedy.api import endpoints
@@ -53,8 +54,11 @@ def poll_once(client: TruedyClient, monitor: CampaignMonitor, *, patient: bool =
     except TruedyError as problem:
         if not (patient or problem.retryable or isinstance(problem, NotFoundError)):
             raise
-        return monitor.trouble(problem, time.time())
-    return monitor.take(batch, time.time())
+        poll = monitor.trouble(problem, time.time())
+    else:
+        poll = monitor.take(batch, time.time())
+    log_notes(log, poll)
+    return poll
 
 
 def log_notes(log: Any, poll: Poll) -> None:

@@ -207,8 +207,7 @@ class BatchCallResultsOperator(PrivateFieldsOperator):
     ) -> dict[str, Any]:
         from airflow.sdk import ObjectStoragePath
 
-        from airflow_truedy.results.files import check_name, known_before, own_name, write_results
-        from airflow_truedy.results.manifest import deliver, rows_of
+        from airflow_truedy.results.manifest import check_name, deliver, known_before, own_name, rows_of, write_results
 
         batch_call_id, open_path = given["batch_call_id"], partial(ObjectStoragePath, conn_id=given["to_conn_id"])
         to, map_index = str(given["to"]), getattr(context["ti"], "map_index", None)

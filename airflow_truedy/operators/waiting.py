@@ -149,8 +149,7 @@ class WaitingOperator(BaseOperator):
                 time.sleep(min(left, _NAP))
             if self._is_killed:
                 raise WaitInterruptedError("The task was killed; it does not wait for its batch call any longer.")
-            poll = poll_once(client, monitor)
-            log_notes(self.log, poll)
+            poll = poll_once(client, monitor, self.log)
             if poll.outcome is not None:
                 return poll.outcome
 

@@ -19,7 +19,7 @@ from airflow_truedy.api.restrictions import dry_summary
 from airflow_truedy.campaigns.timing import CallingWindow, check_window_is_possible, zone_of
 from airflow_truedy.monitoring.monitor import CampaignMonitor, MonitorSettings, MonitorState
 from airflow_truedy.monitoring.outcome import Outcome, OutcomeReason, Verdict
-from airflow_truedy.monitoring.waiting import backstop, deadline_of, log_notes, poll_once
+from airflow_truedy.monitoring.waiting import backstop, deadline_of, poll_once
 from airflow_truedy.parameters import kinds
 from airflow_truedy.parameters.table import Parameter, Parameters, is_template, naming_task
 from airflow_truedy.parameters.waiting import RULES, forget, limits_of, remember, remembered
@@ -185,8 +185,7 @@ class BatchCallSensor(BaseSensorOperator):
         with TruedyHook(self.truedy_conn_id) as hook:
             monitor.settings = replace(monitor.settings, settle=hook.settings.settle)
             while True:
-                poll = poll_once(hook.client, monitor, patient=not forgets)
-                log_notes(self.log, poll)
+                poll = poll_once(hook.client, monitor, self.log, patient=not forgets)
                 state = monitor.state
                 if not forgets or poll.outcome is not None or not (state.missing or state.ended_at):
                     return poll

@@ -22,9 +22,8 @@ from airflow_truedy.hooks.truedy import TruedyHook
 from airflow_truedy.operators.follow_up import failed_contacts
 from airflow_truedy.operators.results import BatchCallResultsOperator
 from airflow_truedy.results.columns import Contacted, known_instant
-from airflow_truedy.results.files import read_results
 from airflow_truedy.results.history import History
-from airflow_truedy.results.manifest import cost_in_words
+from airflow_truedy.results.manifest import cost_in_words, read_results
 from airflow_truedy.results.staging import Staging
 from airflow_truedy.results.table import ResultsTableError, create_statement
 from tests import services

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_truedy.campaigns.timing import instant_of
 from airflow_truedy.results.columns import COLUMNS, Contacted, Details, ResultsError
-from airflow_truedy.results.files import check_name, read_results, write_results
+from airflow_truedy.results.manifest import check_name, read_results, write_results
 from airflow_truedy.results.staging import Staging
 
 NAMES = ["results.jsonl", "results.jsonl.gz", "results.csv", "results.csv.gz", "results.parquet"]
