@@ -84,7 +84,8 @@ def _written(
     from airflow_truedy.contacts.output import file_in
     from airflow_truedy.contacts.prepare import prepare_contacts
 
-    made_by = _made_by(context or get_current_context())
+    instance = (context or get_current_context())["ti"]
+    made_by = {name: getattr(instance, name) for name in ("dag_id", "task_id", "run_id", "map_index", "try_number")}
     with failing_fast():
         to = ObjectStoragePath(file_in(output_path, made_by))
         manifests = prepare_contacts(rows, to, rules, source=source, made_by=made_by)
@@ -93,17 +94,6 @@ def _written(
     if not rules.is_split:
         return manifests[0].to_dict()
     return [manifest.to_dict() for manifest in manifests if manifest.contacts]
-
-
-def _made_by(context: Context) -> dict[str, Any]:
-    instance = context["ti"]
-    return {
-        "dag_id": instance.dag_id,
-        "task_id": instance.task_id,
-        "run_id": instance.run_id,
-        "map_index": instance.map_index,
-        "try_number": instance.try_number,
-    }
 
 
 class ContactsOperator(BaseOperator):

@@ -67,12 +67,10 @@ def contacts(value: Any) -> Any:
             raise NotOfKindError(rule)
         return anything(value)
     for place, one in enumerate(value, 1):
-        if not isinstance(one, Mapping):
+        if not isinstance(one, Mapping) or not one:
             found = f"is a list with {type(one).__name__} in place {place}: each person is a mapping with phone_number"
             raise NotOfKindError(_not_contacts(one) or found)
-        if rule := _not_contacts(one):
-            raise NotOfKindError(rule)
-    if are_manifests(value):
+    if value and all("uri" in one for one in value):
         raise NotOfKindError(
             "is a list of manifests, one for each part of a split list: make a task of each with "
             ".partial(...).expand(contacts=...)"
