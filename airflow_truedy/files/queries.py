@@ -55,7 +55,7 @@ def query_rows(connect: Callable[[], Any], name: str, sql: str, parameters: Any 
     :param name: what the connection is called in errors.
     :param parameters: for the query, as its driver takes them.
     :raises QueryError: the database could not be reached or refused the query; no row is shown.
-    :raises RowsFileError: the query has two columns of one name.
+    :raises RowsFileError: the query has two columns of one name, or none.
     """
 
     def refused(told: str) -> QueryError:
@@ -69,6 +69,8 @@ def query_rows(connect: Callable[[], Any], name: str, sql: str, parameters: Any 
         ask(cursor.execute, sql, *([parameters] if parameters else []), refused=refused, sql=sql)
         batch = ask(cursor.fetchmany, _BATCH, refused=refused)
         # Named cursors know their columns only once something was fetched.
+        if not batch and cursor.description is None:
+            raise RowsFileError(f"{name}: the query gives no columns; it must be a SELECT, VALUES or WITH")
         names = [column[0] for column in cursor.description or ()]
         if len(set(names)) < len(names):
             raise RowsFileError(f"The query has two columns of one name: {names}; name them apart with AS")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 
 from airflow_truedy.files.queries import query_rows
 
@@ -31,7 +31,13 @@ def hook_of(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Any:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     connection: Any = BaseHook.get_connection(conn_id)
-    hook = connection.get_hook(hook_params=dict(hook_params or {}))
+    try:
+        hook = connection.get_hook(hook_params=dict(hook_params or {}))
+    except AirflowException:
+        raise NotADatabaseError(
+            f"Connection {conn_id!r} is of type {connection.conn_type!r}, which no installed provider has. Install the "
+            "Airflow provider of the database, such as apache-airflow-providers-postgres."
+        ) from None
     if not isinstance(hook, DbApiHook):
         raise NotADatabaseError(f"Connection {conn_id!r} is not an SQL database (its hook is {type(hook).__name__}).")
     return hook

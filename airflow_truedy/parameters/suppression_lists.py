@@ -114,6 +114,11 @@ class SqlSuppression(ListSource):
     _parameters = _SQL
     template_fields: ClassVar[Sequence[str]] = (*_SQL.template_fields, "salt")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_age is not None and self.as_of is None:
+            raise ContactsError("SqlSuppression: max_age= needs as_of=, when the list was true")
+
     def open(self) -> Suppression:
         """Return the list, ready to be read."""
         from airflow_truedy.hooks.databases import sql_rows

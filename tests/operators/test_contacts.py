@@ -740,3 +740,19 @@ def test_people_in_place_of_the_columns_of_a_do_not_call_list_are_not_shown(tmp_
     with pytest.raises(ContactsError, match="others are not shown") as caught:
         list(source.open().entries)
     assert "5550100" not in str(caught.value)
+
+
+def test_a_list_with_a_greatest_age_needs_an_age() -> None:
+    with pytest.raises(ContactsError, match="max_age= needs as_of="):
+        SqlSuppression("SELECT phone FROM dnc", "crm", region="US", max_age=timedelta(days=1))
+
+
+def test_a_query_that_gives_no_rows_at_all_is_not_an_empty_list(sqlite: str, tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match=r"Connection crm: the query gives no columns.*SELECT"):
+        operator(tmp_path, sql="CREATE TABLE others (phone TEXT)").execute(context_of())
+
+
+def test_a_connection_without_its_provider_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", json.dumps({"conn_type": "nosuch", "host": "db"}))
+    with pytest.raises(AirflowFailException, match=r"Connection 'crm' is of type 'nosuch', which no .*Install the"):
+        operator(tmp_path).execute(context_of())
