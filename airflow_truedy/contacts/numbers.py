@@ -103,7 +103,7 @@ _PARSE_ERRORS = {
 #: What may be a label with a digit of its own before a number: ``Tel2 030 ...``, ``2. 030 ...``
 _label = re.compile(r"(?P<words>\D*)(?P<digits>[1-9]\d?|0\d\d|(?:19|20)\d\d)(?P<marks>\D+)(?=\d)").match
 #: ``9-17 030 ...``, ``9.00 - 17.00 030 ...``
-_hours_before_zero = re.compile(r"\D*\d\d?(?:\.\d\d)?\s*[-\u2013]\s*\d\d?(?:\.\d\d)?\D*\s\D*(?=0)").match
+_hours_before_zero = re.compile(r"\D*(?P<digits>\d\d?(?:\.\d\d)?\s*[-\u2013]\s*\d\d?(?:\.\d\d)?)\D*\s\D*(?=0)").match
 _find_label = re.compile(r"[^\W\d_]|#").search
 _is_mark_of_a_list = re.compile(r"\s*[)\]]|\s*[.:]\s+").match
 
@@ -306,7 +306,7 @@ def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) 
     if "+" in text:
         return False
     found = _hours_before_zero(text) or _label(text)
-    if not found:
+    if not found or _is_area_code(found["digits"], region):
         return False
     rest = text[found.end() :]
     begins_anew = rest[0] == "0"
@@ -316,6 +316,11 @@ def _holds_digit_of_a_label(text: str, number: PhoneNumber, region: str | None) 
     if not isinstance(other, PhoneNumber) or not is_valid_number(other):
         return other is Reason.AMBIGUOUS
     return (other.country_code, other.national_number) != (number.country_code, number.national_number)
+
+
+def _is_area_code(digits: str, region: str | None) -> bool:
+    """Tell whether digits before a zero are an area code: in Germany ``040``, but ``049`` is its country code."""
+    return re.fullmatch(r"0\d\d", digits) is not None and digits != f"0{country_code_for_region(region or '')}"
 
 
 def _is_label(found: re.Match[str], region: str | None) -> bool:
