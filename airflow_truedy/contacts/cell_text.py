@@ -41,8 +41,10 @@ _is_cut_off = re.compile(r".*\d\s*\.{3,}\s*").fullmatch
 _with_placeholder = re.compile(r"(?P<head>.*\d)(?:[^\W\d_]|[?*_\u00d7])\D*").fullmatch
 #: Digits behind a number that are none of its own: ``030 1234567 [5]``, ``030 1234567 * 5``.
 _find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
-#: ``(9-17) 030 1234567``, ``[8:00-12:00] ...``
-_hours_before = re.compile(r"[^\d+]*[(\[{]\s*\d{1,2}([:.h]\d\d)?\s*[-\u2013]\s*\d{1,2}").match
+#: ``(9-17) 030 1234567``, ``[8:00-12:00] ...``; but ``(0-5) 212 3456`` and ``(0-612) 31803`` are how Lithuania writes.
+_hours_before = re.compile(
+    r"[^\d+]*(?!\(0-\d\)\s*[1-9])[(\[{]\s*\d{1,2}([:.h]\d\d)?\s*[-\u2013]\s*([01]?\d|2[0-4]|[12]\d[0-5]\d)(?!\d)"
+).match
 #: Digits in brackets at the end, closed or not: hours, a year, or the last part of the number.
 _brackets_behind = re.compile(r"(?P<head>.*\d.*?)[(\[{][^()\[\]{}]*\d[^()\[\]{}]*[)\]}]?\s*").fullmatch
 #: ``030 23125042 5)``, if the bracket was never opened.
