@@ -7,6 +7,7 @@ what a reader calls one: comprehensions, generator expressions and lambdas belon
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ from truedy_sandbox.process import SandboxProcess
 import airflow_truedy
 
 PACKAGE = str(Path(airflow_truedy.__file__).parent)
+# What is written about a request passes here: errors, and of a launch without any only an odd request id now and then.
+HIDES_PEOPLE = f"{PACKAGE}/api/sent_people.py"
 KEY = "truedy_sandbox_key"
 ZONE, START = "Etc/GMT+5", "10:00"
 NUMBER = "+12125550142"
@@ -72,6 +75,8 @@ def follow(*footprints: Footprints) -> Any:
         code = frame.f_code
         if not code.co_filename.startswith(PACKAGE) or event not in ("call", "return") or code.co_name == "<module>":
             return
+        if code.co_filename == HIDES_PEOPLE:
+            return
         values = [returned] if event == "return" else list(arguments(frame))
         for each in footprints:
             each.look(frame, values)
@@ -90,7 +95,9 @@ def arguments(frame: FrameType) -> Iterator[Any]:
 
 def run_campaign(url: str, day: str, profile: Any) -> Any:
     """Create, render and execute the operator as a task does, under a profile function; return its result."""
-    os.environ["AIRFLOW_CONN_TRUEDY_DEFAULT"] = f'{{"conn_type": "truedy", "host": "{url}", "password": "{KEY}"}}'
+    # This server's reads do not lag, so nothing has to settle.
+    connection = {"conn_type": "truedy", "host": url, "password": KEY, "extra": {"settle": 0.05}}
+    os.environ["AIRFLOW_CONN_TRUEDY_DEFAULT"] = json.dumps(connection)
     os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
     from airflow.sdk.bases.operator import ExecutorSafeguard
 

@@ -561,7 +561,7 @@ if __name__ == "__main__":
     )
     with SandboxProcess(rate_limit=0) as sandbox:
         sandbox.fault("lost_answer", "POST", "batch-calls$")
-        connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 0}}
+        connection = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 0, "settle": 0.05}}
         environment = {
             **os.environ,
             "AIRFLOW_HOME": str(tmp_path / "airflow"),
