@@ -142,7 +142,10 @@ def ground(folder: Path) -> Iterator[tuple[Path, dict[str, str], SandboxProcess,
     assert example.count("timedelta(minutes=1)") == 1
     (dags / f"{DAG}.py").write_text(example.replace("timedelta(minutes=1)", "timedelta(seconds=1)"))
     with people_database() as people, SandboxProcess(rate_limit=0) as sandbox:
-        unpaced = {**json.loads(sandbox.connection()), "extra": {"requests_per_minute": 0}}
+        unpaced = {
+            **json.loads(sandbox.connection()),
+            "extra": {"requests_per_minute": 0, "settle": sandbox.settings.settle},
+        }
         env = {
             "AIRFLOW_CONN_TRUEDY_DEFAULT": json.dumps(unpaced),
             "AIRFLOW_CONN_PEOPLE_DB": people.airflow_uri,
