@@ -233,8 +233,9 @@ class RejectsFile:
         masked = mask_number(row.pop(self._phone_column, "").strip())
         own = [outcome.row_number, outcome.reason.value, masked]
         if self._key_column:
-            row.pop(self._key_column, None)
-            own.append(escaped(written(outcome.row.get(self._stated_key or ""), key_of)))
+            # Where the key is the number, nothing is left of it.
+            has_key = row.pop(self._key_column, None) is not None
+            own.append(escaped(written(outcome.row.get(self._stated_key or ""), key_of)) if has_key else "")
         self.columns.update(dict.fromkeys(row))
         self._waiting.write(json.dumps([own, row]) + "\n")
 

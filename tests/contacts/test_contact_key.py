@@ -53,6 +53,13 @@ def test_rejects_name_it(tmp_path: Path) -> None:
     assert list(rejects[0]) == ["row_number", "reason", "masked_number", "contact_key", "name", "plan"]
 
 
+def test_a_number_that_is_the_key_as_well_is_masked_in_the_rejects(tmp_path: Path) -> None:
+    columns = Columns("phone", contact_key="phone")
+    manifest = prepared([ROWS[0], ROWS[3]], tmp_path / "c.jsonl.gz", region=None, columns=columns)
+    with Path(manifest.rejects_uri).open(newline="") as file:
+        assert [(row["reason"], row["contact_key"]) for row in csv.DictReader(file)] == [("duplicate", "")]
+
+
 def test_a_whole_number_that_became_a_float_is_the_number_it_was(tmp_path: Path) -> None:
     rows = [{**row, "customer_id": 1001.0} for row in ROWS[:2]]
     manifest = prepared(rows, tmp_path / "c.jsonl.gz", region=None, columns=COLUMNS)
