@@ -43,7 +43,8 @@ _with_placeholder = re.compile(r"(?P<head>.*\d)(?:[^\W\d_]|[?*_\u00d7])\D*").ful
 _find_digits_behind = re.compile(r"\d\s*[(\[]\s*\d{1,3}\s*[)\]]$|\d.*[*~]\s*\d").search
 #: ``(9-17) 030 1234567``, ``[8:00-12:00] ...``; but ``(0-5) 212 3456`` and ``(0-612) 31803`` are how Lithuania writes.
 _hours_before = re.compile(
-    r"[^\d+]*(?!\((?:0-5|[08]-[346]\d\d?)\)\s*[1-9])[(\[{]\s*\d{1,2}([:.h]\d\d)?\s*[-\u2013]\s*\d{1,2}"
+    r"[^\d+]*(?!\([08]-[346]\d\d\)|\((?:0-5|[08]-[34]\d)\)\s*[1-9])"
+    r"[(\[{]\s*\d{1,2}([:.h]\d\d)?\s*[-\u2013]\s*\d{1,2}"
 ).match
 #: Digits in brackets at the end, closed or not: hours, a year, or the last part of the number.
 _brackets_behind = re.compile(r"(?P<head>.*\d.*?)[(\[{][^()\[\]{}]*\d[^()\[\]{}]*[)\]}]?\s*").fullmatch
