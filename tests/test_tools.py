@@ -21,6 +21,7 @@ def test_a_campaign_is_followed_from_the_operator_to_the_request() -> None:
         assert int(files) <= most_files
     start, contact = done.stdout.split("one contact:")
     for path in (start, contact):
-        assert "operators/batch_calls.py: CreateBatchCallOperator.__init__" in path
-        assert "api/models/base.py: Payload.body" in path
+        # Python 3.10 does not know the class of a function.
+        assert re.search(r"operators/batch_calls\.py: (CreateBatchCallOperator\.)?__init__", path)
+        assert re.search(r"api/models/base\.py: (Payload\.)?body", path)
     assert "api/endpoints.py: schedule_batch_call" in start
