@@ -29,7 +29,8 @@ CAPS = {
 }
 #: The fast tests that Airflow has a part in. The other rooms do not import it (tests/test_house.py).
 AIRFLOW_FACE = ["hooks", "links", "notifications", "operators", "parameters", "sensors", "triggers", "ui"]
-AIRFLOW_FACE += ["test_assets.py", "test_compat.py", "test_examples.py", "test_lineage.py", "test_mistakes.py"]
+AIRFLOW_FACE += ["test_assets.py", "test_compat.py", "test_docs.py", "test_examples.py", "test_house.py"]
+AIRFLOW_FACE += ["test_lineage.py", "test_mistakes.py", "test_tools.py"]
 
 nox.options.sessions = ["matrix"]
 nox.options.envdir = ".cache/nox"
