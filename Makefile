@@ -32,7 +32,7 @@ airflow: $(INSTALLED) ## Start Airflow's UI, the sandbox and the examples (Ctrl-
 test: test-unit test-integration ## Run all tests: the fast ones, then those through real Airflow
 
 test-unit: $(INSTALLED) ## Run the fast tests
-	$(BIN)/python -m pytest tests sandbox/tests --ignore=tests/integration -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests sandbox/tests --ignore=tests/integration -n 2 --dist worksteal $(PYTEST_ARGS)
 
 test-integration: $(INSTALLED) ## Run the tests through real Airflow, PostgreSQL and Redis
 	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)

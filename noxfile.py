@@ -61,7 +61,7 @@ def install(session: nox.Session, airflow: str) -> None:
 def run_tests(session: nox.Session, *arguments: str) -> dict[str, int]:
     """Run tests of the checkout; return how many there were, by outcome. What is behind ``--`` goes to pytest."""
     report = Path(session.create_tmp()) / "report.xml"
-    options = session.posargs or ["-n", "2"]
+    options = session.posargs or ["-n", "2", "--dist", "worksteal"]
     session.run("python", "-m", "pytest", *arguments, *options, f"--junitxml={report}", "-p", "no:cacheprovider")
     suite = ElementTree.parse(report).getroot()[0]
     skipped = int(suite.attrib["skipped"])
