@@ -31,7 +31,7 @@ from airflow_truedy.contacts.lists import ContactList
 from airflow_truedy.contacts.prepare import prepare_contacts
 from airflow_truedy.contacts.suppression import Suppression
 from airflow_truedy.files.reader import read_rows
-from tests.support.airflow_versions import needs_airflow
+from tests.support.airflow_versions import import_anew, needs_airflow
 from tests.support.contexts import context_of
 from tests.support.plans import MONDAY, plan_of
 
@@ -153,7 +153,7 @@ def test_the_recurring_campaign_keeps_its_wall_time_over_clock_changes(tuesday: 
 
 def test_before_airflow_3_1_nobody_can_approve_and_the_dag_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "airflow.providers.standard.operators.hitl", None)  # an ImportError
-    monkeypatch.delitem(sys.modules, "airflow_truedy.operators.approvals", raising=False)
+    import_anew(monkeypatch, "airflow_truedy.operators.approvals")
     dag = runpy.run_path(str(EXAMPLES / "approved_campaign.py"))["approved_campaign"]()
     assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == TASKS["approved_campaign"]
     task = dag.get_task("approve_plan")

@@ -15,6 +15,7 @@ from airflow_truedy.campaigns import errors as campaign_errors
 from airflow_truedy.contacts.errors import ContactsFileError
 from airflow_truedy.hooks.settings import ConnectionFieldError
 from airflow_truedy.retry_policy import TruedyRetryPolicy
+from tests.support.airflow_versions import import_anew
 
 pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="Airflow knows retry policies from 3.3 on")
 from airflow.sdk import RetryPolicy
@@ -108,7 +109,7 @@ def test_airflow_before_3_3_imports_it_and_stores_the_same_text_at_each_parse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "airflow.sdk", types.ModuleType("airflow.sdk"))
-    monkeypatch.delitem(sys.modules, "airflow_truedy.retry_policy")
+    import_anew(monkeypatch, "airflow_truedy.retry_policy")
     older = importlib.import_module("airflow_truedy.retry_policy")
     assert older.TruedyRetryPolicy is not TruedyRetryPolicy
     assert str(older.TruedyRetryPolicy()) == str(TruedyRetryPolicy()) == "TruedyRetryPolicy()"

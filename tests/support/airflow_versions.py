@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ except ImportError:  # Before 3.2.
         SerializedDAG as DagSerialization,
     )
 
-__all__ = ["DagBag", "needs_airflow", "serialised"]
+__all__ = ["DagBag", "import_anew", "needs_airflow", "serialised"]
 
 _AIRFLOW = Version(Version(airflow_version).base_version)
 
@@ -33,3 +35,10 @@ def serialised(dag: Any) -> dict[str, Any]:
     """Return a Dag as Airflow stores it."""
     stored: dict[str, Any] = DagSerialization.to_dict(dag)
     return stored
+
+
+def import_anew(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """Let the next import load a module again, for this test alone: the package goes back to the module that it had."""
+    package, _, name = module.rpartition(".")
+    monkeypatch.setattr(importlib.import_module(package), name, None, raising=False)
+    monkeypatch.delitem(sys.modules, module, raising=False)
