@@ -37,7 +37,8 @@ from airflow_truedy.contacts.cell_text import (
 )
 from airflow_truedy.contacts.numbering_plans import shortcut
 from airflow_truedy.contacts.reasons import ALLOWABLE, Reason
-from airflow_truedy.contacts.values import EXACT_BELOW, is_nothing, is_numpy
+from airflow_truedy.contacts.values import is_nothing, is_numpy
+from airflow_truedy.files.rows import EXACT_BELOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-#: Below this a float holds every integer, so no digit was lost.
-EXACT_BELOW = 1 << 53
+from airflow_truedy.files.rows import as_integer
+
 _MOST_DIGITS = 30  # a number that would be longer stays as 1E+40
 
 
@@ -61,8 +61,7 @@ def key_of(value: Any) -> str:
 
     :raises UnreadableTextError: as there.
     """
-    is_whole = isinstance(value, float) and abs(value) < EXACT_BELOW and value.is_integer()
-    return str(int(value)) if is_whole else text_of(value)
+    return text_of(as_integer(value))
 
 
 def _written(value: Any) -> str:

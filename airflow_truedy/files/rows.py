@@ -16,6 +16,8 @@ Row = Mapping[str, Any]
 NULLS = frozenset({"NULL", "null", "\\N", "nan", "NaN", "None", "NaT", "<NA>"})
 #: The csv module's own limit. A longer cell is rather half a file behind a stray quote than somebody's note.
 LONGEST_CELL = 131_072
+#: Below this a float holds every integer, so no digit was lost.
+EXACT_BELOW = 1 << 53
 
 
 class BrokenRow(dict[str, Any]):
@@ -65,6 +67,12 @@ class ReadOptions:
         if isinstance(nulls, str) or not isinstance(nulls, Collection) or not all(isinstance(x, str) for x in nulls):
             raise RowsFileError(f"nulls={nulls!r} must be a list of texts, such as ['NULL', '-']")
         object.__setattr__(self, "nulls", frozenset(nulls))
+
+
+def as_integer(value: Any) -> Any:
+    """Return a whole number that a data frame or spreadsheet keeps as a float as an integer, all else as it is."""
+    is_whole = isinstance(value, float) and abs(value) < EXACT_BELOW and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def _is_encoding(name: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from airflow_truedy.extras import missing
 from airflow_truedy.files.csv_rows import header_of
 from airflow_truedy.files.errors import RowsFileError
-from airflow_truedy.files.rows import BrokenRow
+from airflow_truedy.files.rows import BrokenRow, as_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_truedy.files.rows import Row
 
 _ROWS_AT_ONCE = 1_000
-#: Below this a float holds every integer.
-_EXACT_BELOW = 1 << 53
 
 
 def parquet_rows(path: Any, stream: IO[bytes]) -> Iterator[Row]:
@@ -86,12 +84,7 @@ def excel_rows(path: Any, stream: IO[bytes], sheet: str | None) -> Iterator[Row]
     header = header_of(path, [str(cell) for cell in next(rows, ())])
     for cells in rows:
         if any(cell != "" for cell in cells):
-            yield dict(zip(header, map(_excel_value, cells), strict=True))
-
-
-def _excel_value(cell: Any) -> Any:
-    """Return a whole number as one: Excel keeps every number as a float."""
-    return int(cell) if isinstance(cell, float) and abs(cell) < _EXACT_BELOW and cell.is_integer() else cell
+            yield dict(zip(header, map(as_integer, cells), strict=True))
 
 
 def _library(module: str, what: str, library: str) -> Any:

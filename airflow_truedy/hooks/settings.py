@@ -199,7 +199,7 @@ def _base_url(conn_id: str, connection: ConnectionLike) -> str:
         port = url.port or connection.port
     except ValueError:
         raise _no_address(conn_id) from None
-    # No name of a host has an underscore, every key of Truedy does.
+    # Every key of Truedy begins so, and no host that a certificate can name.
     is_key = (url.hostname or "").startswith("truedy_")
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or is_key:
         raise _no_address(conn_id)
